@@ -1,0 +1,76 @@
+"""How entries of the mapping language fill CDM tables: `shapes.yaml` and `domains.yaml`, typed and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, get_args
+
+import yaml
+
+from etl.cdm import spec
+
+Kind = Literal[
+    "person", "visit", "provider", "care_site", "location", "timestamp", "number", "integer", "text", "concept",
+    "result", "key",
+]  # fmt: skip
+ENTITIES = ("provider", "care_site", "location")
+FALLBACK_TABLE = "observation"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an entry may say about a table and how that becomes columns."""
+
+    table: str
+    event: str | None
+    id: str | None
+    unique: str | None
+    merge: bool
+    kinds: dict[str, Kind]
+    required: frozenset[str]
+    order: tuple[str, ...]
+    columns: dict[str, str]
+
+
+def _shape(table: str, raw: dict[str, Any]) -> Shape:
+    written: dict[str, str] = raw["fields"]
+    kinds = {name: kind.rstrip("!") for name, kind in written.items()}
+    unknown = set(kinds.values()) - set(get_args(Kind)) or set(raw["columns"]) - set(spec.tables()[table].columns)
+    if unknown:
+        raise ValueError(f"shapes.yaml, {table}: unknown {sorted(unknown)}")
+    return Shape(
+        table=table,
+        event=raw.get("event"),
+        id=raw.get("id"),
+        unique=raw.get("unique"),
+        merge=raw.get("merge", False),
+        kinds=kinds,  # type: ignore[arg-type]
+        required=frozenset(n for n, k in written.items() if k.endswith("!")),
+        order=tuple(raw.get("order", ())),
+        columns=raw["columns"],
+    )
+
+
+def _yaml(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(files("etl.cdm").joinpath(name).read_text(encoding="utf-8"))
+    return loaded
+
+
+@cache
+def shapes() -> dict[str, Shape]:
+    """Shapes by table name."""
+    return {table: _shape(table, raw) for table, raw in _yaml("shapes.yaml").items()}
+
+
+@cache
+def events() -> dict[str, Shape]:
+    """Shapes of the event tables by the word an entry uses: condition, drug, …"""
+    return {s.event: s for s in shapes().values() if s.event}
+
+
+@cache
+def domains() -> dict[str, str]:
+    """CDM table by domain of the standard concept; a domain that is missing goes to `FALLBACK_TABLE`."""
+    return {str(domain): str(table) for domain, table in _yaml("domains.yaml").items()}

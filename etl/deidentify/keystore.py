@@ -1,0 +1,114 @@
+"""The key store of one hospital: the only place that links an identifier to the number that replaces it.
+
+A number n is handed out once per (namespace, identifier) and never again. The store holds a keyed HMAC-SHA256 of the
+identifier, not the identifier; the key is `ETL_KEY_SECRET`, mixed with the hospital's name. It is a SQLite file of
+its own, outside lake and warehouse.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from etl.errors import ConfigError, TransientError
+from etl.settings import Settings
+
+Namespace = Literal["person", "provider", "care_site", "location"]
+LARGEST = (1 << 24) - 1
+
+
+class KeyStore:
+    """Hands out and finds ids `hospital number << 24 | n` for the identifiers of one hospital."""
+
+    def __init__(self, file: Path, hospital: str, number: int, secret: str) -> None:
+        """Open (or create) the store in `file`; ConfigError when it was made with another secret."""
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._base = number << 24
+        self._key = hmac.digest(secret.encode(), f"omop-etl/{hospital}".encode(), "sha256")
+        self._con = sqlite3.connect(file, timeout=120, isolation_level=None)
+        file.chmod(0o600)
+        self._con.executescript(
+            """
+            pragma journal_mode = wal;
+            create table if not exists key (namespace text, mac blob, n integer not null,
+                primary key (namespace, mac), unique (namespace, n)) without rowid;
+            create table if not exists proof (one integer primary key check (one = 1), mac blob, store text);
+            """
+        )
+        self._prove()
+
+    def _prove(self) -> None:
+        """Refuse a secret that is not the one the store was made with: it would give everyone a second id."""
+        mine = self._mac("proof", "proof")
+        self._con.execute("insert or ignore into proof values (1, ?, ?)", (mine, secrets.token_hex(8)))
+        stored, self.id = self._con.execute("select mac, store from proof").fetchone()
+        if not hmac.compare_digest(stored, mine):
+            raise ConfigError(
+                "ETL_KEY_SECRET is not the secret this key store was made with",
+                hint="restore the secret; a new one would give every patient a new id",
+            )
+
+    def _mac(self, namespace: str, value: str) -> bytes:
+        return hmac.digest(self._key, f"{namespace}\x1f{value}".encode(), "sha256")[:16]
+
+    def _macs(self, namespace: str, values: Iterable[str]) -> list[bytes]:
+        return [self._mac(namespace, v) for v in values]
+
+    def register(self, namespace: Namespace, values: Sequence[str]) -> pa.Table:
+        """Ids of distinct `values`, handing out new ones; columns `raw` (text) and `id` (int64).
+
+        New numbers follow the order of the HMACs, so that they tell nothing about the order of the file.
+        """
+        macs = self._macs(namespace, values)
+        try:
+            self._con.execute("begin immediate")
+            known = self._find(namespace, macs)
+            new = sorted({m for m in macs if m not in known})
+            first = self._con.execute(
+                "select coalesce(max(n), 0) + 1 from key where namespace = ?", (namespace,)
+            ).fetchone()[0]
+            if first + len(new) - 1 > LARGEST:
+                self._con.execute("rollback")
+                raise ConfigError(f"the key store is full: {namespace} has more than {LARGEST:,} members")
+            numbered = dict(zip(new, range(first, first + len(new)), strict=True))
+            self._con.executemany(
+                "insert into key values (?, ?, ?)", ((namespace, mac, n) for mac, n in numbered.items())
+            )
+            self._con.execute("commit")
+        except sqlite3.OperationalError as error:
+            raise TransientError(f"the key store cannot be written: {error}", hint="run again") from error
+        known |= numbered
+        return pa.table({"raw": pa.array(values, pa.string()), "id": self._ids(known, macs)})
+
+    def _find(self, namespace: str, macs: Sequence[bytes]) -> dict[bytes, int]:
+        """Numbers of the MACs that are known; set-based through a temporary table."""
+        self._con.execute("create temp table if not exists asked (mac blob primary key) without rowid")
+        self._con.execute("delete from temp.asked")
+        self._con.executemany("insert or ignore into temp.asked values (?)", ((m,) for m in macs))
+        found = self._con.execute(
+            "select mac, n from key join temp.asked using (mac) where namespace = ?", (namespace,)
+        )
+        return dict(found.fetchall())
+
+    def _ids(self, known: dict[bytes, int], macs: Sequence[bytes]) -> Any:
+        return pa.array([self._base | known[m] for m in macs], pa.int64())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._con.close()
+
+
+def open_key_store(settings: Settings, hospital: str, number: int) -> KeyStore:
+    """The hospital's key store; ConfigError when no secret is set."""
+    if settings.key_secret is None:
+        raise ConfigError(
+            "ETL_KEY_SECRET is not set: it turns record numbers into ids",
+            hint="set it to at least 32 random characters, such as the output of: openssl rand -hex 32",
+        )
+    return KeyStore(settings.keys / f"{hospital}.sqlite", hospital, number, settings.key_secret.get_secret_value())

@@ -1,0 +1,81 @@
+"""The DuckDB engine of one run: bounded memory, spilling to scratch, with the functions compiled SQL relies on."""
+
+from __future__ import annotations
+
+import shutil
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from etl.errors import ConfigError, TransientError
+from etl.mapping.expression import literal
+from etl.settings import Settings
+
+
+def extension_file(name: str) -> Path:
+    """The file of a DuckDB extension that was installed from its wheel (DuckDB's own INSTALL needs the internet)."""
+    site = Path(sysconfig.get_paths()["purelib"])
+    found = next(site.glob(f"duckdb_extension_{name}/extensions/*/{name}.duckdb_extension"), None)
+    if found is None:
+        raise ConfigError(f"the DuckDB extension '{name}' is not installed", hint="run: make install")
+    return found
+
+
+def define_night(con: DuckDBPyConnection, night: date) -> None:
+    """Define omop_night(), the day of the delivery, for compiled SQL."""
+    con.execute(f"create or replace macro omop_night() as date '{night.isoformat()}'")
+
+
+def define_functions(con: DuckDBPyConnection) -> None:
+    """Define the functions of `engine.sql`."""
+    con.execute(files("etl").joinpath("engine.sql").read_text(encoding="utf-8"))
+
+
+@contextmanager
+def open_engine(settings: Settings, night: date | None = None) -> Iterator[DuckDBPyConnection]:
+    """An engine whose temporary tables live in a scratch file that is removed at the end."""
+    folder = settings.scratch / uuid4().hex
+    folder.mkdir(parents=True)
+    con = duckdb.connect(
+        str(folder / "scratch.duckdb"),
+        config={
+            "threads": settings.threads,
+            "memory_limit": settings.memory,
+            "temp_directory": str(folder / "spill"),
+            "preserve_insertion_order": True,
+        },
+    )
+    try:
+        con.execute("set enable_progress_bar = false")
+        define_functions(con)
+        if night is not None:
+            define_night(con, night)
+        yield con
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        first = str(error).splitlines()[0]
+        raise TransientError(
+            f"the engine ran out of memory or disk: {first}", hint="free disk below ETL_HOME or raise ETL_MEMORY"
+        ) from error
+    finally:
+        con.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def parquet(path: Path | str) -> str:
+    """A `read_parquet` of a file or glob."""
+    return f"read_parquet({literal(str(path))}, file_row_number = true)"
+
+
+def copy_to(con: DuckDBPyConnection, query: str, target: Path) -> int:
+    """Write a query's rows to a zstd Parquet file; returns how many."""
+    row = con.execute(
+        f"copy ({query}) to {literal(str(target))} (format parquet, compression zstd, row_group_size 122880)"
+    ).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,41 @@
+-- Functions that compiled SQL relies on; another engine brings functions of the same names.
+
+create or replace macro omop_blank(t) as nullif(trim(t), '');
+
+-- Text to timestamp: ISO, compact (20240131, 202401311530, 20240131153000), slashes or dots between the parts.
+create or replace macro omop_try_timestamp(t) as coalesce(
+  try_cast(t as timestamp),
+  case when regexp_full_match(t, '\s*[0-9]{8}([ T]?[0-9]{4}([0-9]{2})?)?\s*') then
+    case length(regexp_replace(t, '[^0-9]', '', 'g'))
+      when 8 then try_strptime(regexp_replace(t, '[^0-9]', '', 'g'), '%Y%m%d')
+      when 12 then try_strptime(regexp_replace(t, '[^0-9]', '', 'g'), '%Y%m%d%H%M')
+      when 14 then try_strptime(regexp_replace(t, '[^0-9]', '', 'g'), '%Y%m%d%H%M%S') end
+  end,
+  try_cast(replace(replace(trim(t), '/', '-'), '.', '-') as timestamp),
+  try_strptime(trim(t), ['%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y.%m.%d %H:%M', '%Y-%m-%d %H%M', '%Y-%m-%d %H%M%S']));
+
+-- Open ends such as 29991231 and 9999-12-31 mean: not ended.
+create or replace macro omop_end(t) as case when year(omop_try_timestamp(t)) < 2900 then omop_try_timestamp(t) end;
+
+-- Full-width digits and signs as Korean keyboards write them.
+create or replace macro omop_narrow(t) as translate(t, '０１２３４５６７８９．，－＋＜＞％', '0123456789.,-+<>%');
+
+create or replace macro omop_finite(n) as case when isfinite(n) then n end;
+
+create or replace macro omop_try_number(t) as omop_finite(coalesce(
+  try_cast(t as double),
+  case when regexp_full_match(trim(omop_narrow(t)), '[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?')
+       then try_cast(replace(trim(omop_narrow(t)), ',', '') as double)
+       else try_cast(trim(omop_narrow(t)) as double) end));
+
+-- The comparison sign in front of a result, as OMOP's operator concept; '=' stays NULL.
+create or replace macro omop_operator(t) as case
+  when t is null or t[1] between '0' and '9' then null
+  when regexp_matches(omop_narrow(t), '^\s*(<=|≤|=<)\s*[0-9.]') then 4171754
+  when regexp_matches(omop_narrow(t), '^\s*(>=|≥|=>)\s*[0-9.]') then 4171755
+  when regexp_matches(omop_narrow(t), '^\s*<\s*[0-9.]') then 4171756
+  when regexp_matches(omop_narrow(t), '^\s*>\s*[0-9.]') then 4172704 end;
+
+create or replace macro omop_result_number(t) as omop_finite(coalesce(
+  try_cast(t as double),
+  omop_try_number(regexp_replace(omop_narrow(t), '^\s*(<=|≤|=<|>=|≥|=>|<|>|=)\s*', ''))));

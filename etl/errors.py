@@ -1,0 +1,80 @@
+"""The three families of errors, each with the exit code that scripts and Airflow see.
+
+======  =====================================  ===============================================
+code    meaning                                what to do
+======  =====================================  ===============================================
+0       done                                   nothing
+2       wrong command line (typer's own)       read ``--help``
+3       a gate closed on bad input             correct the delivery or the mapping; do not retry
+4       configuration or mapping is wrong      correct the named file and key; do not retry
+5       a fault that may pass                  retry (lock held, disk full, database away)
+======  =====================================  ===============================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class EtlError(Exception):
+    """Base of all errors that the user sees as a message instead of a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        """Keep what went wrong (`message`: what and where) and the next step to try (`hint`)."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n→ {self.hint}" if self.hint else self.message
+
+
+class InputError(EtlError):
+    """The delivery cannot be used: a missing file, a broken file, a gate that closed."""
+
+    exit_code = 3
+
+
+class GateClosed(InputError):
+    """A quality gate with severity `block` found something; last night's data stays published."""
+
+
+class ConfigError(EtlError):
+    """Settings, mappings, suites or vocabulary are wrong; retrying cannot help."""
+
+    exit_code = 4
+
+
+class TransientError(EtlError):
+    """A fault that may be gone at the next try: a lock, a full disk, a database that is away."""
+
+    exit_code = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a YAML or JSON file, said so that it can be corrected at once."""
+
+    file: str
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}  {self.key}: {self.message}"
+
+
+class MappingError(ConfigError):
+    """Every problem found in the mappings, at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Take all problems; the message lists them one per line."""
+        self.problems = tuple(problems)
+        lines = "\n".join(str(p) for p in self.problems)
+        super().__init__(
+            f"{len(self.problems)} problem(s) in the mappings:\n{lines}",
+            hint="correct the lines named above, then run: etl check",
+        )

@@ -1,0 +1,134 @@
+"""The stage `land`: raw files to Parquet, every row accounted as landed or rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
+
+from etl.deidentify.keystore import KeyStore
+from etl.delivery import Delivery
+from etl.engine import copy_to, parquet
+from etl.land import identifiers
+from etl.land.contract import SourceFile, open_source
+from etl.land.decode import as_utf8
+from etl.land.read import Reject, check_line_count, check_rejects, rejected, relation
+from etl.ledger import Accounts
+from etl.mapping.expression import quote
+from etl.mapping.model import HospitalMapping, Source
+
+ROW_BITS = 40  # a row's number holds its file's position among the source's files above these bits
+REJECTED = "rejected.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """One file that landed."""
+
+    source: str
+    file: str
+    bytes: int
+    rows: int
+    rejects: tuple[Reject, ...]
+
+
+def land(
+    con: DuckDBPyConnection, mapping: HospitalMapping, delivery: Delivery, keys: KeyStore, target: Path,
+    progress: Callable[[str], None] | None = None,
+) -> Accounts:  # fmt: skip
+    """Land a delivery into the folder `target`: `<source>/<n>.parquet` per file and `rejected.parquet`.
+
+    Every file and header is held against the contract before the first row is read. Raises InputError naming file,
+    line and column when a file cannot be used.
+    """
+    opened = {name: open_source(name, source, delivery) for name, source in mapping.sources.items()}
+    identifiers.create_tables(con)
+    for name, source in mapping.sources.items():
+        for file in opened[name]:
+            with as_utf8(file.file.path, source.encoding, target) as path:
+                identifiers.register(con, keys, source, file, relation(source, file, path, None))
+    work = [(n, i, f) for n, files in opened.items() for i, f in enumerate(files)]
+    work.sort(key=lambda item: -item[2].file.bytes)
+    with ThreadPoolExecutor(2) as pool:
+        tasks = [pool.submit(_land_file, con, mapping.sources[n], n, i, f, target, progress) for n, i, f in work]
+        landed = [task.result() for task in tasks]
+    _write_rejects(landed, target / REJECTED)
+    return _accounts(landed)
+
+
+def _land_file(
+    con: DuckDBPyConnection, source: Source, name: str, position: int, file: SourceFile, target: Path,
+    progress: Callable[[str], None] | None,
+) -> Landed:  # fmt: skip
+    folder = target / name
+    folder.mkdir(exist_ok=True)
+    cursor = con.cursor()
+    table = f"rejects_{uuid4().hex}"
+    with as_utf8(file.file.path, source.encoding, target) as path:
+        read = relation(source, file, path, table)
+        rows = copy_to(cursor, identifiers.landing_query(source, file, read), folder / f"{position:04}.parquet")
+    rejects = rejected(cursor, table) if source.format == "csv" else []
+    check_line_count(cursor, source, file, target, rows, rejects)
+    check_rejects(source, file, rows, rejects)
+    cursor.close()
+    if progress:
+        progress(f"{file.name}: {rows:,} rows")
+    return Landed(name, file.name, file.file.bytes, rows, tuple(rejects))
+
+
+def _write_rejects(landed: list[Landed], file: Path) -> None:
+    rows = [{"source": f.source, "file": f.file, **asdict(r)} for f in landed for r in f.rejects]
+    text = pa.string()
+    schema = pa.schema(
+        [pa.field("source", text), pa.field("file", text), pa.field("line", pa.int64()), pa.field("reason", text)]
+    )
+    pq.write_table(pa.Table.from_pylist(rows, schema), file)
+
+
+def _accounts(landed: list[Landed]) -> Accounts:
+    files = [
+        {"source": f.source, "file": f.file, "bytes": f.bytes, "rows": f.rows + len(f.rejects)}
+        for f in sorted(landed, key=lambda f: (f.source, f.file))
+    ]
+    counts: dict[tuple[str, str], int] = {}
+    for f in landed:
+        for r in f.rejects:
+            counts[f.source, r.reason] = counts.get((f.source, r.reason), 0) + 1
+    source: list[dict[str, Any]] = [
+        {"source": s, "outcome": "rejected", "reason": reason, "rows": n} for (s, reason), n in sorted(counts.items())
+    ]
+    return Accounts(files=files, source=source)
+
+
+def landed_columns_sql(source: Source) -> dict[str, str]:
+    """Columns of a landed source with their SQL types."""
+    types: dict[str, str] = {}
+    for name, column in identifiers.declared(source).items():
+        namespace = identifiers.namespace_of(column)
+        if namespace:
+            types[name if namespace == "person" else f"{name}__id"] = "bigint"
+        if column.identifier is None:
+            types[name] = "varchar"
+    return types
+
+
+def create_views(con: DuckDBPyConnection, mapping: HospitalMapping, folder: Path) -> None:
+    """A view `landed."<source>"` per source of the contract, empty when no file came; `_row` numbers its rows."""
+    con.execute("create schema if not exists landed")
+    for name, source in mapping.sources.items():
+        columns = landed_columns_sql(source)
+        parts = [
+            f"select ({i}::bigint << {ROW_BITS}) + file_row_number as _row, {', '.join(map(quote, columns))} "
+            f"from {parquet(file)}"
+            for i, file in enumerate(sorted((folder / name).glob("*.parquet")))
+        ]
+        empty = ", ".join(f"null::{t} as {quote(c)}" for c, t in columns.items())
+        query = " union all ".join(parts) or f"select 0::bigint as _row, {empty} where false"
+        con.execute(f"create or replace view landed.{quote(name)} as {query}")

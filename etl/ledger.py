@@ -1,0 +1,256 @@
+"""The ledger: what every run, stage, gate and row account was. Counts and codes only, never a value of a patient.
+
+SQLAlchemy tables, SQLite beside the embedded warehouse. One `run` is one delivery of one hospital taken through the
+stages; running it again writes the same run again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+meta = sa.MetaData()
+
+RUN = sa.Table(
+    "run",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True, comment="hospital-night-first 12 digits of the delivery"),
+    sa.Column("hospital", sa.String(40), nullable=False, index=True),
+    sa.Column("night", sa.Date, nullable=False),
+    sa.Column("delivery", sa.String(64), nullable=False, comment="sha256 over the delivery's files"),
+    sa.Column("state", sa.String(12), nullable=False, comment="running, published, blocked, failed"),
+    sa.Column("stage", sa.String(20), comment="the stage it is in or stopped at"),
+    sa.Column("message", sa.Text, comment="why it stopped; no values"),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("ended_at", sa.DateTime),
+    sa.Column("vocabulary", sa.String(80)),
+    sa.Column("mappings", sa.String(64), comment="sha256 over the hospital's compiled mappings"),
+    sa.Column("bytes_in", sa.BigInteger),
+)
+
+STAGE = sa.Table(
+    "stage",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("stage", sa.String(20), primary_key=True),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("seconds", sa.Float),
+    sa.Column("rows", sa.BigInteger, comment="rows the stage took in"),
+    sa.Column("state", sa.String(12), nullable=False, comment="done, reused, blocked, failed"),
+)
+
+SOURCE_ACCOUNT = sa.Table(
+    "source_account",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("source", sa.String(80), primary_key=True, comment="source table of the hospital's contract"),
+    sa.Column("outcome", sa.String(12), primary_key=True, comment="rejected, quarantined, filtered or mapped"),
+    sa.Column("reason", sa.String(80), primary_key=True, comment="reason code or name of the rule; '' for mapped"),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)
+
+SOURCE_FILE = sa.Table(
+    "source_file",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("source", sa.String(80), primary_key=True),
+    sa.Column("file", sa.String(200), primary_key=True),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False, comment="data rows in the file, rejects included"),
+)
+
+TABLE_ACCOUNT = sa.Table(
+    "table_account",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("cdm_table", sa.String(40), primary_key=True),
+    sa.Column("entry", sa.String(120), primary_key=True, comment="mapping entry, or 'derived'"),
+    sa.Column("source", sa.String(80), nullable=False),
+    sa.Column("source_rows", sa.BigInteger, nullable=False, comment="source rows that produced these rows"),
+    sa.Column("rows", sa.BigInteger, nullable=False, comment="CDM rows produced; more than source_rows is fan-out"),
+)
+
+MAPPING_RATE = sa.Table(
+    "mapping_rate",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("domain", sa.String(20), primary_key=True, comment="kind of event the entry declares, and Unit"),
+    sa.Column("records", sa.BigInteger, nullable=False),
+    sa.Column("mapped", sa.BigInteger, nullable=False, comment="records whose standard concept is not 0"),
+    sa.Column("previous_rate", sa.Float, comment="rate (0-1) of the last published night"),
+)
+
+UNMAPPED = sa.Table(
+    "unmapped",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("domain", sa.String(20), primary_key=True),
+    sa.Column("vocabulary", sa.String(40), primary_key=True),
+    sa.Column("code", sa.String(80), primary_key=True, comment="a source code, which is no value of a patient"),
+    sa.Column("description", sa.String(200)),
+    sa.Column("records", sa.BigInteger, nullable=False),
+)
+
+FINDING = sa.Table(
+    "finding",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("gate", sa.String(20), primary_key=True, comment="source or cdm"),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("suite", sa.String(80), nullable=False),
+    sa.Column("table_name", sa.String(80), nullable=False),
+    sa.Column("column_name", sa.String(80)),
+    sa.Column("expectation", sa.String(80), nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("severity", sa.String(8), nullable=False, comment="block or warn"),
+    sa.Column("success", sa.Boolean, nullable=False),
+    sa.Column("unexpected", sa.BigInteger, comment="rows that break the expectation, where it counts rows"),
+    sa.Column("total", sa.BigInteger, comment="rows looked at"),
+    sa.Column(
+        "observed",
+        sa.String(80),
+        comment="an observed figure such as a row count; never a value of a patient",
+    ),
+    sa.Column("error", sa.Text, comment="why the expectation could not be evaluated"),
+    sa.Column("rows_sql", sa.Text, comment="SQL that lists the rows' ids, for `etl sql`"),
+)
+
+RunState = Literal["running", "published", "blocked", "failed"]
+Outcome = Literal["rejected", "quarantined", "filtered", "mapped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One expectation's verdict on one table: counts, never values."""
+
+    suite: str
+    table_name: str
+    expectation: str
+    description: str
+    severity: Literal["block", "warn"]
+    success: bool
+    column_name: str | None = None
+    unexpected: int | None = None
+    total: int | None = None
+    observed: str | None = None
+    error: str | None = None
+    rows_sql: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The rows of one stage: `source` per outcome and reason, `tables` per mapping entry; merged over stages."""
+
+    files: list[dict[str, Any]] = field(default_factory=list)
+    source: list[dict[str, Any]] = field(default_factory=list)
+    tables: list[dict[str, Any]] = field(default_factory=list)
+    rates: list[dict[str, Any]] = field(default_factory=list)
+    unmapped: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Serialise, for the marker file a finished stage leaves."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> Accounts:
+        """Read what `to_json` wrote."""
+        return Accounts(**json.loads(text))
+
+
+def now() -> datetime:
+    """UTC now without time zone, as the ledger stores it."""
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+class Ledger:
+    """Reads and writes the ledger's tables through one SQLAlchemy engine."""
+
+    def __init__(self, url: str) -> None:
+        """Open the ledger at a SQLAlchemy `url`; its tables are created when missing."""
+        if url.startswith("sqlite:///"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        self.engine: Engine = sa.create_engine(url, connect_args={"timeout": 60} if "sqlite" in url else {})
+        with self.engine.begin() as con:
+            if con.dialect.name == "sqlite":
+                con.execute(sa.text("pragma journal_mode=wal"))
+            for table in meta.sorted_tables:
+                table.create(con, checkfirst=True)
+
+    def open_run(self, run_id: str, hospital: str, night: date, delivery: str, **columns: Any) -> None:
+        """Start (or start again) a run; what an earlier attempt recorded of it is cleared."""
+        row = {"hospital": hospital, "night": night, "delivery": delivery, **columns}
+        with self.engine.begin() as con:
+            for table in meta.sorted_tables:
+                con.execute(sa.delete(table).where(table.c.run_id == run_id))
+            con.execute(sa.insert(RUN).values(run_id=run_id, state="running", started_at=now(), **row))
+
+    def close_run(self, run_id: str, state: RunState, stage: str | None = None, message: str | None = None) -> None:
+        """End a run in `state`."""
+        self.update_run(run_id, state=state, stage=stage, message=message, ended_at=now())
+
+    def update_run(self, run_id: str, **columns: Any) -> None:
+        """Set columns of a run."""
+        with self.engine.begin() as con:
+            con.execute(sa.update(RUN).where(RUN.c.run_id == run_id).values(**columns))
+
+    def record_stage(self, run_id: str, stage: str, state: str, started: datetime, seconds: float, rows: int) -> None:
+        """Write how one stage went, replacing an earlier attempt."""
+        key = (STAGE.c.run_id == run_id) & (STAGE.c.stage == stage)
+        values = {"state": state, "started_at": started, "seconds": seconds, "rows": rows}
+        with self.engine.begin() as con:
+            con.execute(sa.delete(STAGE).where(key))
+            con.execute(sa.insert(STAGE).values(run_id=run_id, stage=stage, **values))
+
+    def record_accounts(self, run_id: str, accounts: Accounts) -> None:
+        """Add the accounts of one stage to the run."""
+        parts: list[tuple[sa.Table, list[dict[str, Any]]]] = [
+            (SOURCE_FILE, accounts.files),
+            (SOURCE_ACCOUNT, accounts.source),
+            (TABLE_ACCOUNT, accounts.tables),
+            (MAPPING_RATE, accounts.rates),
+            (UNMAPPED, accounts.unmapped),
+        ]
+        with self.engine.begin() as con:
+            for table, rows in parts:
+                if rows:
+                    stamped = [{**row, "run_id": run_id} for row in rows]
+                    keys = [c.name for c in table.primary_key.columns]
+                    con.execute(_delete_by_key(table, keys), [{f"k_{k}": r[k] for k in keys} for r in stamped])
+                    con.execute(sa.insert(table), stamped)
+
+    def record_findings(self, run_id: str, gate: str, findings: Iterable[Finding]) -> None:
+        """Replace the findings of one gate (`source` or `cdm`) of a run."""
+        rows = [{**asdict(f), "run_id": run_id, "gate": gate, "number": i} for i, f in enumerate(findings)]
+        with self.engine.begin() as con:
+            con.execute(sa.delete(FINDING).where((FINDING.c.run_id == run_id) & (FINDING.c.gate == gate)))
+            if rows:
+                con.execute(sa.insert(FINDING), rows)
+
+    def read(self, query: sa.Select[Any]) -> list[Mapping[str, Any]]:
+        """Rows of a query as mappings."""
+        with self.engine.connect() as con:
+            return [dict(r) for r in con.execute(query).mappings()]
+
+    def run(self, run_id: str) -> Mapping[str, Any] | None:
+        """One run, or None."""
+        rows = self.read(sa.select(RUN).where(RUN.c.run_id == run_id))
+        return rows[0] if rows else None
+
+    def last_published(self, hospital: str, before: str | None = None) -> Mapping[str, Any] | None:
+        """The newest published run of a hospital other than run `before`, or None."""
+        query = sa.select(RUN).where((RUN.c.hospital == hospital) & (RUN.c.state == "published"))
+        if before is not None:
+            query = query.where(RUN.c.run_id != before)
+        rows = self.read(query.order_by(RUN.c.night.desc(), RUN.c.ended_at.desc()).limit(1))
+        return rows[0] if rows else None
+
+
+def _delete_by_key(table: sa.Table, keys: list[str]) -> sa.Delete:
+    return sa.delete(table).where(sa.and_(*(table.c[k] == sa.bindparam(f"k_{k}") for k in keys)))

@@ -1,0 +1,1 @@
+"""The mapping language: its model, loading, checking, and compilation to SQL."""

@@ -1,0 +1,312 @@
+"""Checks a hospital's merged YAML without any data and returns it typed, or every problem at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from etl.cdm.shapes import ENTITIES, events, shapes
+from etl.errors import ConfigError, MappingError, Problem
+from etl.mapping.expression import ExpressionError, columns_of
+from etl.mapping.load import Document, Path_, hospital_folders, read_hospital
+from etl.mapping.model import (
+    CodeMap,
+    Column,
+    Computed,
+    Declarations,
+    Entry,
+    Hospital,
+    HospitalMapping,
+    Lookup,
+    MasterStep,
+    Name,
+    Source,
+    Step,
+    Unpivot,
+    entry_model,
+)  # fmt: skip
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or the list of names when nothing is near."""
+    known = sorted(str(n) for n in names)
+    close = get_close_matches(str(word), known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}" if known else ""
+
+
+def _models(path: Path_, document: Document) -> type[BaseModel] | None:
+    """The model that reads the mapping at `path`, to name the keys it may have."""
+    found: type[BaseModel] | None = None
+    match path:
+        case ("name",):
+            found = Name
+        case ("sources", _):
+            found = Source
+        case ("sources", _, "columns", _):
+            found = Column
+        case ("sources", _, "computed", _):
+            found = Computed
+        case ("masters", _, _):
+            found = MasterStep
+        case ("maps", _):
+            found = CodeMap
+        case ("entries", name):
+            found = _entry_model(document.data["entries"][name])
+        case ("entries", _, "unpivot"):
+            found = Unpivot
+        case ("entries", _, _):
+            found = Lookup
+        case ("entries", _, _, "fallback", _):
+            found = Step
+    return found
+
+
+def _entry_model(raw: Any) -> type[Entry] | None:
+    kind: Literal["event", "table"] = "event" if isinstance(raw, dict) and "event" in raw else "table"
+    words = events() if kind == "event" else shapes()
+    if not isinstance(raw, dict) or raw.get(kind) not in words:
+        return None
+    return entry_model(kind, raw[kind])
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [f.alias or n for n, f in model.model_fields.items()]
+
+
+def _problems(error: ValidationError, prefix: Path_, document: Document) -> list[Problem]:
+    found = []
+    for item in error.errors():
+        path: Path_ = prefix
+        rest: list[Any] = []
+        for part in item["loc"]:
+            # union tags stand in `loc` but not in the YAML; what is missing stands in the message
+            if (*path, part) in document.places:
+                path = (*path, part)
+            else:
+                rest.append(part)
+        message = item["msg"]
+        if item["type"] == "extra_forbidden":
+            model = _models(path[:-1], document)
+            message = f"unknown key{nearest(str(path[-1]), _keys(model) if model else [])}"
+        elif item["type"] == "missing":
+            message = f"'{rest[-1]}' is missing"
+        found.append(document.problem(path, message))
+    return found
+
+
+class _Checker:
+    """Collects the problems of one hospital."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems = list(document.problems)
+
+    def add(self, path: Path_, message: str) -> None:
+        self.problems.append(self.document.problem(path, message))
+
+    def validated(self, model: type[BaseModel], data: Any, prefix: Path_ = ()) -> Any:
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            self.problems += _problems(error, prefix, self.document)
+            return None
+
+    def expression(self, path: Path_, sql: str, columns: Iterable[str], where: str) -> None:
+        known = set(columns)
+        try:
+            for column in columns_of(sql, known):
+                if column not in known:
+                    self.add(path, f"column '{column}' is not in {where}{nearest(column, known)}")
+        except ExpressionError as error:
+            self.add(path, str(error))
+
+
+def landed_columns(source: Source) -> dict[str, Column]:
+    """Columns an entry may use: those that land, computed ones included (identifiers other than `person` do not)."""
+    every = {n: c or Column() for n, c in source.columns.items()} | dict(source.computed)
+    return {n: c for n, c in every.items() if c.identifier in (None, "person")}
+
+
+def entity_columns(source: Source, entity: str) -> list[str]:
+    """Columns of a source that name providers, care sites or locations."""
+    every: dict[str, Column | None] = {**source.columns, **source.computed}
+    return [n for n, c in every.items() if c is not None and c.entity == entity]
+
+
+def _check_source(check: _Checker, name: str, source: Source) -> None:
+    path: Path_ = ("sources", name)
+    known = landed_columns(source)
+    usable = {*known, *(c for entity in ENTITIES for c in entity_columns(source, entity))}
+    for column in source.key:
+        if column not in usable:
+            check.add((*path, "key"), f"column '{column}' is not in the source{nearest(column, usable)}")
+    for column, computed in source.computed.items():
+        check.expression((*path, "computed", column), computed.sql, source.columns, f"source '{name}'")
+    persons = [n for n, c in known.items() if c.identifier == "person"]
+    if len(persons) > 1:
+        check.add((*path, "columns"), f"two columns identify the person ({', '.join(persons)}); keep one")
+    try:
+        if "\n".encode(source.encoding) != b"\n":
+            check.add((*path, "encoding"), f"'{source.encoding}' is not supported: a line end must be one byte")
+    except LookupError:
+        check.add((*path, "encoding"), f"Python knows no encoding '{source.encoding}'; try utf-8, cp949 or euc-kr")
+
+
+def _check_step(check: _Checker, path: Path_, step: Step, known: Declarations) -> None:
+    for kind, value, names in (
+        ("map", step.map, known.maps),
+        ("clean", step.clean, known.clean),
+        ("through", step.through, known.masters),
+    ):
+        if value is not None and value not in names:
+            check.add((*path, kind), f"there is no '{value}'{nearest(value, names)}")
+    if step.map is None and step.vocabulary is None:
+        check.add(path, "says neither `map` nor `vocabulary`: where is the code to be looked up?")
+
+
+def _check_entry(check: _Checker, entry: Entry, known: Declarations) -> None:
+    path: Path_ = ("entries", entry.label)
+    source = known.sources.get(entry.from_)
+    if source is None:
+        check.add((*path, "from"), f"there is no source '{entry.from_}'{nearest(entry.from_, known.sources)}")
+        return
+    columns = set(landed_columns(source))
+    if entry.unpivot:
+        for column in entry.unpivot.columns:
+            if column not in columns:
+                check.add((*path, "unpivot"), f"column '{column}' is not in '{entry.from_}'{nearest(column, columns)}")
+        columns |= {entry.unpivot.name, entry.unpivot.value}
+    where = f"source '{entry.from_}'"
+    for rule, sql in entry.rules.items():
+        check.expression((*path, "where", rule), sql, columns, where)
+    for name, value in entry.said().items():
+        _check_field(check, (*path, name), entry, name, value, source, columns, known)
+
+
+def _check_field(
+    check: _Checker, path: Path_, entry: Entry, name: str, value: Any, source: Source, columns: set[str],
+    known: Declarations,
+) -> None:  # fmt: skip
+    where = f"source '{entry.from_}'"
+    kind = entry.shape.kinds[name]
+    if kind == "person":
+        persons = [n for n, c in landed_columns(source).items() if c.identifier == "person"]
+        if value not in persons:
+            check.add(path, f"'{value}' is not declared `identifier: person` in {where}{nearest(value, persons)}")
+    elif kind in ENTITIES:
+        named = entity_columns(source, kind)
+        if value not in named:
+            check.add(path, f"'{value}' is not declared `entity: {kind}` in {where}{nearest(value, named)}")
+    elif isinstance(value, Lookup):
+        check.expression((*path, "code"), value.code, columns, where)
+        if value.description:
+            check.expression((*path, "description"), value.description, columns, where)
+        _check_step(check, path, value, known)
+        for i, step in enumerate(value.fallback):
+            _check_step(check, (*path, "fallback", i), step, known)
+            if step.code:
+                check.expression((*path, "fallback", i, "code"), step.code, columns, where)
+    elif isinstance(value, str):
+        check.expression(path, value, columns, where)
+
+
+def _check_declarations(check: _Checker, known: Declarations) -> None:
+    for name, declared in known.sources.items():
+        _check_source(check, name, declared)
+    for name, sql in known.clean.items():
+        check.expression(("clean", name), sql, ["code"], "a cleaning rule, which sees only `code`")
+    for name, steps in known.masters.items():
+        for i, step in enumerate(steps):
+            path: Path_ = ("masters", name, i)
+            source = known.sources.get(step.source)
+            if source is None:
+                check.add(path, f"there is no source '{step.source}'{nearest(step.source, known.sources)}")
+                continue
+            for sql in filter(None, (step.code, step.to, step.valid_from, step.valid_to, step.where)):
+                check.expression(path, sql, landed_columns(source), f"source '{step.source}'")
+
+
+def _entries(check: _Checker, raw: dict[str, Any]) -> list[Entry]:
+    entries = []
+    for name, data in raw.items():
+        model = _entry_model(data)
+        if model is None:
+            word = (data.get("event") or data.get("table")) if isinstance(data, dict) else None
+            words = [*events(), *shapes()]
+            said = (
+                f"unknown `event` or `table` '{word}'{nearest(str(word), words)}"
+                if word
+                else "needs `event` or `table`"
+            )
+            check.add(("entries", name), said)
+        elif (entry := check.validated(model, data, ("entries", name))) is not None:
+            entries.append(entry)
+    return entries
+
+
+def check_document(document: Document, folder: str) -> tuple[HospitalMapping | None, list[Problem]]:
+    """Type and check one hospital's merged YAML; the mapping is None when there are problems."""
+    check = _Checker(document)
+    data = document.data
+    for key in set(data) - set(_keys(Hospital)) - set(_keys(Declarations)) - {"entries"}:
+        check.add((key,), f"unknown key{nearest(key, [*_keys(Hospital), *_keys(Declarations), 'entries'])}")
+    hospital: Hospital | None = check.validated(Hospital, {k: v for k, v in data.items() if k in _keys(Hospital)})
+    if hospital is not None and hospital.hospital != folder:
+        check.add(("hospital",), f"is '{hospital.hospital}' but the folder is '{folder}'")
+    known: Declarations | None = check.validated(
+        Declarations, {k: v for k, v in data.items() if k in _keys(Declarations)}
+    )
+    entries = _entries(check, data.get("entries") or {})
+    if known is not None:
+        _check_declarations(check, known)
+        for entry in entries:
+            _check_entry(check, entry, known)
+        used = {e.from_ for e in entries} | {s.source for steps in known.masters.values() for s in steps}
+        for name, source in known.sources.items():
+            if name not in used and source.unused is None:
+                check.add(("sources", name), "no entry or master reads it; say why with `unused: …`")
+    if check.problems or hospital is None or known is None:
+        return None, check.problems
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
+    return (
+        HospitalMapping(
+            hospital, known.sources, known.masters, known.maps, known.clean, tuple(entries),
+            hashlib.sha256(text.encode()).hexdigest(),
+        ),
+        [],
+    )  # fmt: skip
+
+
+def load_mappings(root: Path, names: Sequence[str] | None = None) -> dict[str, HospitalMapping]:
+    """Read and check hospitals under `root` (all, or `names`); raise MappingError with every problem of all of them."""
+    folders = {f.name: f for f in hospital_folders(root)}
+    if not folders:
+        raise ConfigError(f"no hospital.yaml below {root}", hint="set ETL_MAPPINGS to the folder of the mappings")
+    unknown = [n for n in names or () if n not in folders]
+    if unknown:
+        raise ConfigError(f"there is no hospital '{unknown[0]}' in {root}{nearest(unknown[0], folders)}")
+    problems: list[Problem] = []
+    numbers: dict[int, str] = {}
+    found: dict[str, HospitalMapping] = {}
+    for name, folder in folders.items():
+        document = read_hospital(folder)
+        number = document.data.get("number")
+        if isinstance(number, int) and numbers.setdefault(number, name) != name:
+            problems.append(document.problem(("number",), f"{number} belongs to '{numbers[number]}' already"))
+        if names and name not in names:
+            continue
+        mapping, wrong = check_document(document, name)
+        problems += wrong
+        if mapping is not None:
+            found[name] = mapping
+    if problems:
+        raise MappingError(problems)
+    return found

@@ -1,0 +1,246 @@
+"""Compiles an entry to the SQL of its staged rows: `staged."<entry>"(_row, _status, _n, _target, <fields>)`.
+
+`_status` is NULL for a row that becomes a CDM row, `f:<rule>` for one a named rule filters, `q:<reason>` for one that
+is quarantined. Fields carry the names of the target's shape, typed; `_n` numbers the several rows of one source row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etl.cdm.shapes import ENTITIES, Kind, Shape
+from etl.land.land import landed_columns_sql
+from etl.mapping.expression import literal, quote, render
+from etl.mapping.lookup import LookupTable
+from etl.mapping.model import Entry, HospitalMapping, Lookup
+
+SQL_TYPES: dict[Kind, str] = {
+    "person": "bigint", "visit": "bigint", "provider": "bigint", "care_site": "bigint", "location": "bigint",
+    "timestamp": "timestamp", "number": "double", "integer": "integer", "text": "varchar", "key": "varchar",
+}  # fmt: skip
+VALUED = "value"
+
+
+def fields_of(shape: Shape) -> dict[str, str]:
+    """Staged columns of a shape with their SQL types."""
+    columns: dict[str, str] = {}
+    for name, kind in shape.kinds.items():
+        if kind == "concept":
+            columns |= {name: "bigint", f"{name}_source": "varchar", f"{name}_source_id": "bigint"}
+        elif kind == "result":
+            columns |= {
+                f"{name}_number": "double",
+                f"{name}_operator": "bigint",
+                f"{name}_concept": "bigint",
+                f"{name}_source": "varchar",
+            }
+        else:
+            columns[name] = SQL_TYPES[kind]
+    if shape.event:
+        columns[f"concept_{VALUED}"] = "bigint"
+    return columns
+
+
+def source_relation(mapping: HospitalMapping, entry: Entry) -> tuple[str, list[str]]:
+    """SQL of the rows an entry reads, and the column names its expressions may use."""
+    known = list(landed_columns_sql(mapping.sources[entry.from_]))
+    relation = f"landed.{quote(entry.from_)}"
+    if entry.unpivot is None:
+        return relation, known
+    u = entry.unpivot
+    names = ", ".join(literal(c) for c in u.columns)
+    values = ", ".join(quote(c) for c in u.columns)
+    wide = f"select *, unnest([{names}]) as {quote(u.name)}, unnest([{values}]) as {quote(u.value)} from {relation}"
+    return f"(select * from ({wide}) where omop_blank({quote(u.value)}) is not null)", [*known, u.name, u.value]
+
+
+class EntryCompiler:
+    """Writes one entry's SQL. The look-ups it needs have been built and are given by field."""
+
+    def __init__(
+        self, mapping: HospitalMapping, entry: Entry, lookups: dict[str, LookupTable], *, visits: bool
+    ) -> None:
+        """`visits`: whether `visit_key` exists, so that visit numbers can be looked up."""
+        self.entry = entry
+        self.shape = entry.shape
+        self.lookups = lookups
+        self.visits = visits
+        self.source = mapping.sources[entry.from_]
+        self.relation, self.known = source_relation(mapping, entry)
+        self.said = entry.said()
+        self.parsed: dict[str, str] = {}
+        self.joins: list[str] = []
+        self.final: dict[str, str] = {}
+
+    def _sql(self, value: Any) -> str:
+        return f"{render(str(value), self.known)}::varchar"
+
+    def query(self) -> str:
+        """The whole statement."""
+        for name, kind in self.shape.kinds.items():
+            value = self.said.get(name)
+            if value is not None:
+                self._field(name, kind, value)
+        self.parsed["_filtered"] = self._filtered()
+        keys = [self._plain(c) for c in self.source.key]
+        if keys:
+            self.parsed["_key"] = (
+                f"case when {' and '.join(f'{k} is not null' for k in keys)} then row({', '.join(keys)}) end"
+            )
+        inner = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.parsed.items())
+        rows = f"select _row, {inner} from {self.relation}"
+        if "person" in self.shape.kinds and self.entry.target != "person":
+            self.joins.insert(0, "left join person_birth b on b.person = p.person")
+        checked = f"select p.*, {self._doubled()} as _doubled from ({rows}) p"
+        final = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.final.items())
+        return (
+            f"select p._row, {self._status()} as _status, {self._fan('n', '1')} as _n, "
+            f"{self._fan('target', literal(self.entry.target))} as _target, {final} "
+            f"from ({checked}) p {' '.join(self.joins)}"
+        )
+
+    def _plain(self, column: str) -> str:
+        """A key column; one that names an entity and does not land itself is there as its id."""
+        landed = column if column in self.known else f"{column}__id"
+        return f"omop_blank({quote(landed)}::varchar)"
+
+    def _fan(self, column: str, otherwise: str) -> str:
+        """Number or target table of a fanned-out row; only an event's concept fans out."""
+        if self.shape.event and "concept" in self.lookups:
+            return f"coalesce(l_concept.{column}, {otherwise})"
+        return otherwise
+
+    def _field(self, name: str, kind: Kind, value: Any) -> None:
+        if kind == "concept":
+            self._concept(name, value)
+        elif kind == "result":
+            self._result(name, value)
+        elif kind == "visit":
+            self.parsed[name] = f"omop_blank({self._sql(value)})"
+            if self.visits:
+                self.joins.append(f"left join visit_key v on v.person = p.person and v.key = p.{quote(name)}")
+            self.final[name] = "v.visit" if self.visits else "null::bigint"
+        else:
+            self.parsed[name] = self._scalar(name, kind, value)
+            self.final[name] = f"p.{quote(name)}"
+        if kind == "timestamp" and name in self.shape.required:
+            self.parsed[f"_{name}_given"] = f"omop_blank({self._sql(value)}) is not null"
+
+    def _scalar(self, name: str, kind: Kind, value: Any) -> str:
+        if kind == "person":
+            return quote(str(value))
+        if kind in ENTITIES:
+            return f"nullif({quote(f'{value}__id')}, 0)"
+        text = self._sql(value)
+        return {
+            "timestamp": f"omop_end({text})" if name == "end" else f"omop_try_timestamp({text})",
+            "number": f"omop_try_number({text})",
+            "integer": f"try_cast(round(omop_try_number({text})) as integer)",
+        }.get(kind, f"omop_blank({text})")
+
+    def _day(self) -> str | None:
+        return "p.start::date" if "start" in self.said else None
+
+    def _join(self, name: str) -> None:
+        lookup = self.lookups[name]
+        keys = [f"_{name}_k{i}" for i in range(len(lookup.keys))]
+        for key, sql in zip(keys, lookup.keys, strict=True):
+            self.parsed[key] = f"omop_blank({self._sql(sql)})"
+        self.joins.append(lookup.join(f"l_{name}", [f"p.{k}" for k in keys], self._day()))
+
+    def _concept(self, name: str, value: Any) -> None:
+        alias = f"l_{name}"
+        if isinstance(value, int):
+            self.final |= {
+                name: f"{value}::bigint",
+                f"{name}_source": "null::varchar",
+                f"{name}_source_id": "null::bigint",
+            }
+            return
+        self._join(name)
+        # several targets fan out for the concept of an event only; elsewhere the first one counts
+        if not (self.shape.event and name == "concept"):
+            self.joins[-1] += f" and {alias}.n = 1"
+        self.final |= {
+            name: f"{alias}.concept_id",
+            f"{name}_source": f"p._{name}_k0",
+            f"{name}_source_id": f"{alias}.source_id",
+        }
+        if self.shape.event and name == "concept":
+            self.final[f"concept_{VALUED}"] = f"{alias}.value_id"
+
+    def _result(self, name: str, value: Any) -> None:
+        alias = f"l_{name}"
+        if isinstance(value, Lookup):
+            self._join(name)
+            self.joins[-1] += f" and {alias}.n = 1"
+            text, concept = f"_{name}_k0", f"nullif({alias}.concept_id, 0)"
+        else:
+            text, concept = f"_{name}_text", "null::bigint"
+            self.parsed[text] = f"omop_blank({self._sql(value)})"
+        number = f"_{name}_number"
+        self.parsed[number] = f"omop_result_number({self.parsed[text]})"
+        self.final |= {
+            f"{name}_number": f"p.{number}",
+            f"{name}_operator": f"case when p.{number} is not null then omop_operator(p.{text}) end",
+            f"{name}_concept": concept,
+            f"{name}_source": f"p.{text}",
+        }
+
+    def _filtered(self) -> str:
+        rules = self.entry.rules
+        if not rules:
+            return "null::varchar"
+        cases = " ".join(
+            f"when not coalesce({render(sql, self.known)}, false) then {literal('f:' + name)}"
+            for name, sql in rules.items()
+        )
+        return f"case {cases} end"
+
+    def _doubled(self) -> str:
+        """Whether an earlier row of the file has the same key (of the contract, or that the table allows once)."""
+        keys = ["_key"] if "_key" in self.parsed else []
+        unique = self.shape.unique
+        if unique and not self.shape.merge:
+            keys.append(f"row(p.person, p.{quote(unique)})" if unique != "person" else "p.person")
+        if not keys or self.entry.unpivot is not None:
+            return "false"
+        valid = "p._filtered is null" + (" and p.person > 0" if "person" in self.parsed else "")
+        return " or ".join(
+            f"({valid} and {k} is not null and row_number() over (partition by {valid}, {k} order by p._row) > 1)"
+            for k in keys
+        )
+
+    def _status(self) -> str:
+        """The first reason why a row does not become a CDM row, or NULL."""
+        cases = ["when p._filtered is not null then p._filtered"]
+
+        def quarantine(condition: str, reason: str) -> None:
+            cases.append(f"when {condition} then 'q:{reason}'")
+
+        if "person" in self.shape.kinds:
+            quarantine("p.person is null", "person_missing")
+            quarantine("p.person = 0", "person_unknown")
+        for entity in ENTITIES:
+            if self.shape.unique == entity:
+                quarantine(f"p.{entity} is null", "key_missing")
+        if self.shape.unique == "key":
+            quarantine("p.key is null", "key_missing")
+        if "_key" in self.parsed:
+            quarantine("p._key is null", "key_missing")
+        quarantine("p._doubled", "key_duplicate")
+        if self.entry.target == "person":
+            quarantine("not p._birth_given", "birth_missing")
+            quarantine("p.birth is null or p.birth > omop_night()", "birth_invalid")
+        elif "person" in self.shape.kinds:
+            quarantine("b.person is null", "person_excluded")
+        if "start" in self.shape.required:
+            quarantine("not p._start_given", "start_missing")
+            quarantine("p.start is null", "start_invalid")
+            quarantine("p.start >= omop_night() + interval 1 day", "start_in_future")
+            quarantine("p.start < b.birth - interval 1 year", "before_birth")
+        if self.shape.event and "concept" in self.lookups:
+            quarantine("p._concept_k0 is null", "code_missing")
+        if "visit" in self.shape.required:
+            quarantine("v.visit is null" if self.visits else "true", "visit_unknown")
+        return f"case {' '.join(cases)} end"

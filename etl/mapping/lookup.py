@@ -1,0 +1,201 @@
+"""Look-up tables: what every code that a source holds becomes, worked out once per distinct code.
+
+`lookup."<entry>.<field>"(k0 …, valid_from, valid_to, n, concept_id, source_id, target, value_id, vocabulary,
+description)`: the rows of a source join it on their code(s) and, when a master with windows is involved, their day.
+`n` numbers the several targets of one code; every code has a row with n = 1, concept 0 when nothing was found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from etl.cdm.shapes import FALLBACK_TABLE, domains
+from etl.mapping.expression import literal, quote, render
+from etl.mapping.masters import FIRST_DAY, LAST_DAY
+from etl.mapping.model import HospitalMapping, Lookup, Step
+from etl.vocabulary.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class LookupTable:
+    """A look-up that has been built: its table, the code expressions to join on, and whether the day matters."""
+
+    table: str
+    keys: tuple[str, ...]
+    dated: bool
+
+    def join(self, alias: str, keys: list[str], day: str | None) -> str:
+        """SQL that joins the table to rows whose codes are `keys` and whose day is `day`."""
+        on = [f"{alias}.k{i} is not distinct from {k}" if i else f"{alias}.k0 = {k}" for i, k in enumerate(keys)]
+        if self.dated and day:
+            # a row without a day takes the present meaning of its code
+            at = f"coalesce({day}, {LAST_DAY} - 1)"
+            on.append(f"{at} >= {alias}.valid_from and {at} < {alias}.valid_to")
+        return f"left join {self.table} {alias} on {' and '.join(on)}"
+
+
+def create_vocabulary_views(con: DuckDBPyConnection, release: Release) -> None:
+    """Views `vocab.<table>` over a release's Parquet files."""
+    con.execute("create schema if not exists vocab")
+    for name in ("concept", "concept_ancestor", "concept_relationship", "vocabulary", "source_code", "maps_to"):
+        con.execute(f"create or replace view vocab.{name} as from read_parquet({literal(str(release.table(name)))})")
+
+
+def create_maps(con: DuckDBPyConnection, mapping: HospitalMapping) -> None:
+    """Tables `map.<name>(code, concept_id, source_vocabulary)` and `map.domain(domain_id, target)`."""
+    con.execute("create schema if not exists map")
+    for name, code_map in mapping.maps.items():
+        pairs = [
+            (code, concept)
+            for code, given in code_map.codes.items()
+            for concept in (given if isinstance(given, tuple) else (given,))
+        ]
+        rows = pa.table(
+            {
+                "code": pa.array([c for c, _ in pairs], pa.string()),
+                "concept_id": pa.array([i for _, i in pairs], pa.int64()),
+            }
+        )
+        vocabulary = literal(code_map.vocabulary) if code_map.vocabulary else "null::varchar"
+        _create(con, f"map.{quote(name)}", rows, f"*, {vocabulary} as source_vocabulary")
+    table = domains()
+    _create(con, "map.domain", pa.table({"domain_id": list(table), "target": list(table.values())}), "*")
+
+
+def _create(con: DuckDBPyConnection, name: str, rows: pa.Table, select: str) -> None:
+    con.register("given_rows", rows)
+    con.execute(f"create or replace table {name} as select {select} from given_rows")
+    con.unregister("given_rows")
+
+
+def _candidates(number: int, step: Step, key: int, mapping: HospitalMapping) -> str:
+    """SQL of what one step finds: keys, window, source concept, target concept and its domain, value concept."""
+    code = f"c.k{key}"
+    if step.clean:
+        code = render(mapping.clean[step.clean], ["code"], {"code": code})
+    windows = f"{FIRST_DAY} as valid_from, {LAST_DAY} as valid_to"
+    through = ""
+    if step.through:
+        through = f"join master.{quote(step.through)} m on m.code = c.code"
+        windows = "m.valid_from, m.valid_to"
+    searched = "m.target" if step.through else "c.code"
+    coded = f"""
+      select c.* exclude (code), {searched} as code, {windows}
+      from (select c.*, {code} as code from code c) c {through}
+    """
+    found = _in_map(step.map, coded) if step.map else _in_vocabulary(step, coded)
+    label = literal(step.vocabulary or step.map or "")
+    return f"select *, {number} as step, {label} as vocabulary from ({found})"
+
+
+def _in_map(name: str, coded: str) -> str:
+    return f"""
+      select c.*, s.concept_id as source_id, s.domain_id as source_domain, m.concept_id as target_id, t.domain_id,
+        null::bigint as value_id
+      from ({coded}) c join map.{quote(name)} m using (code)
+      join vocab.concept t on t.concept_id = m.concept_id and t.standard_concept = 'S' and t.invalid_reason is null
+      left join vocab.source_code s on s.vocabulary_id = m.source_vocabulary and s.concept_code = c.code
+    """
+
+
+def _in_vocabulary(step: Step, coded: str) -> str:
+    assert step.vocabulary is not None
+    known = f"(select * from vocab.source_code where vocabulary_id = {literal(step.vocabulary)})"
+    if step.prefix:
+        # the longest known beginning, never shorter than `prefix` letters
+        matched = f"""
+          select c.* exclude (kept), arg_max(s.concept_id, kept) as source_id,
+            arg_max(s.domain_id, kept) as source_domain
+          from (select c.*, unnest(range(length(c.code), {step.prefix} - 1, -1)) as kept from ({coded}) c) c
+          join {known} s on s.concept_code = rtrim(left(c.code, c.kept), '.')
+          group by all
+        """
+    else:
+        matched = f"""
+          select c.*, s.concept_id as source_id, s.domain_id as source_domain
+          from ({coded}) c join {known} s on s.concept_code = c.code
+        """
+    return f"""
+      select c.*, m.target_id, m.domain_id, m.value_id from ({matched}) c
+      left join vocab.maps_to m on m.concept_id = c.source_id
+    """
+
+
+def build_lookup(
+    con: DuckDBPyConnection, mapping: HospitalMapping, name: str, lookup: Lookup, relation: str, known: list[str],
+    default_table: str, only: str | None = None,
+) -> LookupTable:  # fmt: skip
+    """Make the table `lookup.<name>` for the codes found in `relation`; `only` narrows which codes are looked up."""
+    con.execute("create schema if not exists lookup")
+    steps: list[Step] = [lookup, *lookup.fallback]
+    codes = list(dict.fromkeys(s.code or lookup.code for s in steps))
+    keys = [f"omop_blank({render(c, known)}::varchar)" for c in codes]
+    description = (
+        f"any_value(omop_blank({render(lookup.description, known)}::varchar))" if lookup.description else "null"
+    )
+    selected = ", ".join(f"{sql} as k{i}" for i, sql in enumerate(keys))
+    groups = ", ".join(f"k{i}" for i in range(len(keys)))
+    narrowed = f"and ({only.format(code='k0')})" if only else ""
+    con.execute(
+        f"create or replace temp table code as select {selected}, {description}::varchar as description "
+        f"from {relation} group by {groups} having k0 is not null {narrowed}"
+    )
+    candidates = " union all by name ".join(
+        _candidates(i, step, codes.index(step.code or lookup.code), mapping) for i, step in enumerate(steps)
+    )
+    con.execute(f"create or replace temp table candidate as {candidates}")
+    table = f"lookup.{quote(name)}"
+    con.execute(f"create or replace table {table} as {_choice(groups, default_table)}")
+    con.execute("drop table code; drop table candidate")
+    return LookupTable(table, tuple(codes), any(s.through for s in steps))
+
+
+def _choice(keys: str, default_table: str) -> str:
+    """SQL that chooses, per code and piece of time, the first step that finds a standard concept."""
+    same = " and ".join(f"x.{k} is not distinct from p.{k}" for k in keys.split(", "))
+    prefixed = ", ".join(f"p.{k}" for k in keys.split(", "))
+    return f"""
+    with edge as (
+      select {keys}, {FIRST_DAY} as cut from code union select {keys}, valid_from from candidate
+      union select {keys}, valid_to from candidate
+    ),
+    piece as (
+      select {keys}, cut as valid_from,
+        coalesce(lead(cut) over (partition by {keys} order by cut), {LAST_DAY}) as valid_to
+      from edge where cut < {LAST_DAY}
+    ),
+    found as (
+      select {prefixed}, p.valid_from, p.valid_to, x.source_id, x.source_domain, x.target_id, x.domain_id, x.value_id,
+        x.vocabulary, x.step,
+        min(x.step) filter (where x.target_id is not null) over same_piece as winner,
+        min(x.step) filter (where x.source_id is not null) over same_piece as origin
+      from piece p left join candidate x on {same} and x.valid_from <= p.valid_from and x.valid_to >= p.valid_to
+      window same_piece as (partition by {prefixed}, p.valid_from)
+    ),
+    origin as (
+      select {keys}, valid_from, any_value(source_id) as source_id, any_value(source_domain) as source_domain,
+        any_value(vocabulary) as vocabulary
+      from found where step = origin group by {keys}, valid_from
+    ),
+    target as (
+      select distinct {keys}, valid_from, valid_to, target_id, domain_id, value_id, vocabulary
+      from found where winner is null or (step = winner and target_id is not null)
+    ),
+    one as (
+      select {keys}, valid_from, valid_to, target_id, domain_id, value_id, any_value(vocabulary) as vocabulary
+      from target group by all
+    )
+    select {prefixed}, p.valid_from, p.valid_to,
+      row_number() over (partition by {prefixed}, p.valid_from order by p.target_id, p.value_id) as n,
+      coalesce(p.target_id, 0) as concept_id, x.source_id,
+      case when coalesce(p.domain_id, x.source_domain) is null then {literal(default_table)}
+           else coalesce(d.target, {literal(FALLBACK_TABLE)}) end as target,
+      p.value_id, coalesce(x.vocabulary, p.vocabulary) as vocabulary, c.description
+    from one p
+    left join origin x on {same} and x.valid_from = p.valid_from
+    left join code c on {same.replace("x.", "c.")}
+    left join map.domain d on d.domain_id = coalesce(p.domain_id, x.source_domain)
+    """

@@ -1,0 +1,248 @@
+"""The mapping language as pydantic models: what a hospital's YAML files may say.
+
+`docs/mapping-language.md` and `docs/mapping.schema.json` are generated from these models and from the CDM shapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
+
+from etl.cdm.shapes import Kind, Shape, events, shapes
+
+Sql = Annotated[str, Field(min_length=1, description="a column name, or a SQL expression over the source's columns")]
+ConceptId = Annotated[int, Field(ge=0, description="a concept id that holds for every row")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Name(_Strict):
+    """A hospital's name in both languages."""
+
+    ko: str
+    en: str
+
+
+class Hospital(_Strict):
+    """`hospital.yaml`: who delivers, and the settings that hold for all of its mappings."""
+
+    hospital: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,29}$", description="short name = name of the folder")]
+    number: Annotated[int, Field(ge=1, le=63, description="fixed for life: it is part of every id of this hospital")]
+    name: Name
+    layout: Annotated[
+        str | None, Field(description="folder under mappings/shared/layouts/ whose files are read first")
+    ] = None
+    schedule: Annotated[str, Field(description="cron expression of the nightly run, Asia/Seoul")] = "0 2 * * *"
+    live_since: Annotated[
+        date, Field(description="day the records system went live; no observation period starts before")
+    ] = date(1900, 1, 1)
+    drops: Annotated[
+        str | None,
+        Field(description="folder of the deliveries, one sub-folder per night; default <home>/exports/<hospital>"),
+    ] = None
+
+
+class Column(_Strict):
+    """A column of a source. `{}` (or nothing) is a plain text column."""
+
+    identifier: Annotated[
+        Literal["person", "name", "rrn", "phone", "address", "other"] | None,
+        Field(description="a direct identifier: `person` becomes our id while landing, the others never land"),
+    ] = None
+    entity: Annotated[
+        Literal["provider", "care_site", "location"] | None,
+        Field(description="names one of these; its id is handed out by the key store"),
+    ] = None
+    registers: Annotated[
+        bool, Field(description="values seen here get an id; elsewhere an unknown value gets none")
+    ] = False
+    scrub: Annotated[
+        bool,
+        Field(description="free text: names, resident registration, phone and record numbers are blanked out"),
+    ] = False
+    aliases: Annotated[tuple[str, ...], Field(description="other names this column has in some exports")] = ()
+    optional: Annotated[bool, Field(description="may be missing from the file; it is then empty")] = False
+    note: Annotated[str | None, Field(description="for the reader")] = None
+
+
+class Computed(Column):
+    """A column made while landing, over raw columns (identifiers included); only its result lands."""
+
+    sql: Sql
+
+
+class Source(_Strict):
+    """One table of the delivery: where it is, how it is written, and the columns the mapping may use."""
+
+    file: Annotated[str, Field(description="file name or glob inside the delivery; several files are read as one")]
+    format: Literal["csv", "parquet"] = "csv"
+    encoding: Annotated[str, Field(description="utf-8, cp949, euc-kr, …")] = "utf-8"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    optional: Annotated[bool, Field(description="a delivery without this file is complete")] = False
+    final_newline: Annotated[
+        bool, Field(description="the export ends its last line; a file that does not was cut in the middle")
+    ] = True
+    max_rejected: Annotated[
+        float, Field(ge=0, le=1, description="share of unreadable rows above which the file is refused")
+    ] = 0.01
+    key: Annotated[
+        tuple[str, ...],
+        Field(description="columns that identify a row; empty or doubled keys are quarantined"),
+    ] = ()
+    columns: Annotated[dict[str, Column | None], Field(description="what lands; other columns of the file do not")]
+    computed: dict[str, Computed] = {}
+    unused: Annotated[
+        str | None, Field(description="why no entry reads this source; its rows are accounted as filtered")
+    ] = None
+
+
+class MasterStep(_Strict):
+    """One look-up in a code master: `code` to `to`, inside a window of validity when there is one."""
+
+    source: str
+    code: Sql
+    to: Sql
+    valid_from: Sql | None = None
+    valid_to: Sql | None = None
+    where: Sql | None = None
+
+
+class Step(_Strict):
+    """One way to look a code up; the first that finds a standard concept wins."""
+
+    code: Annotated[Sql | None, Field(description="another column than the one of the look-up")] = None
+    clean: Annotated[str | None, Field(description="a cleaning rule, applied to the code first")] = None
+    through: Annotated[str | None, Field(description="a code master: the code is replaced by what it stands for")] = (
+        None
+    )
+    vocabulary: Annotated[str | None, Field(description="vocabulary_id whose `Maps to` is followed")] = None
+    map: Annotated[str | None, Field(description="a code map of this hospital or of mappings/shared/maps")] = None
+    prefix: Annotated[
+        int | None,
+        Field(ge=3, description="when the code is unknown, its longest known prefix of at least so many letters"),
+    ] = None
+
+
+class Lookup(Step):
+    """A code and where to look it up."""
+
+    code: Sql
+    fallback: Annotated[tuple[Step, ...], Field(description="tried in turn")] = ()
+    description: Annotated[Sql | None, Field(description="text of the code, for the worklist of unmapped codes")] = None
+
+
+class Unpivot(_Strict):
+    """Turns one wide row into one row per filled column."""
+
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    name: Annotated[str, Field(description="new column: which column it was")] = "item"
+    value: Annotated[str, Field(description="new column: what stood there")] = "value"
+
+
+class Entry(_Strict):
+    """How rows of one source become rows of the CDM."""
+
+    name: Annotated[str | None, Field(description="unique name; default: <from>_<event or table>")] = None
+    from_: Annotated[str, Field(alias="from", description="a source of this hospital")]
+    where: Annotated[
+        dict[str, Sql] | Sql | None,
+        Field(description="named rules; a row that does not satisfy one is filtered and counted under its name"),
+    ] = None
+    unpivot: Unpivot | None = None
+    note: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The CDM table of the entry (for an event: the one it takes without a standard concept)."""
+        event = getattr(self, "event", None)
+        return events()[event].table if event else str(getattr(self, "table"))  # noqa: B009
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the target table."""
+        return shapes()[self.target]
+
+    @property
+    def label(self) -> str:
+        """The entry's name."""
+        return self.name or f"{self.from_}_{getattr(self, 'event', None) or self.target}"
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """The `where` rules by name."""
+        return {"where": self.where} if isinstance(self.where, str) else dict(self.where or {})
+
+    def said(self) -> dict[str, Any]:
+        """The shape's fields that the entry fills, by name."""
+        values = {name: getattr(self, name) for name in self.shape.kinds}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _form(value: Any) -> str:
+    return "lookup" if isinstance(value, dict | Lookup) else "plain"
+
+
+def _or_lookup(plain: Any) -> Any:
+    return Annotated[Annotated[plain, Tag("plain")] | Annotated[Lookup, Tag("lookup")], Discriminator(_form)]
+
+
+_TYPES: dict[Kind, Any] = {
+    "concept": _or_lookup(ConceptId),
+    "result": _or_lookup(Sql),
+    "number": int | float | Sql,
+    "integer": int | Sql,
+}
+
+
+@cache
+def entry_model(kind: Literal["event", "table"], word: str) -> type[Entry]:
+    """The model of the entries `event: word` or `table: word`; KeyError when there is no such word."""
+    shape = events()[word] if kind == "event" else shapes()[word]
+    fields: dict[str, Any] = {kind: (Literal[word], ...)}
+    for name, field_kind in shape.kinds.items():
+        type_ = _TYPES.get(field_kind, Sql)
+        info = Field(description=field_kind)
+        required = name in shape.required
+        fields[name] = (
+            Annotated[type_ if required else type_ | None, info],
+            ... if required else None,
+        )
+    return create_model(f"{word.title().replace('_', '')}Entry", __base__=Entry, **fields)
+
+
+class CodeMap(_Strict):
+    """A code map: source code to concept id, or to a list of concept ids."""
+
+    vocabulary: Annotated[str | None, Field(description="source vocabulary of the codes, for the source concept")] = (
+        None
+    )
+    codes: dict[str, int | tuple[int, ...]]
+
+
+class Declarations(_Strict):
+    """What the files of a hospital and of mappings/shared hold besides hospital.yaml's keys and `entries`."""
+
+    sources: dict[str, Source] = {}
+    masters: dict[str, tuple[MasterStep, ...]] = {}
+    maps: dict[str, CodeMap] = {}
+    clean: Annotated[dict[str, Sql], Field(description="cleaning rules: SQL over `code`")] = {}
+
+
+@dataclass(frozen=True)
+class HospitalMapping:
+    """Everything one hospital's YAML says, checked; `digest` changes when any of it changes."""
+
+    hospital: Hospital
+    sources: dict[str, Source]
+    masters: dict[str, tuple[MasterStep, ...]]
+    maps: dict[str, CodeMap]
+    clean: dict[str, str]
+    entries: tuple[Entry, ...]
+    digest: str

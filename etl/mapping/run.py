@@ -1,0 +1,125 @@
+"""The stage `map`: landed tables to CDM tables, with an account of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from etl.cdm.shapes import shapes
+from etl.engine import copy_to, parquet
+from etl.land.land import create_views
+from etl.ledger import Accounts
+from etl.mapping import accounts
+from etl.mapping.compile import EntryCompiler, source_relation
+from etl.mapping.lookup import LookupTable, build_lookup, create_maps, create_vocabulary_views
+from etl.mapping.masters import create_masters
+from etl.mapping.model import Entry, HospitalMapping, Lookup
+from etl.mapping.tables import staged, write_table
+from etl.vocabulary.release import Release
+
+QUARANTINE = "quarantine.parquet"
+_FIRST = ("person", "location", "care_site", "provider", "visit_occurrence")
+_NOT_A_NUMBER = "omop_result_number({code}) is null"
+
+
+def in_order(entries: tuple[Entry, ...]) -> dict[int, Entry]:
+    """Entries by their number (position in the mapping), those that others refer to first."""
+    numbered = dict(enumerate(entries))
+    rank = {table: i for i, table in enumerate(_FIRST)}
+    return dict(sorted(numbered.items(), key=lambda item: (rank.get(item[1].target, len(rank)), item[0])))
+
+
+def _lookups(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) -> dict[str, LookupTable]:
+    relation, known = source_relation(mapping, entry)
+    built: dict[str, LookupTable] = {}
+    for name, value in entry.said().items():
+        if isinstance(value, Lookup):
+            only = _NOT_A_NUMBER if entry.shape.kinds[name] == "result" else None
+            built[name] = build_lookup(
+                con, mapping, f"{entry.label}.{name}", value, relation, known, entry.target, only
+            )
+    return built
+
+
+def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, *, visits: bool) -> None:
+    """Make the staged table of one entry (see `compile`) and its look-ups."""
+    compiler = EntryCompiler(mapping, entry, _lookups(con, mapping, entry), visits=visits)
+    con.execute(f"create or replace table {staged(entry)} as {compiler.query()}")
+
+
+def _create_births(con: DuckDBPyConnection, entries: dict[int, Entry]) -> None:
+    persons = [e for e in entries.values() if e.target == "person"]
+    rows = " union all ".join(f"select person, birth from {staged(e)} where _status is null" for e in persons)
+    rows = rows or "select null::bigint as person, null::timestamp as birth where false"
+    con.execute(
+        f"create or replace table person_birth as select person, min(birth) as birth from ({rows}) group by person"
+    )
+
+
+def _create_visit_keys(con: DuckDBPyConnection, entries: dict[int, Entry], visits: Path) -> None:
+    rows = " union all ".join(
+        f"select {n}::smallint as _entry, _row, person, key from {staged(e)} where _status is null"
+        for n, e in entries.items()
+    )
+    con.execute(
+        f"create or replace table visit_key as select s.person, s.key, min(o.visit_occurrence_id) as visit "
+        f"from ({rows}) s join {parquet(visits)} o using (_entry, _row) group by all"
+    )
+
+
+def map_sources(
+    con: DuckDBPyConnection, mapping: HospitalMapping, release: Release, landed: Path, target: Path,
+    progress: Callable[[str], None] | None = None,
+) -> Accounts:  # fmt: skip
+    """Map what landed in the folder `landed` into `<table>.parquet` files and `quarantine.parquet` in `target`."""
+    create_views(con, mapping, landed)
+    create_vocabulary_views(con, release)
+    create_maps(con, mapping)
+    create_masters(con, mapping)
+    con.execute("create schema if not exists staged")
+    entries = in_order(mapping.entries)
+    visit_entries = {n: e for n, e in entries.items() if e.target == "visit_occurrence"}
+    births = visits = False
+    for entry in entries.values():
+        if entry.target != "person" and not births:
+            _create_births(con, entries)
+            births = True
+        if entry.target not in _FIRST and visit_entries and not visits:
+            file, _ = write_table(con, "visit_occurrence", visit_entries, target)
+            _create_visit_keys(con, visit_entries, file)
+            visits = True
+        stage_entry(con, mapping, entry, visits=visits)
+        if progress:
+            progress(entry.label)
+    written = _write_tables(con, entries, target)
+    _write_quarantine(con, mapping, target / QUARANTINE)
+    return accounts.collect(con, mapping, entries, written)
+
+
+def _write_tables(con: DuckDBPyConnection, entries: dict[int, Entry], target: Path) -> dict[str, Path]:
+    """Write every CDM table that some staged row goes to."""
+    goes_to = {
+        number: {
+            t for (t,) in con.execute(f"select distinct _target from {staged(e)} where _status is null").fetchall()
+        }
+        for number, e in entries.items()
+    }
+    written: dict[str, Path] = {}
+    for table in shapes():
+        feeding = {n: entries[n] for n, tables in goes_to.items() if table in tables}
+        if feeding:
+            written[table], _ = write_table(con, table, feeding, target)
+    return written
+
+
+def _write_quarantine(con: DuckDBPyConnection, mapping: HospitalMapping, file: Path) -> None:
+    """Which source row was quarantined by which entry, and why; its values stay in the landed table."""
+    parts = [
+        f"select '{e.from_}' as source, '{e.label}' as entry, _row, substr(_status, 3) as reason from {staged(e)} "
+        f"where _status like 'q:%' and _n = 1"
+        for e in mapping.entries
+    ]
+    empty = "select null::varchar as source, null::varchar as entry, null::bigint as _row, null::varchar as reason"
+    copy_to(con, " union all ".join(parts) or f"{empty} where false", file)

@@ -1,0 +1,112 @@
+"""How figures are written: thousands separators, honest percentages, durations, sizes, Korean time."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import UTC, date, datetime, timedelta, timezone
+
+from markupsafe import Markup, escape
+
+DASH = "–"
+# Korea keeps one offset all year, so no time zone data is needed.
+KOREA = timezone(timedelta(hours=9), "KST")
+
+_HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
+
+
+def count(value: int | float | None) -> str:
+    """A count with thousands separators."""
+    return DASH if value is None else f"{value:,.0f}"
+
+
+def percent(part: float | None, whole: float | None = 1) -> str:
+    """A share in percent, one decimal; never `100.0 %` unless all, never `0.0 %` unless none."""
+    if part is None or not whole:
+        return DASH
+    share = 100 * part / whole
+    if 0 < share < 0.05:
+        return "<0.1 %"
+    if 99.95 <= share < 100:
+        return ">99.9 %"
+    return f"{share:.1f} %"
+
+
+def points(change: float | None) -> str:
+    """A change in percentage points, with its sign; `±0.0` when it is less than half a tenth."""
+    if change is None:
+        return DASH
+    return "±0.0" if abs(change) < 0.05 else f"{change:+.1f}".replace("-", "−")
+
+
+def relative(value: float | None, before: float | None) -> str:
+    """The change from `before` to `value` in percent of `before`, with its sign."""
+    if value is None or not before:
+        return DASH
+    return f"{points(100 * (value / before - 1))} %"
+
+
+def times(factor: float | None) -> str:
+    """A fan-out factor."""
+    return DASH if factor is None else f"×{factor:,.2f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration in its two largest units."""
+    if seconds is None:
+        return DASH
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(value: float | None) -> str:
+    """Bytes in decimal units."""
+    if value is None:
+        return DASH
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:,.1f} TB"
+
+
+def clock(moment: datetime | None) -> str:
+    """A moment of the ledger (UTC) as Korean time of day."""
+    return DASH if moment is None else f"{moment.replace(tzinfo=UTC).astimezone(KOREA):%H:%M}"
+
+
+def day(value: date) -> str:
+    """A night with its weekday."""
+    return f"{value:%Y-%m-%d (%a)}"
+
+
+def short_day(value: date) -> str:
+    """A night without its year, for narrow columns."""
+    return f"{value:%m-%d}"
+
+
+def words(name: str) -> str:
+    """An identifier such as a stage's name as words."""
+    return re.sub(r"\bcdm\b", "CDM", name.replace("_", " "))
+
+
+def plural(number: int, noun: str) -> str:
+    """A count and its noun."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def tagged(text: str | None) -> Markup:
+    """Escaped text, marked as Korean where it holds Hangul, so that fonts and screen readers choose right."""
+    if text is None:
+        return Markup(DASH)
+    return Markup('<span lang="ko">{}</span>').format(text) if _HANGUL.search(text) else escape(text)
+
+
+def sql_command(sql: str) -> str:
+    """The shell command that runs `sql`; double quotes where they are safe, else quoted by shlex."""
+    text = sql.strip()
+    return f"etl sql {shlex.quote(text)}" if re.search(r'["$`\\!]', text) else f'etl sql "{text}"'

@@ -1,0 +1,45 @@
+"""Reason codes in words, from `reasons.yaml`, with the rows and sources behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+
+import yaml
+
+from etl.report.figures import ReasonCount
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason with its explanation, its rows, and the sources the rows came from."""
+
+    code: str
+    title: str
+    text: str
+    rows: int
+    sources: tuple[ReasonCount, ...]
+
+
+@cache
+def texts() -> dict[str, dict[str, dict[str, str]]]:
+    """Outcome, code → `title` and `text`."""
+    loaded: dict[str, dict[str, dict[str, str]]] = yaml.safe_load(
+        Path(__file__).with_name("reasons.yaml").read_text(encoding="utf-8")
+    )
+    return loaded
+
+
+def explained(counts: Sequence[ReasonCount], outcome: str) -> list[Reason]:
+    """The reasons of one outcome in the order of `counts`, which come sorted by reason."""
+    chosen = [c for c in counts if c.outcome == outcome]
+    return [_reason(outcome, code, tuple(part)) for code, part in groupby(chosen, lambda c: c.reason)]
+
+
+def _reason(outcome: str, code: str, sources: tuple[ReasonCount, ...]) -> Reason:
+    """Filtered rows carry the rule's own name, and an unknown code says itself."""
+    known = texts().get(outcome, {}).get(code, {"title": code, "text": ""})
+    return Reason(code, known["title"], known["text"], sum(s.rows for s in sources), sources)

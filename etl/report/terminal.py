@@ -1,0 +1,47 @@
+"""The same figures as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from etl.ledger import Ledger
+from etl.report.figures import RunSummary
+from etl.report.formats import DASH, count, duration, percent
+from etl.report.read import summaries
+from etl.report.write import HospitalName
+
+_COLOURS = {"published": "green", "blocked": "yellow", "failed": "red", "running": "cyan"}
+_NUMBERS = ("rows in", "mapped", "quarantined", "rejected", "filtered", "mapping rate")
+
+
+def summary_table(ledger: Ledger, run_ids: Sequence[str], names: Mapping[str, HospitalName]) -> Table:
+    """One line per run, in the order of `run_ids`; runs the ledger does not know are left out."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("hospital", no_wrap=True)
+    table.add_column("night", no_wrap=True)
+    for name in _NUMBERS:
+        table.add_column(name, justify="right")
+    table.add_column("gates", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    found = {run.run_id: run for run in summaries(ledger, run_ids)}
+    for run in (found[run_id] for run_id in run_ids if run_id in found):
+        table.add_row(*_cells(run, names.get(run.hospital)))
+    return table
+
+
+def _cells(run: RunSummary, name: HospitalName | None) -> list[Text | str]:
+    hospital = Text(f"{name.ko} " if name else "").append(run.hospital, style="dim" if name else "")
+    numbers = [count(n) for n in (run.rows_in, run.mapped, run.quarantined, run.rejected, run.filtered)]
+    state = Text(run.state, style=_COLOURS.get(run.state, ""))
+    return [hospital, str(run.night), *numbers, percent(run.rate), _gates(run), duration(run.seconds), state]
+
+
+def _gates(run: RunSummary) -> Text:
+    """`✓` when nothing blocks, `closed n` with the number of blocking failures, a dash before any gate."""
+    if run.blocking:
+        return Text(f"closed {run.blocking}", style="red")
+    return Text("✓", style="green") if run.expectations else Text(DASH)

@@ -1,0 +1,181 @@
+"""Writes the validation report: one self-contained HTML file per hospital and night, and an index over all."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from etl.ledger import Ledger
+from etl.report import charts, formats
+from etl.report.charts import Part, Point
+from etl.report.figures import Night, RunSummary
+from etl.report.read import UNIT_DOMAIN, last_deliveries, night, summaries
+from etl.report.reasons import explained
+from etl.report.verdict import gate_name, verdict
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_GRID_NIGHTS = 14
+_ATTENTION = ("failed", "blocked", "running", "published")
+_FILTERS = (
+    formats.clock,
+    formats.count,
+    formats.day,
+    formats.duration,
+    formats.percent,
+    formats.plural,
+    formats.points,
+    formats.relative,
+    formats.short_day,
+    formats.size,
+    formats.sql_command,
+    formats.tagged,
+    formats.times,
+    formats.words,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalName:
+    """A hospital's name in Korean and English."""
+
+    ko: str
+    en: str
+
+
+def write_reports(
+    ledger: Ledger, folder: Path, names: Mapping[str, HospitalName], *, run_ids: Sequence[str] | None = None
+) -> Path:
+    """Write `folder/<night>/<hospital>.html` of the given runs (default: all) and `folder/index.html`.
+
+    A hospital's newest delivery of a night owns the night's page. Returns the path of the index.
+    """
+    runs = summaries(ledger)
+    last = last_deliveries(runs)
+    wanted = None if run_ids is None else {(r.hospital, r.night) for r in runs if r.run_id in set(run_ids)}
+    chosen = last if wanted is None else [run for run in last if (run.hospital, run.night) in wanted]
+    readable = {r.run_id for r in chosen} | {r.run_id for r in last if (folder / page_path(r)).exists()}
+    linked = [run for run in last if run.run_id in readable]
+    for run in chosen:
+        _write(folder / page_path(run), render_night(night(ledger, run, runs), linked, names))
+    index = folder / "index.html"
+    _write(index, render_index(last, readable, names))
+    return index
+
+
+def page_path(run: RunSummary) -> Path:
+    """Where a run's page lies within the report folder."""
+    return Path(str(run.night)) / f"{run.hospital}.html"
+
+
+def render_night(figures: Night, linked: Sequence[RunSummary], names: Mapping[str, HospitalName]) -> str:
+    """The page of one hospital and night; `linked` are the runs whose pages exist, oldest first."""
+    run = figures.run
+    own = [r.night for r in linked if r.hospital == run.hospital]
+    return (
+        _environment()
+        .get_template("night.html.j2")
+        .render(
+            night=figures,
+            run=run,
+            verdict=verdict(figures),
+            name=_name(names, run.hospital),
+            earlier=max((n for n in own if n < run.night), default=None),
+            later=min((n for n in own if n > run.night), default=None),
+            shares=_shares(run),
+            reasons={
+                outcome: explained(figures.reasons, outcome) for outcome in ("rejected", "quarantined", "filtered")
+            },
+            trends=_trends(figures.trend),
+        )
+    )
+
+
+def render_index(last: Sequence[RunSummary], readable: set[str], names: Mapping[str, HospitalName]) -> str:
+    """The index over the last delivery of every hospital and night."""
+    nights = sorted({run.night for run in last}, reverse=True)
+    history = {h: [r for r in last if r.hospital == h] for h in dict.fromkeys(run.hospital for run in last)}
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            nights=nights[:_GRID_NIGHTS][::-1],
+            older=nights[_GRID_NIGHTS:],
+            latest=_by_attention([runs[-1] for runs in history.values()], nights[0] if nights else None),
+            cells={(run.hospital, run.night): run for run in last},
+            sparks={h: [Point(r.night, r.rate, r.state) for r in runs[-30:]] for h, runs in history.items()},
+            readable=readable,
+            names={hospital: _name(names, hospital) for hospital in history},
+            order=_ATTENTION,
+        )
+    )
+
+
+def _by_attention(latest: list[RunSummary], newest: date | None) -> list[RunSummary]:
+    """What needs a look first: hospitals without a run of the newest night, then failed, blocked, the rest."""
+    rank = {state: i for i, state in enumerate(_ATTENTION)}
+    return sorted(latest, key=lambda r: (r.night == newest, rank.get(r.state, 0), r.hospital))
+
+
+def _name(names: Mapping[str, HospitalName], hospital: str) -> HospitalName:
+    return names.get(hospital) or HospitalName(hospital, hospital)
+
+
+def _shares(run: RunSummary) -> list[Part]:
+    """Where the rows went; what has no outcome yet is the last part."""
+    parts = [Part(k, k, getattr(run, k) or 0) for k in ("mapped", "filtered", "quarantined", "rejected")]
+    return [*parts, Part("open", "without an outcome", max((run.rows_in or 0) - run.accounted, 0))]
+
+
+def _trends(runs: Sequence[RunSummary]) -> dict[str, list[Point]]:
+    def points(name: str) -> list[Point]:
+        return [Point(run.night, getattr(run, name), run.state) for run in runs]
+
+    return {name: points(name) for name in ("rate", "rows_in", "quarantined")}
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Templates with everything escaped; style and script are inlined and named by hash in the page's policy."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    script = (_TEMPLATES / "script.js.j2").read_text(encoding="utf-8")
+    environment.filters.update({form.__name__: form for form in _FILTERS})
+    environment.globals.update(
+        charts=charts,
+        dash=formats.DASH,
+        gate_name=gate_name,
+        unit_domain=UNIT_DOMAIN,
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_policy_hash(style),
+        script_hash=_policy_hash(script),
+    )
+    return environment
+
+
+def _policy_hash(text: str) -> str:
+    """The source expression by which a Content-Security-Policy names an inline element."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write beside the target and rename, so that a reader never opens half a page."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)

@@ -1,0 +1,81 @@
+"""Records of diagnoses: the reason for each visit, what else the patient has, and what was ruled out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.random import Generator
+
+from etl.sample.codebook import SUFFIXES
+from etl.sample.course import INPATIENT, OUTPATIENT, befall
+from etl.sample.frame import HOUR, Flags, Frame, Ints, spread
+from etl.sample.people import seconds
+from etl.sample.scene import Scene, names
+from etl.sample.traps import manner, struck
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """Diagnoses of visits (positions): the condition, whether it is the main one, and whether it was ruled out."""
+
+    visit: Ints
+    condition: Ints
+    main: Flags
+    ruled_out: Flags
+
+
+def diagnosed(scene: Scene) -> Diagnosed:
+    """Main diagnoses, chronic conditions known at the time, and differential diagnoses."""
+    visits, rng = scene.visits, scene.rng
+    every = np.arange(len(visits))
+    known = scene.ill.conditions[visits.patient]
+    begun = scene.ill.onset[visits.patient] <= visits.start[:, None]
+    chance = np.where(visits.review, 0.45, np.where(visits.kind == OUTPATIENT, 0.1, 0.6))
+    beside = begun & (known != visits.condition[:, None]) & (rng.random(known.shape) < chance[:, None])
+    also, slot = np.nonzero(beside)
+    doubted = every[struck(rng, scene.rates["ruleout"], len(visits))]
+    suspected = befall(rng, scene.cat, scene.cat.acute, scene.people, visits.patient[doubted], visits.start[doubted])
+    doubted, suspected = doubted[suspected >= 0], suspected[suspected >= 0]
+    visit = np.concatenate([every, also, doubted])
+    return Diagnosed(
+        visit=visit,
+        condition=np.concatenate([visits.condition, known[also, slot], suspected]),
+        main=np.arange(len(visit)) < len(every),
+        ruled_out=np.arange(len(visit)) >= len(every) + len(also),
+    )
+
+
+def _local_codes(rng: Generator, scene: Scene, condition: Ints, at: Ints) -> Ints:
+    """Positions of diagnosis codes: with a suffix at times, and from 2021 on rarely one only KCD-8 has."""
+    size, rates = len(condition), scene.rates
+    suffix = np.where(struck(rng, rates["local_suffix"], size), rng.integers(1, len(SUFFIXES), size), 0)
+    first_new = len(scene.cat.conditions) * len(SUFFIXES)
+    new = (at >= seconds(date(2021, 1, 1))) & struck(rng, rates["kcd8"], size)
+    fresh = rng.integers(first_new, len(scene.book.diagnosis), size)
+    return np.where(new, fresh, condition * len(SUFFIXES) + suffix)
+
+
+def diagnosis_frame(scene: Scene, found: Diagnosed) -> Frame:
+    """One row for each diagnosis of a visit."""
+    rng, visits = scene.rng, scene.visits
+    inpatient = visits.kind[found.visit] == INPATIENT
+    later = spread(rng, 120, 1500, len(inpatient)) + inpatient * spread(rng, 0, 4 * HOUR, len(inpatient))
+    at = visits.start[found.visit] + later
+    places = _local_codes(rng, scene, found.condition, at)
+    codes = scene.book.diagnosis
+    columns = {
+        "code": manner(rng, places, len(codes), scene.rates),
+        "name_ko": places,
+        "name_en": places,
+        "main": found.main,
+        "tentative": struck(rng, scene.rates["tentative"], len(at)) & ~found.main,
+        "ruleout": found.ruled_out,
+    }
+    texts = {
+        "code": scene.book.written(codes),
+        "name_ko": names(scene.book.diagnosis_rows, "name_ko"),
+        "name_en": names(scene.book.diagnosis_rows, "name_en"),
+    }
+    return scene.record(found.visit, at, columns, texts)

@@ -1,0 +1,167 @@
+"""Write the raw exports of the eight sample hospitals, as each of them would deliver a night.
+
+The same seed, hospital and number of patients always make the same histories. A night only decides how much
+of them the hospital has seen, so the export of the next night holds the same rows and those of one more day.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from etl.sample.catalogue import Catalogue, catalogue
+from etl.sample.codebook import Codebook, codebook
+from etl.sample.course import EMERGENCY, Illness, begin, visits_of_year
+from etl.sample.delivery_files import DeliveryFolder
+from etl.sample.diagnoses import diagnosed, diagnosis_frame
+from etl.sample.dialect import Dialect, dialects
+from etl.sample.frame import DAY, Frame, Ints
+from etl.sample.masters import masters
+from etl.sample.measurements import Bodies, lab_frame, make_bodies, vital_frame
+from etl.sample.orders import drug_frame, order_frames
+from etl.sample.people import People, make_people, seconds
+from etl.sample.remarks import Remarks
+from etl.sample.render import Renderer
+from etl.sample.scene import Scene, doctors
+from etl.sample.stays import move_frame, patient_frame, visit_frame
+
+#: Patients simulated at a time. It bounds memory and is part of what a seed means: another size, other people.
+CHUNK = 20_000
+#: Share of patients who come newly to a hospital in the three years after 2025.
+NEWCOMERS = 0.03
+_FIRST_YEAR = 2016
+_EVENTS = frozenset({"visit", "move", "diagnosis", "drug", "order_row", "report", "lab", "vital", "vital_item"})
+_PURPOSES = {"codes": 1, "masters": 2, "people": 3, "illness": 4, "bodies": 5, "file": 6, "year": 7}
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One hospital's export of one night: its folder and the rows of each file."""
+
+    hospital: str
+    night: date
+    folder: Path
+    files: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _World:
+    """What stays the same over the chunks of one hospital."""
+
+    dialect: Dialect
+    cat: Catalogue
+    book: Codebook
+    seed: int
+    known: int
+    total: int
+    night: date
+
+    def rng(self, purpose: str, *places: int) -> np.random.Generator:
+        """A stream of chance that depends on seed, hospital, purpose and place only."""
+        return _stream(self.seed, self.dialect, purpose, *places)
+
+
+def _stream(seed: int, dialect: Dialect, purpose: str, *places: int) -> np.random.Generator:
+    sequence = np.random.SeedSequence([seed, dialect.number, _PURPOSES[purpose], *places])
+    return np.random.Generator(np.random.SFC64(sequence))
+
+
+def _scene(world: _World, people: People, ill: Illness, remarks: dict[str, Remarks], chunk: int, year: int) -> Scene:
+    rng, cat = world.rng("year", chunk, year), world.cat
+    visits = visits_of_year(rng, cat, people, ill, year)
+    emergency = next(place for place, row in enumerate(cat.departments) if row["key"] == "em")
+    usual = cat.department[visits.condition]
+    department = np.where(visits.kind == EMERGENCY, emergency, usual)
+    number = ((year % 100) * 1000 + chunk) * 10**6 + np.arange(len(visits))
+    doctor = doctors(rng, world.book, department)
+    return Scene(rng, cat, world.book, world.dialect.rates, people, ill, visits, number, department, doctor, remarks)
+
+
+def _frames(scene: Scene, bodies: Bodies) -> dict[str, Frame]:
+    """All records of one year."""
+    found = diagnosed(scene)
+    orders, reports = order_frames(scene, found)
+    return {
+        "visit": visit_frame(scene),
+        "move": move_frame(scene),
+        "diagnosis": diagnosis_frame(scene, found),
+        "drug": drug_frame(scene, found),
+        "order_row": orders,
+        "report": reports,
+        "lab": lab_frame(scene, bodies),
+        "vital": vital_frame(scene, bodies),
+    }
+
+
+def _chunk_tables(world: _World, chunk: int, places: Ints) -> dict[str, pa.Table]:
+    """Patients and records of one chunk, as the hospital's database held them on the night."""
+    cat, rates = world.cat, world.dialect.rates
+    people = make_people(world.rng("people", chunk), places, world.known, world.dialect.number, world.total)
+    ill = begin(world.rng("illness", chunk), cat, people)
+    bodies = make_bodies(world.rng("bodies", chunk), cat, people)
+    remarks = {place: Remarks(people, place, rates) for place in ("order", "lab", "result", "report")}
+    limit = seconds(world.night) + DAY - 1
+    pieces: dict[str, list[pa.Table]] = {}
+    for year in range(_FIRST_YEAR, world.night.year + 1):
+        for name, frame in _frames(_scene(world, people, ill, remarks, chunk, year), bodies).items():
+            pieces.setdefault(name, []).append(frame.until(limit).table())
+    tables = {name: pa.concat_tables(tables) for name, tables in pieces.items()}
+    patients = patient_frame(world.rng("file", chunk), people, ill, cat, rates, world.night)
+    return tables | {"person": patients.table()}
+
+
+def _chunks(total: int) -> Iterator[tuple[int, Ints]]:
+    for chunk in range(math.ceil(total / CHUNK)):
+        yield chunk, np.arange(chunk * CHUNK, min(total, (chunk + 1) * CHUNK), dtype=np.int64)
+
+
+def _write_delivery(
+    out: Path, dialect: Dialect, patients: int, seed: int, night: date, progress: Progress | None
+) -> Delivery:
+    cat = catalogue()
+    book = codebook(_stream(seed, dialect, "codes"), cat, dialect)
+    total = patients + math.ceil(patients * NEWCOMERS)
+    world = _World(dialect, cat, book, seed, patients, total, night)
+    folder = DeliveryFolder(out, dialect, night)
+    with closing(folder), Renderer(dialect, cat) as renderer:
+        code_tables = masters(world.rng("masters"), cat, book, dialect)
+        renderer.offer(code_tables)
+        folder.append(renderer, frozenset(code_tables))
+        for chunk, places in _chunks(total):
+            renderer.offer(_chunk_tables(world, chunk, places))
+            folder.append(renderer, _EVENTS | {"person"})
+            if progress is not None:
+                progress(dialect.hospital, min(total, int(places[-1]) + 1), total)
+        files = folder.complete()
+    return Delivery(dialect.hospital, night, folder.path, files)
+
+
+def write_exports(
+    out: Path,
+    *,
+    hospitals: Sequence[str] | None = None,
+    patients: int = 1000,
+    seed: int = 1,
+    night: date,
+    progress: Progress | None = None,
+) -> list[Delivery]:
+    """Write `out/<hospital>/<night>/` for each hospital (all by default): its files and manifest.csv.
+
+    patients: how many each hospital knew by the end of 2025; a few come newly every month after that.
+    progress: called with hospital, patients done, patients in all, after every chunk.
+    Raises KeyError for a hospital the sample does not have, ValueError for a night before 2016 or no patients.
+    """
+    known = dialects()
+    if night.year < _FIRST_YEAR or patients < 1:
+        raise ValueError(f"the sample begins in {_FIRST_YEAR} and needs at least one patient")
+    chosen = [known[hospital] for hospital in (known if hospitals is None else hospitals)]
+    return [_write_delivery(out, dialect, patients, seed, night, progress) for dialect in chosen]

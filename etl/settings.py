@@ -1,0 +1,115 @@
+"""Settings from `ETL_…` environment variables or a `.env` file, checked when they are read."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from etl.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Where things are and how much of the machine a run may use.
+
+    Every field is the environment variable `ETL_<FIELD>`; a `.env` file in the working folder is read too.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ETL_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Annotated[Path, Field(description="Folder of lake, key stores, embedded warehouse and reports")] = Path(
+        "demo"
+    )
+    warehouse_url: Annotated[
+        str | None,
+        Field(description="SQLAlchemy URL of the warehouse; default: ducklake:///<home>/warehouse"),
+    ] = None
+    mappings: Annotated[Path, Field(description="Folder with one sub-folder per hospital")] = PROJECT / "mappings"
+    expectations: Annotated[Path, Field(description="Folder of the Great Expectations suites")] = (
+        PROJECT / "expectations"
+    )
+    vocabulary: Annotated[
+        str | None, Field(description="Release of the vocabulary to map with; default: the newest loaded")
+    ] = None
+    key_secret: Annotated[
+        SecretStr | None, Field(description="Secret of the key stores (HMAC), at least 32 characters")
+    ] = None
+    threads: Annotated[int, Field(ge=1, description="Threads of the DuckDB engine")] = os.cpu_count() or 2
+    memory: Annotated[str, Field(description="Memory limit of the DuckDB engine, such as 1500MB")] = "1500MB"
+
+    @field_validator("home", "mappings", "expectations")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @field_validator("memory")
+    @classmethod
+    def _size(cls, value: str) -> str:
+        number = value.rstrip("KMGTiB ")
+        if not number.replace(".", "", 1).isdigit() or number == value:
+            raise ValueError("expected a size with its unit, such as 1500MB or 2GB")
+        return value
+
+    @field_validator("key_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("expected at least 32 characters")
+        return value
+
+    @cached_property
+    def warehouse(self) -> URL:
+        """The warehouse's URL, parsed."""
+        if self.warehouse_url is None:
+            return make_url(f"ducklake:///{self.home / 'warehouse'}")
+        try:
+            return make_url(self.warehouse_url)
+        except ArgumentError as error:
+            raise ConfigError("ETL_WAREHOUSE_URL is not a SQLAlchemy URL") from error
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the landed and mapped Parquet files."""
+        return self.home / "lake"
+
+    @property
+    def keys(self) -> Path:
+        """Folder of the key stores, one SQLite file per hospital; outside lake and warehouse."""
+        return self.home / "keys"
+
+    @property
+    def vocabularies(self) -> Path:
+        """Folder of the loaded vocabulary releases."""
+        return self.home / "vocabulary"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the validation reports."""
+        return self.home / "reports"
+
+    @property
+    def scratch(self) -> Path:
+        """Folder that DuckDB spills to; emptied at the start of each run."""
+        return self.home / "tmp"
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return f"sqlite:///{self.home / 'ledger.sqlite'}"
+
+
+def load_settings() -> Settings:
+    """Read the settings; raise ConfigError naming every variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [f"ETL_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        raise ConfigError("\n".join(wrong), hint="set the variable in the environment or in .env") from error

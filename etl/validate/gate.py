@@ -1,0 +1,197 @@
+"""Run suites on an open DuckDB connection with Great Expectations; tell the outcome as findings without values.
+
+Great Expectations is asked for counts only (`partial_unexpected_count` 0 makes it select no values), and what it
+returns is copied figure by figure: no list, no observed value that is not a count, no text of an error that could
+quote a value reaches a Finding.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+
+from etl.ledger import Finding
+from etl.validate.dialect import lend
+from etl.validate.gx import great_expectations
+from etl.validate.rows import quoted, row_query
+from etl.validate.suites import GX_SEVERITY, QUERY, Expectation, Suite
+
+Progress = Callable[[Suite], None]
+
+# Expectations whose observed value is a number of rows, columns or distinct values, or a share of them.
+_COUNTS = (
+    "expect_table_row_count_",
+    "expect_table_column_count_",
+    "expect_column_unique_value_count_",
+    "expect_column_proportion_of_",
+)
+
+_DUCKDB_ERROR = re.compile(r"\(_?duckdb\.\w+\) ([^\n]*)")
+_MISSING_COLUMN = re.compile(r'The column "[^"\n]*" in BatchData does not exist')
+_ERROR_NAME = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception))\b", re.MULTILINE)
+
+
+def run_suites(
+    con: duckdb.DuckDBPyConnection, suites: Sequence[Suite], *, progress: Progress | None = None
+) -> list[Finding]:
+    """Evaluate the suites' expectations on the tables and views of `con`, one Finding each, in their order.
+
+    The tables must not be temporary and must be committed, because Great Expectations reads through cursors.
+    An expectation that cannot be evaluated, also because its table is missing, has failed with `error` set.
+    `progress` is called with each suite that is done.
+    """
+    findings: list[Finding] = []
+    with _data_source(con) as source:
+        for suite in suites:
+            findings.extend(_run_suite(con, source, suite))
+            if progress is not None:
+                progress(suite)
+    return findings
+
+
+def closed(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings that close the gate: severity `block`, failed or not evaluated."""
+    return [f for f in findings if f.severity == "block" and not f.success]
+
+
+@contextmanager
+def _data_source(con: duckdb.DuckDBPyConnection) -> Iterator[Any]:
+    """A data source of a context that lives in memory only; Great Expectations keeps quiet meanwhile."""
+    gx = great_expectations()
+    from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415
+
+    # Its log repeats tracebacks and SQL that the findings say shorter and more safely.
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with lend(con) as url:
+            context = gx.get_context(mode="ephemeral")
+            context.variables.progress_bars = ProgressBarsConfig(globally=False)
+            yield context.data_sources.add_sql("duckdb", connection_string=url, kwargs={"hide_parameters": True})
+    finally:
+        logger.setLevel(level)
+
+
+def _run_suite(con: duckdb.DuckDBPyConnection, source: Any, suite: Suite) -> list[Finding]:
+    columns = _columns(con, suite.table)
+    if not columns:
+        return [_failed(suite, e, f"there is no table {suite.table}") for e in suite.expectations]
+    total = con.cursor().sql(f"select count(*) from {quoted(suite.table)}").fetchall()[0][0]
+    key = [c for c in suite.key if c in columns]
+    outcomes = _evaluate(source, suite, key)
+    findings = []
+    for position, expectation in enumerate(suite.expectations):
+        outcome = outcomes.get(position, "Great Expectations left it out")
+        if isinstance(outcome, str):
+            findings.append(_failed(suite, expectation, outcome))
+        else:
+            sql = None if outcome.success else row_query(source, suite.table, key, expectation, outcome)
+            findings.append(_finding(suite, expectation, outcome, total, sql))
+    return findings
+
+
+def _evaluate(source: Any, suite: Suite, key: list[str]) -> dict[int, Any]:
+    """By position in the suite: Great Expectations' result, or the text of an error."""
+    result_format: dict[str, Any] = {"result_format": "BASIC", "partial_unexpected_count": 0}
+    if key:
+        result_format |= {"unexpected_index_column_names": key, "return_unexpected_index_query": True}
+    promises: list[Any] = []
+    outcomes: dict[int, Any] = {}
+    for position, expectation in enumerate(suite.expectations):
+        try:
+            promises.append(_promise(position, expectation))
+        except Exception as error:  # of pydantic or Great Expectations, about the arguments
+            outcomes[position] = f"{type(error).__name__}: Great Expectations does not accept these arguments"
+    asset = source.add_table_asset(f"{suite.name} {suite.table}", table_name=quoted(suite.table))
+    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    return outcomes | _validate(batch, suite.name, promises, result_format)
+
+
+def _promise(position: int, expectation: Expectation) -> Any:
+    """Great Expectations' own object, which remembers its position in the suite."""
+    from great_expectations.expectations.registry import get_expectation_impl  # noqa: PLC0415
+
+    from etl.validate.counting import CountUnexpectedRows  # noqa: PLC0415
+
+    kind: Any = CountUnexpectedRows if QUERY in expectation.kwargs else get_expectation_impl(expectation.type)
+    return kind(
+        **expectation.kwargs,
+        meta={"position": position},
+        description=expectation.description,
+        severity=GX_SEVERITY[expectation.severity],
+    )
+
+
+def _validate(batch: Any, name: str, promises: list[Any], result_format: dict[str, Any]) -> dict[int, Any]:
+    """Results by position; all promises at once, or one by one if that fails as a whole."""
+    together = great_expectations().ExpectationSuite(name=name, expectations=promises)
+    try:
+        results = batch.validate(together, result_format=result_format).results
+    except Exception as error:  # whatever it is, one expectation must not hide the others
+        if len(promises) == 1:
+            return {promises[0].meta["position"]: type(error).__name__}
+        alone = (_validate(batch, name, [p], result_format) for p in promises)
+        return {position: outcome for outcomes in alone for position, outcome in outcomes.items()}
+    return {r.expectation_config.meta["position"]: r for r in results}
+
+
+def _finding(suite: Suite, expectation: Expectation, verdict: Any, total: int, sql: str | None) -> Finding:
+    error = _error(verdict.exception_info)
+    if error is not None:
+        return _failed(suite, expectation, error)
+    result = verdict.result or {}
+    observed = result.get("observed_value")
+    unexpected = observed if QUERY in expectation.kwargs else result.get("unexpected_count")
+    if unexpected is None and "element_count" in result:
+        unexpected = 0  # of an empty table there is no sum
+    return Finding(
+        suite=suite.name,
+        table_name=suite.table,
+        expectation=expectation.type,
+        description=expectation.description,
+        severity=expectation.severity,
+        success=bool(verdict.success),
+        column_name=expectation.column,
+        unexpected=unexpected,
+        total=result.get("element_count", total),
+        observed=str(observed) if expectation.type.startswith(_COUNTS) else None,
+        rows_sql=sql,
+    )
+
+
+def _failed(suite: Suite, expectation: Expectation, error: str) -> Finding:
+    return Finding(
+        suite=suite.name,
+        table_name=suite.table,
+        expectation=expectation.type,
+        description=expectation.description,
+        severity=expectation.severity,
+        success=False,
+        column_name=expectation.column,
+        error=error,
+    )
+
+
+def _error(info: Any) -> str | None:
+    """What kept an expectation from being evaluated, in words that cannot quote a value; None if nothing did."""
+    if not info or info.get("raised_exception") is False:
+        return None
+    # One entry per figure that could not be computed, or a single one at the top.
+    entries = [info] if "exception_message" in info else list(info.values())
+    messages = "\n".join(str(e["exception_message"]) for e in entries)
+    for pattern in (_DUCKDB_ERROR, _MISSING_COLUMN):
+        if found := pattern.search(messages):
+            return found[pattern.groups]
+    names = _ERROR_NAME.findall("\n".join(str(e["exception_traceback"]) for e in entries))
+    return names[0] if names else "the expectation could not be evaluated"
+
+
+def _columns(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    query = "select column_name from duckdb_columns() where table_name = ? and schema_name = 'main'"
+    return {name for (name,) in con.cursor().execute(query, [table]).fetchall()}

@@ -1,0 +1,1 @@
+"""Standardised vocabularies: Athena bundles as releases, and the look-up tables made from them."""

@@ -1,0 +1,318 @@
+"""The validation report: what it says of a ledger with published, blocked and failed nights."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import sqlite3
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from etl.ledger import SOURCE_ACCOUNT, Finding, Ledger
+from etl.report import charts, formats
+from etl.report.charts import Point
+from etl.report.read import last_deliveries, night, summaries
+from etl.report.reasons import explained, texts
+from etl.report.terminal import summary_table
+from etl.report.verdict import verdict
+from etl.report.write import HospitalName, write_reports
+
+EXAMPLE = Path(__file__).parent.parent / "data" / "report_ledger.sql"
+NAMES = {
+    "snuh": HospitalName("서울대학교병원", "Seoul National University Hospital"),
+    "dsmc": HospitalName("계명대학교 동산병원", "Keimyung University Dongsan Hospital"),
+    "cnuh": HospitalName("충남대학교병원", "Chungnam National University Hospital"),
+}
+LAST = date(2026, 11, 23)
+OUTSIDE = re.compile(r"""https?:|(?:src|href)\s*=\s*["']?//|url\(|@import""", re.IGNORECASE)
+VOID = {"meta", "link", "br", "input", "hr", "img"}
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    made = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as con:
+        con.executescript(EXAMPLE.read_text(encoding="utf-8"))
+    return made
+
+
+@pytest.fixture
+def pages(ledger, tmp_path):
+    index = write_reports(ledger, tmp_path / "out", NAMES)
+    return {str(p.relative_to(index.parent)): p.read_text("utf-8") for p in index.parent.rglob("*.html")}
+
+
+def of(ledger, hospital, when=LAST):
+    runs = summaries(ledger)
+    run = next(r for r in last_deliveries(runs) if (r.hospital, r.night) == (hospital, when))
+    return night(ledger, run, runs)
+
+
+class Outline(HTMLParser):
+    """Fails on a tag that is closed out of order or never."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.links, self.tables, self.captions = [], [], [], 0, 0
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        assert "style" not in found, "style attributes are refused by the page's policy"
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found["href"]] if tag == "a" else []
+        self.tables += tag == "table"
+        self.captions += tag == "caption"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_there_is_one_page_per_hospital_and_night_and_an_index(pages):
+    assert len(pages) == 3 * 5 + 1
+    assert {"index.html", "2026-11-19/snuh.html", "2026-11-23/cnuh.html"} <= set(pages)
+
+
+def test_every_page_parses_and_its_links_lead_somewhere(pages):
+    for path, text in pages.items():
+        outline = Outline(text)
+        assert len(outline.ids) == len(set(outline.ids))
+        assert outline.tables == outline.captions
+        for link in outline.links:
+            if link.startswith("#"):
+                assert link[1:] in outline.ids
+            else:
+                parts = [*Path(path).parent.parts, *Path(link).parts]
+                while ".." in parts:
+                    at = parts.index("..")
+                    del parts[at - 1 : at + 1]
+                assert "/".join(parts) in pages
+
+
+def test_no_page_asks_for_anything_outside_itself(pages):
+    for text in pages.values():
+        assert not OUTSIDE.search(text)
+        assert "default-src 'none'" in text.replace("&#39;", "'")
+
+
+def test_no_temporary_file_is_left(pages, tmp_path):
+    assert all(p.suffix == ".html" for p in (tmp_path / "out").rglob("*") if p.is_file())
+
+
+def test_the_same_ledger_gives_the_same_bytes(ledger, pages, tmp_path):
+    again = write_reports(ledger, tmp_path / "again", NAMES).parent
+    assert {str(p.relative_to(again)): p.read_text("utf-8") for p in again.rglob("*.html")} == pages
+
+
+def test_only_the_given_runs_are_written_and_the_index_links_only_what_exists(ledger, tmp_path):
+    run_id = of(ledger, "dsmc").run.run_id
+    index = write_reports(ledger, tmp_path / "some", NAMES, run_ids=[run_id])
+    assert [p.name for p in index.parent.glob("*/*")] == ["dsmc.html"]
+    assert set(Outline(index.read_text("utf-8")).links) == {"#main", "2026-11-23/dsmc.html"}
+
+
+def test_an_empty_ledger_gives_an_index_that_says_so(tmp_path):
+    index = write_reports(Ledger(f"sqlite:///{tmp_path / 'l.sqlite'}"), tmp_path / "out", {})
+    text = index.read_text("utf-8")
+    Outline(text)
+    assert "No run yet" in text
+
+
+def test_a_blocked_night_says_which_gate_closed_and_what_stays_published(ledger):
+    said = verdict(of(ledger, "dsmc"))
+    assert said.headline == "Blocked"
+    assert said.sentence == (
+        "The CDM gate closed: 2 blocking expectations failed — yesterday's data (2026-11-22) stays published."
+    )
+
+
+def test_a_failed_night_says_where_it_stopped_and_keeps_the_whole_message(ledger):
+    said = verdict(of(ledger, "cnuh"))
+    assert said.sentence.startswith(
+        "The run stopped in stage “map”: 디스크 공간이 부족합니다: the scratch folder is full —"
+    )
+    assert said.detail is not None
+    assert "Free space" in said.detail
+
+
+def test_a_published_night_with_warnings_says_how_many(ledger):
+    assert verdict(of(ledger, "snuh")).sentence.endswith("2 warnings to look at.")
+
+
+def test_a_first_night_that_fails_says_that_nothing_is_published(tmp_path):
+    ledger = Ledger(f"sqlite:///{tmp_path / 'l.sqlite'}")
+    ledger.open_run("x-1", "x", LAST, "abc")
+    assert "under way" in verdict(of(ledger, "x")).sentence
+    ledger.close_run("x-1", "failed", "land", "a file is missing")
+    assert verdict(of(ledger, "x")).sentence == (
+        "The run stopped in stage “land”: a file is missing — nothing of this hospital has been published before."
+    )
+
+
+def test_every_source_table_adds_up_and_the_sums_are_those_of_the_ledger(ledger, tmp_path):
+    figures = of(ledger, "dsmc")
+    assert figures.settled
+    assert [s.difference for s in figures.sources] == [0] * 7
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as con:
+        expected = con.execute(
+            "select (select sum(rows) from source_file where run_id = ?1), "
+            "sum(rows) filter (where outcome = 'mapped'), sum(rows) filter (where outcome = 'quarantined') "
+            "from source_account where run_id = ?1",
+            (figures.run.run_id,),
+        ).fetchone()
+    assert (figures.run.rows_in, figures.run.mapped, figures.run.quarantined) == expected
+    assert figures.run.accounted == figures.run.rows_in
+
+
+def test_a_difference_is_shown_with_its_number(ledger, tmp_path):
+    run_id = of(ledger, "dsmc").run.run_id
+    lost = (SOURCE_ACCOUNT.c.run_id == run_id) & (SOURCE_ACCOUNT.c.reason == "rule-outs are not diagnoses")
+    with ledger.engine.begin() as con:
+        con.execute(SOURCE_ACCOUNT.delete().where(lost))
+    off = [s for s in of(ledger, "dsmc").sources if s.difference]
+    assert [(s.source, s.difference) for s in off] == [("진단", 1303)]
+    index = write_reports(ledger, tmp_path / "out", NAMES, run_ids=[run_id])
+    page = (index.parent / "2026-11-23" / "dsmc.html").read_text("utf-8")
+    assert '<span class="off">+1,303</span>' in page
+    assert "1 source table of 7 do" in page
+
+
+def test_what_a_stopped_run_did_not_reach_is_unknown_not_zero(ledger):
+    figures = of(ledger, "cnuh")
+    assert (figures.run.mapped, figures.run.quarantined, figures.run.filtered, figures.run.rate) == (None,) * 4
+    assert figures.run.rejected == 80
+    assert not figures.settled
+    assert [g.state for g in figures.gates] == ["open", "skipped"]
+
+
+def test_a_gate_lists_what_blocks_first_then_warnings(ledger):
+    gate = of(ledger, "dsmc").gates[1]
+    assert [f.severity for f in gate.failed] == ["block", "block", "warn", "warn"]
+    assert gate.failed[0].unexpected > gate.failed[1].unexpected
+    assert (gate.state, gate.blocking, gate.warnings, len(gate.passed)) == ("closed", 2, 2, 5)
+
+
+def test_the_overall_rate_leaves_units_out(ledger):
+    figures = of(ledger, "snuh")
+    events = [r for r in figures.rates if r.domain != "Unit"]
+    assert figures.run.rate == sum(r.mapped for r in events) / sum(r.records for r in events)
+    assert figures.rates[-1].domain == "Unit"
+    drug = next(r for r in events if r.domain == "Drug")
+    assert drug.change == pytest.approx(-2.0, abs=0.01)
+
+
+def test_unmapped_codes_run_up_by_records_and_new_ones_are_marked(ledger):
+    unmapped = of(ledger, "snuh").unmapped
+    records = [c.records for c in unmapped.top]
+    assert records == sorted(records, reverse=True)
+    assert [c.running for c in unmapped.top] == [sum(records[: i + 1]) for i in range(len(records))]
+    assert [c.code for c in unmapped.top if c.new] == ["671807470"]
+    assert unmapped.records >= unmapped.top[-1].running
+
+
+def test_codes_are_escaped(pages):
+    page = pages["2026-11-22/snuh.html"]
+    assert "L3041&lt;0.5" in page
+    assert "PT-DR&lt;b&gt;" in page
+    assert "<0.5" not in page
+    assert "<b>&#34;" not in page
+
+
+def test_a_finding_leads_to_its_rows_with_a_command_the_shell_understands(pages):
+    page = pages["2026-11-23/dsmc.html"]
+    assert "etl sql &#34;select measurement_id from measurement where" in page
+    assert "etl sql &#39;select line from &#34;landed&#34;" in page
+
+
+@pytest.mark.parametrize("code", ['select "a" from t', "select 'x' from t", "select $1", "select `a`"])
+def test_sql_survives_the_shell(code):
+    assert shlex.split(formats.sql_command(code)) == ["etl", "sql", code]
+
+
+def test_fan_out_is_rows_per_source_row(ledger):
+    tables = {t.name: t for t in of(ledger, "snuh").tables}
+    assert tables["drug_exposure"].fan_out == 1
+    assert tables["measurement"].fan_out == tables["measurement"].rows / tables["measurement"].source_rows > 1
+    assert len(tables["measurement"].entries) == 2
+
+
+def test_reasons_carry_their_text_and_unknown_ones_themselves(ledger):
+    counts = of(ledger, "snuh").reasons
+    quarantined = {r.code: r for r in explained(counts, "quarantined")}
+    assert quarantined["person_unknown"].title == "Patient not in the delivery"
+    assert len(quarantined["person_unknown"].sources) == 3
+    assert quarantined["order_window"].title == "order_window"
+    assert explained(counts, "filtered")[0].title == "no result yet"
+    assert all({"title", "text"} == set(text) for group in texts().values() for text in group.values())
+
+
+def test_the_newest_delivery_owns_the_night_and_the_other_is_named(pages):
+    page = pages["2026-11-23/snuh.html"]
+    assert "This night had another delivery, <code>0badc0ffee00</code>" in page
+    assert "is-published" in page
+
+
+def test_a_mapping_rate_below_one_never_reads_as_all():
+    assert formats.percent(999_999, 1_000_000) == ">99.9 %"
+    assert formats.percent(1, 1_000_000) == "<0.1 %"
+    assert (formats.percent(1, 1), formats.percent(0, 5), formats.percent(3, 0)) == ("100.0 %", "0.0 %", "–")
+
+
+def test_figures_read_well():
+    assert formats.count(1234567) == "1,234,567"
+    assert [formats.duration(s) for s in (None, 3.21, 59.4, 252, 7260)] == [
+        "–",
+        "3.2 s",
+        "59 s",
+        "4 min 12 s",
+        "2 h 01 min",
+    ]
+    assert [formats.size(n) for n in (12, 1500, 2_340_000_000)] == ["12 B", "1.5 kB", "2.3 GB"]
+    assert [formats.points(p) for p in (0.01, -1.94, 0.3)] == ["±0.0", "−1.9", "+0.3"]
+    assert formats.tagged("혈액 <a>") == '<span lang="ko">혈액 &lt;a&gt;</span>'
+
+
+def test_charts_say_in_words_what_they_show_and_leave_gaps():
+    points = [Point(date(2026, 11, d), v, "published") for d, v in ((1, 0.9), (2, None), (3, 0.92), (4, 0.91))]
+    assert 'aria-label="Mapping rate over 4 nights: from 90.0 % to 92.0 %"' in charts.rate_trend(points, "Mapping rate")
+    assert charts.sparkline(points, "r").count("M") == 2
+    assert charts.count_trend([Point(LAST, None, "failed")], "Rows").count("<rect") == 0
+    assert "Drug &lt;x&gt;: 50.0 % mapped, 60.0 % before" in charts.rate_bar(0.5, 0.6, "Drug <x>")
+
+
+def test_a_finding_that_could_not_be_evaluated_says_why(ledger, tmp_path):
+    run = of(ledger, "snuh").run
+    finding = Finding("s", "t", "e", "One <thing> holds", "block", False, error="no such <column>")
+    ledger.record_findings(run.run_id, "cdm", [finding])
+    index = write_reports(ledger, tmp_path / "out", NAMES, run_ids=[run.run_id])
+    page = (index.parent / "2026-11-23" / "snuh.html").read_text("utf-8")
+    assert "Could not be evaluated: no such &lt;column&gt;" in page
+    assert "One &lt;thing&gt; holds" in page
+
+
+def test_the_terminal_table_has_a_line_per_run_in_the_given_order(ledger):
+    run_ids = [of(ledger, h).run.run_id for h in ("snuh", "dsmc", "cnuh")]
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(summary_table(ledger, run_ids, NAMES))
+    lines = console.export_text().splitlines()
+    assert len(lines) == 4
+    assert lines[1].startswith("서울대학교병원 snuh")
+    assert "closed 2" in lines[2]
+    assert "blocked" in lines[2]
+    assert "✓" in lines[1]
+    assert "1,132,811" in lines[3]
+    assert "failed" in lines[3]
