@@ -14,6 +14,8 @@ from etl.sample.frame import Flags, Floats, Ints
 HERE = Path(__file__).parent
 SETTINGS = ("O", "I", "E")
 ROUTES = ("PO", "IV", "SC", "IM", "INH", "TOP")
+#: COVID-19 came to Korea on 2020-01-20 (seconds since 1970); its codes are not written before.
+_COVID = 1_579_478_400
 
 Rows = list[dict[str, str]]
 
@@ -47,6 +49,7 @@ class Catalogue:
     weight: Floats
     age_min: Ints
     age_max: Ints
+    since: Ints
     only_male: Flags
     only_female: Flags
     setting: Ints
@@ -103,6 +106,7 @@ def catalogue() -> Catalogue:
         weight=numbers(conditions, "weight", 1.0),
         age_min=numbers(conditions, "age_min").astype(np.int64),
         age_max=numbers(conditions, "age_max", 120.0).astype(np.int64),
+        since=np.array([_COVID if row["kcd"].startswith("U07") else -_COVID for row in conditions]),
         only_male=np.array([row["sex"] == "M" for row in conditions]),
         only_female=np.array([row["sex"] == "F" for row in conditions]),
         setting=np.array([SETTINGS.index(row["setting"] or "O") for row in conditions]),

@@ -73,7 +73,7 @@ def fits(cat: Catalogue, condition: Ints, people: People, patient: Ints, when: I
     """Whether a condition can befall a patient of this age and sex."""
     age = (when - people.birth[patient]) // (365 * DAY)
     male = people.male[patient]
-    of_age = (cat.age_min[condition] <= age) & (age <= cat.age_max[condition])
+    of_age = (when >= cat.since[condition]) & (cat.age_min[condition] <= age) & (age <= cat.age_max[condition])
     return of_age & ~(cat.only_male[condition] & ~male) & ~(cat.only_female[condition] & male)
 
 

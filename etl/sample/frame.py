@@ -71,9 +71,10 @@ class Frame:
         if name in self.times:
             missing = values == NO_TIME
             values = np.where(missing, 0, values).astype("datetime64[s]").astype("datetime64[us]")
+        elif values.dtype.kind == "f":
+            missing = np.isnan(values)
         else:
-            # In numbers of floating point NaN means NULL.
-            missing = values < 0 if name in self.keys else values != values
+            missing = (values < 0) & (name in self.keys)
         filled: Texts = pa.array(values, mask=missing)
         return filled
 

@@ -24,12 +24,6 @@ def _during(scene: Scene, visit: Ints) -> Ints:
     return visits.start[visit] + (rng.random(len(visit)) ** 2 * length).astype(np.int64) // 60 * 60 + 180
 
 
-def _sequence(visit: Ints) -> tuple[Ints, Ints]:
-    """An order that groups rows by visit, and the number of each row within its visit in that order."""
-    order = np.argsort(visit, kind="stable")
-    return order, numbered(visit[order])
-
-
 def _prescribed(scene: Scene, found: Diagnosed) -> tuple[Ints, Ints]:
     """Drugs that fit the diagnoses: visit and drug positions, grouped by visit."""
     links, rng = scene.cat.condition_drugs, scene.rng
@@ -125,7 +119,7 @@ def _ordered(scene: Scene, found: Diagnosed) -> tuple[Ints, Ints]:
             _of_class(scene, lent, device),
         ]
     )
-    grouped, _ = _sequence(visits)
+    grouped = np.argsort(visits, kind="stable")
     return visits[grouped], orders[grouped]
 
 

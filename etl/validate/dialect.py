@@ -21,6 +21,7 @@ import duckdb
 import duckdb_engine
 import sqlalchemy as sa
 from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 from sqlalchemy.pool import NullPool
@@ -77,11 +78,26 @@ class BufferedCursor:
             raise type(error)(_safe_message(error)) from None
 
 
+class ReadableCompiler(PGCompiler):
+    """Writes the constants into statements that are compiled to be read instead of executed.
+
+    Great Expectations compiles those with `render_postcompile` and then puts the constants in itself, but DuckDB's
+    placeholders (`$1`) are none it knows.
+    """
+
+    def visit_bindparam(self, bindparam: Any, *args: Any, **kwargs: Any) -> Any:
+        """The placeholder, or the constant as SQL."""
+        if kwargs.get("render_postcompile"):
+            kwargs["literal_binds"] = True
+        return super().visit_bindparam(bindparam, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+
 class BufferedDialect(duckdb_engine.Dialect):
     """duckdb-engine's dialect on lent connections, with columns read from DuckDB's own catalogue."""
 
     driver = "buf"
     supports_statement_cache = False
+    statement_compiler = ReadableCompiler
 
     def create_connect_args(self, url: URL) -> tuple[tuple[str], dict[str, Any]]:
         """The token of the lent connection."""
