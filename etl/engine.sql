@@ -1,6 +1,10 @@
 -- Functions that compiled SQL relies on; another engine brings functions of the same names.
 
-create or replace macro omop_blank(t) as nullif(trim(t), '');
+-- Text without blanks around it; NULL when nothing is left. Most texts need no trimming, and asking is much cheaper.
+create or replace macro omop_blank(t) as case
+  when t = '' then null
+  when starts_with(t, ' ') or ends_with(t, ' ') then nullif(trim(t), '')
+  else t end;
 
 -- Text to timestamp: ISO, compact (20240131, 202401311530, 20240131153000), slashes or dots between the parts.
 create or replace macro omop_try_timestamp(t) as coalesce(

@@ -251,6 +251,22 @@ class Ledger:
         rows = self.read(query.order_by(RUN.c.night.desc(), RUN.c.ended_at.desc()).limit(1))
         return rows[0] if rows else None
 
+    def rate_rows(self, run_id: str) -> list[Mapping[str, Any]]:
+        """The mapping rates of a run."""
+        return self.read(sa.select(MAPPING_RATE).where(MAPPING_RATE.c.run_id == run_id))
+
+    def rates(self, run_id: str) -> dict[str, float]:
+        """Share of mapped records (0-1) by domain."""
+        return {r["domain"]: r["mapped"] / r["records"] for r in self.rate_rows(run_id) if r["records"]}
+
+    def accounts(self, run_id: str) -> Accounts:
+        """The accounts of a run, all stages together."""
+
+        def rows(table: sa.Table) -> list[dict[str, Any]]:
+            return [dict(r) for r in self.read(sa.select(table).where(table.c.run_id == run_id))]
+
+        return Accounts(files=rows(SOURCE_FILE), source=rows(SOURCE_ACCOUNT), tables=rows(TABLE_ACCOUNT))
+
 
 def _delete_by_key(table: sa.Table, keys: list[str]) -> sa.Delete:
     return sa.delete(table).where(sa.and_(*(table.c[k] == sa.bindparam(f"k_{k}") for k in keys)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,6 +26,7 @@ from etl.mapping.model import HospitalMapping, Source
 
 ROW_BITS = 40  # a row's number holds its file's position among the source's files above these bits
 REJECTED = "rejected.parquet"
+_REJECT_COLUMNS = {"source": pa.string(), "file": pa.string(), "line": pa.int64(), "reason": pa.string()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,10 @@ def _land_file(
 
 
 def _write_rejects(landed: list[Landed], file: Path) -> None:
-    rows = [{"source": f.source, "file": f.file, **asdict(r)} for f in landed for r in f.rejects]
-    text = pa.string()
-    schema = pa.schema(
-        [pa.field("source", text), pa.field("file", text), pa.field("line", pa.int64()), pa.field("reason", text)]
-    )
-    pq.write_table(pa.Table.from_pylist(rows, schema), file)
+    rows = [(f.source, f.file, r.line, r.reason) for f in landed for r in f.rejects]
+    columns = [[row[i] for row in rows] for i in range(len(_REJECT_COLUMNS))]
+    arrays = [pa.array(c, t) for c, t in zip(columns, _REJECT_COLUMNS.values(), strict=True)]
+    pq.write_table(pa.table(dict(zip(_REJECT_COLUMNS, arrays, strict=True))), file)
 
 
 def _accounts(landed: list[Landed]) -> Accounts:

@@ -113,7 +113,8 @@ def _unmapped(con: DuckDBPyConnection, entries: tuple[Entry, ...]) -> list[dict[
         return []
     query = (
         "select domain, coalesce(vocabulary, ''), left(code, 80), any_value(left(description, 200)), "
-        f"sum(records)::bigint from ({' union all '.join(parts)}) group by 1, 2, 3 order by 5 desc, 1, 2, 3 limit {_WORKLIST}"
+        "sum(records)::bigint "
+        f"from ({' union all '.join(parts)}) group by 1, 2, 3 order by 5 desc, 1, 2, 3 limit {_WORKLIST}"
     )
     keys = ("domain", "vocabulary", "code", "description", "records")
     return [dict(zip(keys, row, strict=True)) for row in con.execute(query).fetchall()]

@@ -27,7 +27,7 @@ _NOT_FOR_SUITES = {
 
 _NO_REGEX = (
     "Great Expectations knows no regular expressions on DuckDB; use unexpected_rows_expectation with a query such as"
-    " select file_row_number from {batch} where not regexp_matches(column, 'pattern')"
+    " select _row from {batch} where not regexp_matches(column, 'pattern')"
 )
 _NO_SECOND_SOURCE = "a gate has one data source; use unexpected_rows_expectation"
 

@@ -7,7 +7,7 @@ result until it has been read. The database of the URL is no file but the token 
 opened twice. The connection is only read from, so transactions are left out.
 
 DuckDB's error messages may quote the value they stumbled over. Only messages of errors that arise before any
-data is read pass through; of the others the name remains.
+value is read pass through; of the others the name remains.
 """
 
 from __future__ import annotations
@@ -28,8 +28,14 @@ from sqlalchemy.pool import NullPool
 
 _OPEN: dict[str, duckdb.DuckDBPyConnection] = {}
 
-# Raised while a statement is parsed and its names are looked up, when no value has been read yet.
-_BEFORE_DATA = (duckdb.ParserException, duckdb.SyntaxException, duckdb.CatalogException, duckdb.BinderException)
+# Raised while a statement is parsed, its names are looked up and its files are opened: no value has been read yet.
+_BEFORE_DATA = (
+    duckdb.ParserException,
+    duckdb.SyntaxException,
+    duckdb.CatalogException,
+    duckdb.BinderException,
+    duckdb.IOException,
+)
 
 
 class LentConnection:
@@ -120,9 +126,10 @@ class BufferedDialect(duckdb_engine.Dialect):
         """Name, type and nullability of a table's or view's columns."""
         query = (
             "select column_name, data_type, is_nullable from duckdb_columns()"
-            " where table_name = :name and schema_name = :schema order by column_index"
+            " where table_name = :name and schema_name = coalesce(:schema, current_schema())"
+            " and database_name = current_database() order by column_index"
         )
-        found = connection.execute(sa.text(query), {"name": str(table_name), "schema": schema or "main"})
+        found = connection.execute(sa.text(query), {"name": str(table_name), "schema": schema})
         return [
             {"name": name, "type": self._column_type(kind), "nullable": nullable, "default": None}
             for name, kind, nullable in found

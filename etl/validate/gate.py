@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from etl.ledger import Finding
-from etl.validate.dialect import lend
+from etl.validate.dialect import LentConnection, lend
 from etl.validate.gx import great_expectations
 from etl.validate.rows import quoted, row_query
 from etl.validate.suites import GX_SEVERITY, QUERY, Expectation, Suite
@@ -82,7 +82,7 @@ def _run_suite(con: duckdb.DuckDBPyConnection, source: Any, suite: Suite) -> lis
     columns = _columns(con, suite.table)
     if not columns:
         return [_failed(suite, e, f"there is no table {suite.table}") for e in suite.expectations]
-    total = con.cursor().sql(f"select count(*) from {quoted(suite.table)}").fetchall()[0][0]
+    total = _row_count(con, suite.table)
     key = [c for c in suite.key if c in columns]
     outcomes = _evaluate(source, suite, key)
     findings = []
@@ -193,5 +193,14 @@ def _error(info: Any) -> str | None:
 
 
 def _columns(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
-    query = "select column_name from duckdb_columns() where table_name = ? and schema_name = 'main'"
+    query = (
+        "select column_name from duckdb_columns() where table_name = ?"
+        " and database_name = current_database() and schema_name = current_schema()"
+    )
     return {name for (name,) in con.cursor().execute(query, [table]).fetchall()}
+
+
+def _row_count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    cursor = LentConnection(con).cursor()
+    cursor.execute(f"select count(*) from {quoted(table)}")
+    return int(cursor.fetchall()[0][0])

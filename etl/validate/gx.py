@@ -41,11 +41,10 @@ def great_expectations() -> Any:
     """The module `great_expectations`, imported on the first call; it never calls home."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     finder: Any = _LazyFinder
-    sys.meta_path.insert(0, finder)
-    try:
-        return import_module("great_expectations")
-    finally:
-        sys.meta_path.remove(finder)
+    # It stays: removing it could make another thread, importing at that moment, skip a finder of the list.
+    if finder not in sys.meta_path:
+        sys.meta_path.insert(0, finder)
+    return import_module("great_expectations")
 
 
 def preload() -> threading.Thread:

@@ -26,7 +26,7 @@ Severity = Literal["block", "warn"]
 # What a severity of ours is called by Great Expectations, whose own reports know no gates.
 GX_SEVERITY: Mapping[Severity, str] = {"block": "critical", "warn": "warning"}
 
-ROW_NUMBER = "file_row_number"
+ROW_NUMBER = "_row"
 QUERY = "unexpected_rows_query"
 
 _SUITE_KEYS = ("name", "expectations", "meta", "notes", "id", "suite_parameters")

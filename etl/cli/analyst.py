@@ -1,0 +1,60 @@
+"""The analyst's view: queries on the published warehouse."""
+
+from __future__ import annotations
+
+import csv
+import sys
+
+import duckdb
+from duckdb import DuckDBPyConnection
+from rich.table import Table
+
+from etl.cli.console import err, out
+from etl.errors import InputError
+
+_BATCH = 10_000
+
+
+def show_query(con: DuckDBPyConnection, query: str, limit: int, *, as_csv: bool = False) -> None:
+    """Run a query and show its first `limit` rows, or write all of them as CSV."""
+    try:
+        result = con.execute(query)
+    except duckdb.Error as error:
+        raise InputError(str(error).strip(), hint='tables and columns: etl sql "describe"') from error
+    names = [d[0] for d in result.description or ()]
+    if as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(names)
+        while rows := result.fetchmany(_BATCH):
+            writer.writerows(rows)
+        return
+    rows = result.fetchmany(limit + 1)
+    table = Table(box=None, header_style="bold")
+    for i, name in enumerate(names):
+        numeric = bool(rows) and isinstance(rows[0][i], int | float)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows[:limit]:
+        table.add_row(*("" if v is None else str(v) for v in row))
+    out.print(table)
+    if len(rows) > limit:
+        err.print(f"the first {limit:,} rows; --limit shows more, --csv writes all", style="dim")
+
+
+def prompt(con: DuckDBPyConnection, limit: int) -> None:
+    """Read queries from the terminal (each ends with a semicolon) until end of input."""
+    import readline  # noqa: F401, PLC0415 - line editing and history for input()
+
+    waiting: list[str] = []
+    while True:
+        try:
+            line = input("… " if waiting else "cdm> ")
+        except EOFError:
+            return
+        waiting.append(line)
+        if not line.rstrip().endswith(";"):
+            continue
+        query, waiting = "\n".join(waiting), []
+        try:
+            show_query(con, query, limit)
+        except InputError as error:
+            err.print(error.message, style="red")

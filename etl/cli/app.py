@@ -1,0 +1,204 @@
+"""Commands of `etl`, grouped as a data engineer, a quality officer and an analyst use them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etl.cli import console
+from etl.cli.console import errors_to_exit_codes, out, print_json
+from etl.errors import InputError, TransientError
+
+app = typer.Typer(
+    name="etl",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="""Nightly OMOP CDM v5.4 pipeline for a hospital consortium.
+
+    Exit codes: [bold]0[/] done · [bold]2[/] wrong command line · [bold]3[/] a gate closed or the input is bad ·
+    [bold]4[/] configuration, mapping or vocabulary is wrong · [bold]5[/] a fault that may pass, worth a retry.
+
+    Settings come from ETL_… variables or a .env file: ETL_HOME (lake, keys, warehouse, reports), ETL_KEY_SECRET
+    (secret of the key stores), ETL_WAREHOUSE_URL, ETL_MAPPINGS, ETL_EXPECTATIONS, ETL_VOCABULARY, ETL_THREADS,
+    ETL_MEMORY.""",
+)
+vocabulary_app = typer.Typer(no_args_is_help=True, help="Standardised vocabularies: load releases, list them.")
+app.add_typer(vocabulary_app, name="vocabulary", rich_help_panel="Set up")
+
+Night = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Night of the delivery, YYYY-MM-DD.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")]
+
+
+def _day(night: datetime | None) -> date | None:
+    return night.date() if night else None
+
+
+@app.command(rich_help_panel="Set up")
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write into: OUT/<hospital>/<night>/.")],
+    patients: Annotated[int, typer.Option(min=1, help="Patients of each hospital.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Same seed, same people.")] = 1,
+    night: Night = None,
+    hospital: Annotated[list[str] | None, typer.Option(help="Only this hospital; may be repeated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write generated raw exports of the eight hospitals: real layouts, encodings and traps, invented people."""
+    from etl.sample.generate import write_exports  # noqa: PLC0415 - loads the generator's data
+
+    with errors_to_exit_codes(), console.progress("writing sample exports", quiet=as_json) as tell:
+        made = write_exports(
+            folder,
+            hospitals=hospital,
+            patients=patients,
+            seed=seed,
+            night=_day(night) or date.today(),
+            progress=lambda name, done, total: tell(name, f"{done:,} of {total:,} patients"),
+        )
+    if as_json:
+        print_json([{"hospital": d.hospital, "folder": str(d.folder), "files": d.files} for d in made])
+        return
+    for delivery in made:
+        out.print(f"{delivery.hospital:<9}{sum(delivery.files.values()):>12,} rows  {delivery.folder}")
+
+
+@vocabulary_app.command("load")
+def vocabulary_load(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of an unpacked Athena bundle.")],
+) -> None:
+    """Load an Athena bundle as a release; the newest loaded one is used unless ETL_VOCABULARY names another."""
+    from etl.settings import load_settings  # noqa: PLC0415
+    from etl.vocabulary.release import load_bundle  # noqa: PLC0415
+
+    with errors_to_exit_codes(), console.progress("loading vocabulary") as tell:
+        release = load_bundle(load_settings(), folder, lambda text: tell("table", text))
+    out.print(f"loaded {release.version} as {release.name}")
+
+
+@vocabulary_app.command("list")
+def vocabulary_list() -> None:
+    """List the loaded releases, the newest first."""
+    from etl.settings import load_settings  # noqa: PLC0415
+    from etl.vocabulary.release import releases  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        for release in releases(load_settings()):
+            out.print(f"{release.name}  ({release.version})")
+
+
+@app.command(rich_help_panel="Set up")
+def check(
+    hospitals: Annotated[list[str] | None, typer.Argument(metavar="[HOSPITAL…]", help="Default: all.")] = None,
+) -> None:
+    """Check mappings and expectations without any data; every problem at once, with file and line."""
+    from etl.cli.checks import check_everything  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        for line in check_everything(load_settings(), hospitals or None):
+            out.print(line)
+
+
+@app.command(rich_help_panel="Run")
+def run(
+    hospital: Annotated[str | None, typer.Argument(help="Short name of the hospital.")] = None,
+    delivery: Annotated[Path | None, typer.Argument(help="Folder with the night's files.")] = None,
+    exports: Annotated[
+        Path | None, typer.Option("--all", metavar="EXPORTS", help="Run the newest night of every hospital in EXPORTS.")
+    ] = None,
+    night: Night = None,
+    force: Annotated[bool, typer.Option(help="Run again although nothing changed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a delivery through all stages: land, check source, map, derive, check CDM, publish.
+
+    A hospital whose gate closes keeps its last published night; with --all the others go on.
+    """
+    from etl.cli.nights import Night as Work  # noqa: PLC0415
+    from etl.cli.nights import newest_nights, run_nights  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        settings = load_settings()
+        if exports is not None:
+            work = newest_nights(settings, exports)
+        elif hospital and delivery:
+            work = [Work(hospital, delivery, _day(night))]
+        else:
+            raise typer.BadParameter("give HOSPITAL and DELIVERY, or --all EXPORTS")
+        code = run_nights(settings, work, force=force, as_json=as_json)
+    raise typer.Exit(code)
+
+
+@app.command(rich_help_panel="Look")
+def status(as_json: AsJson = False) -> None:
+    """Show the newest run of every hospital."""
+    from etl.cli.nights import show_status  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        show_status(load_settings(), as_json=as_json)
+
+
+@app.command(rich_help_panel="Look")
+def unmapped(
+    hospital: Annotated[str, typer.Argument(help="Short name of the hospital.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many codes.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """List the codes that found no standard concept, by records: what to map next."""
+    from etl.cli.nights import show_unmapped  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        show_unmapped(load_settings(), hospital, limit, as_json=as_json)
+
+
+@app.command(rich_help_panel="Look")
+def report() -> None:
+    """Write the validation reports of all nights and print where the index is."""
+    from etl.cli.nights import write_all_reports  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        out.print(str(write_all_reports(load_settings())), soft_wrap=True)
+
+
+@app.command(rich_help_panel="Look")
+def sql(
+    query: Annotated[str | None, typer.Argument(help="SQL over the CDM tables; without it, a prompt.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows shown at most.")] = 50,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write all rows as CSV.")] = False,
+) -> None:
+    """Query the published warehouse (read-only, one consistent night per hospital)."""
+    from etl.cli.analyst import prompt, show_query  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+    from etl.warehouse.open import open_warehouse  # noqa: PLC0415
+
+    with errors_to_exit_codes(), open_warehouse(load_settings()).reader() as con:
+        if query is None:
+            prompt(con, limit)
+        else:
+            show_query(con, query, limit, as_csv=as_csv)
+
+
+@app.command(rich_help_panel="Look")
+def export(
+    target: Annotated[Path, typer.Argument(metavar="FILE.duckdb", help="File to write.")],
+    force: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+) -> None:
+    """Write the whole published warehouse into one plain DuckDB file with primary keys."""
+    from etl.settings import load_settings  # noqa: PLC0415
+    from etl.warehouse.open import open_warehouse  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        if target.exists() and not force:
+            raise InputError(f"{target} is there already", hint="choose another name or give --force")
+        with console.progress("exporting") as tell:
+            try:
+                open_warehouse(load_settings()).export(target, lambda text: tell("table", text))
+            except OSError as error:
+                raise TransientError(f"{target}: {error.strerror}") from error
+    out.print(f"wrote {target}", soft_wrap=True)

@@ -1,0 +1,67 @@
+"""How the command line speaks: messages, errors with their exit codes, progress that shows what is being done."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from etl.errors import EtlError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Write a value as JSON to standard output; dates as ISO text."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
+
+
+def show_error(error: EtlError) -> None:
+    """Write an error: what and where in red, the next step below."""
+    err.print(Text(error.message, style="red"))
+    if error.hint:
+        err.print(Text(f"→ {error.hint}", style="cyan"))
+
+
+@contextmanager
+def errors_to_exit_codes() -> Iterator[None]:
+    """Turn an EtlError into its message and exit code."""
+    try:
+        yield
+    except EtlError as error:
+        show_error(error)
+        raise typer.Exit(error.exit_code) from error
+
+
+@contextmanager
+def progress(title: str, *, quiet: bool = False) -> Iterator[Callable[[str, str], None]]:
+    """A line that shows what is being done now; on no terminal, a line per stage as it begins."""
+    if quiet or not err.is_terminal:
+        seen: set[str] = set()
+
+        def tell(stage: str, _text: str) -> None:
+            if not quiet and stage not in seen:
+                seen.add(stage)
+                err.print(f"{title}: {stage}")
+
+        yield tell
+        return
+    began = time.monotonic()
+    with err.status(Text(title)) as status:
+
+        def update(stage: str, text: str) -> None:
+            line = Text.assemble(
+                (title, "bold"), "  ", stage, "  ", (text, "dim"), f"  {time.monotonic() - began:.0f} s"
+            )
+            line.truncate(max(err.width - 4, 20), overflow="ellipsis")
+            status.update(line)
+
+        yield update

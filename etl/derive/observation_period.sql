@@ -1,0 +1,37 @@
+-- When a person's care is taken to be recorded: from the first to the last record, sixty days longer, but not before the
+-- records system went live, not past sixty days after death, and not past the delivery. Silence of 548 days splits it.
+with record as (
+  select person_id, visit_start_date as begins, visit_end_date as ends from visit_occurrence
+  union select person_id, condition_start_date, coalesce(condition_end_date, condition_start_date) from condition_occurrence
+  union select person_id, drug_exposure_start_date, drug_exposure_end_date from drug_exposure
+  union select person_id, procedure_date, coalesce(procedure_end_date, procedure_date) from procedure_occurrence
+  union select person_id, measurement_date, measurement_date from measurement
+  union select person_id, observation_date, observation_date from observation
+  union select person_id, device_exposure_start_date, coalesce(device_exposure_end_date, device_exposure_start_date)
+    from device_exposure
+  union select person_id, specimen_date, specimen_date from specimen
+),
+bounded as (
+  select r.person_id, greatest(r.begins, omop_live_since()) as begins,
+    least(r.ends, coalesce(d.death_date + 60, omop_night()), omop_night()) as ends,
+    least(coalesce(d.death_date + 60, omop_night()), omop_night()) as latest
+  from record r left join death d using (person_id)
+),
+kept as (select * from bounded where begins <= ends),
+marked as (
+  select *, begins - max(ends) over (
+    partition by person_id order by begins, ends rows between unbounded preceding and 1 preceding) as silence
+  from kept
+),
+numbered as (
+  select *, count(*) filter (where silence >= 548) over (
+    partition by person_id order by begins, ends rows between unbounded preceding and current row) as period
+  from marked
+)
+select (person_id << 23) + row_number() over (partition by person_id order by min(begins)) - 1 as observation_period_id,
+  person_id,
+  min(begins) as observation_period_start_date,
+  least(max(ends) + 60, any_value(latest)) as observation_period_end_date,
+  32882::bigint as period_type_concept_id
+from numbered
+group by person_id, period

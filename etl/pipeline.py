@@ -1,0 +1,271 @@
+"""The stages of a night, in order. The command line and the Airflow DAG run this same list."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from etl import ledger as ledgers
+from etl.cdm.candidate import candidate_files
+from etl.cdm.spec import hospital_tables
+from etl.deidentify.keystore import open_key_store
+from etl.derive.run import derive
+from etl.engine import open_engine
+from etl.errors import EtlError, GateClosed, InputError, TransientError
+from etl.land.land import land
+from etl.ledger import Accounts, now
+from etl.mapping.run import map_sources
+from etl.publish.reconcile import reconcile
+from etl.publish.source import cdm_source_row, read_consortium
+from etl.run import Progress, Run, begin, finish, hospital_lock, resume, reusable, workspace
+from etl.settings import Settings
+from etl.validate.gates import check_cdm, check_source
+from etl.warehouse.open import open_warehouse
+from etl.warehouse.protocol import Publication
+
+REUSED = "reused"
+DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the night: `work` returns the rows it took in and whether it was done or reused."""
+
+    name: str
+    title: str
+    retries: int
+    work: Callable[[Run, Progress | None], tuple[int, str]]
+
+
+def _key(run: Run, stage: str, inputs: str) -> str:
+    return hashlib.sha256(f"{stage}\0{run.fingerprint}\0{inputs}".encode()).hexdigest()
+
+
+def _written(
+    run: Run, stage: str, inputs: str, work: Callable[[Path], Accounts], *, keep: bool = True
+) -> tuple[Accounts, str]:
+    """Do a stage's work in a folder of its own, unless the same work lies there finished; record its accounts."""
+    folder, key = run.folder(stage), _key(run, stage, inputs)
+    accounts = reusable(folder, key) if keep else None
+    state = REUSED
+    if accounts is None:
+        state = DONE
+        with workspace(folder) as place:
+            accounts = work(place)
+            finish(place, key, accounts)
+    run.ledger.record_accounts(run.run_id, accounts)
+    return accounts, state
+
+
+def _land(run: Run, progress: Progress | None) -> tuple[int, str]:
+    keys = open_key_store(run.settings, run.delivery.hospital, run.mapping.hospital.number)
+    try:
+
+        def work(place: Path) -> Accounts:
+            with open_engine(run.settings, run.delivery.night) as con:
+                return land(con, run.mapping, run.delivery, keys, place, progress)
+
+        accounts, state = _written(run, "land", f"{run.delivery.sha256}\0{keys.id}", work)
+    finally:
+        keys.close()
+    run.ledger.update_run(run.run_id, bytes_in=run.delivery.bytes)
+    return _sum(accounts.files), state
+
+
+def _check_source(run: Run, progress: Progress | None) -> tuple[int, str]:
+    rows, findings = check_source(run, progress)
+    run.ledger.record_findings(run.run_id, "source", findings)
+    _hold(findings)
+    return rows, DONE
+
+
+def _map(run: Run, progress: Progress | None) -> tuple[int, str]:
+    def work(place: Path) -> Accounts:
+        with open_engine(run.settings, run.delivery.night) as con:
+            return map_sources(con, run.mapping, run.release, run.folder("land"), place, progress)
+
+    accounts, state = _written(run, "map", _stage_key(run, "land"), work)
+    _record_rates(run, accounts)
+    return _sum(accounts.source), state
+
+
+def _record_rates(run: Run, accounts: Accounts) -> None:
+    """The mapping rates again, now beside those of the last published night."""
+    before = run.ledger.last_published(run.delivery.hospital, before=run.run_id)
+    previous = run.ledger.rates(before["run_id"]) if before else {}
+    rates = [{**row, "previous_rate": previous.get(row["domain"])} for row in accounts.rates]
+    run.ledger.record_accounts(run.run_id, Accounts(rates=rates))
+
+
+def _derive(run: Run, progress: Progress | None) -> tuple[int, str]:
+    def work(place: Path) -> Accounts:
+        with open_engine(run.settings, run.delivery.night) as con:
+            return derive(con, run.mapping.hospital, run.release, run.folder("map"), place)
+
+    accounts, state = _written(run, "derive", _stage_key(run, "map"), work)
+    return _sum(accounts.tables), state
+
+
+def _stage_key(run: Run, stage: str) -> str:
+    """The key of the finished stage that this one builds on."""
+    marker = run.folder(stage) / "_stage.json"
+    if not marker.exists():
+        raise InputError(f"the stage '{stage}' has not been run for {run.run_id}", hint="run the stages in order")
+    return hashlib.sha256(marker.read_bytes()).hexdigest()
+
+
+def _check_cdm(run: Run, progress: Progress | None) -> tuple[int, str]:
+    rows, findings = check_cdm(run, progress)
+    run.ledger.record_findings(run.run_id, "cdm", findings)
+    _hold(findings)
+    return rows, DONE
+
+
+def _hold(findings: list[ledgers.Finding]) -> None:
+    """Raise GateClosed, naming the expectations that closed the gate, with counts."""
+    closing = [f for f in findings if f.severity == "block" and not f.success]
+    if not closing:
+        return
+    lines = [
+        f"  {f.table_name}{f'.{f.column_name}' if f.column_name else ''}: {f.description}"
+        + (f" ({f.unexpected:,} of {f.total:,} rows)" if f.unexpected is not None and f.total is not None else "")
+        + (f" [{f.error}]" if f.error else "")
+        for f in closing
+    ]
+    raise GateClosed(
+        f"the gate closed: {len(closing)} blocking expectation(s) failed; the last published night stays\n"
+        + "\n".join(lines),
+        hint="the validation report lists the rows: etl report",
+    )
+
+
+def _publish(run: Run, progress: Progress | None) -> tuple[int, str]:
+    files = candidate_files([run.folder("map"), run.folder("derive")])
+    reconcile(run.ledger.accounts(run.run_id), files)
+    warehouse = open_warehouse(run.settings)
+    warehouse.initialise()
+    warehouse.publish_vocabulary(run.release)
+    hospital = run.mapping.hospital
+    mine = {t: f for t, f in files.items() if t in hospital_tables()}
+    publication = Publication(hospital.hospital, hospital.number, run.run_id, run.delivery.night, mine)
+    source = cdm_source_row(read_consortium(run.settings.mappings), run.release, run.delivery.night)
+    counts = warehouse.publish(publication, source)
+    return sum(counts.values()), DONE
+
+
+def _sum(rows: list[dict[str, int]]) -> int:
+    return sum(row["rows"] for row in rows)
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("land", "land the files", 2, _land),
+    Stage("check_source", "check the source", 0, _check_source),
+    Stage("map", "map to the CDM", 2, _map),
+    Stage("derive", "derive eras and periods", 2, _derive),
+    Stage("check_cdm", "check the CDM", 0, _check_cdm),
+    Stage("publish", "publish", 3, _publish),
+)
+
+
+def open_run(run: Run) -> None:
+    """Write the run into the ledger as running. Refuses a night older than the one that is published."""
+    before = run.ledger.last_published(run.delivery.hospital)
+    if before and before["night"] > run.delivery.night:
+        raise InputError(
+            f"{run.delivery.hospital} has published the night {before['night']}; {run.delivery.night} is older",
+            hint="deliver the newer night again, or give it its right date with --night",
+        )
+    run.ledger.open_run(
+        run.run_id, run.delivery.hospital, run.delivery.night, run.delivery.sha256,
+        vocabulary=run.release.version, mappings=run.fingerprint,
+    )  # fmt: skip
+
+
+def up_to_date(run: Run) -> bool:
+    """Whether exactly this delivery, with these mappings and this vocabulary, is what is published."""
+    last = run.ledger.last_published(run.delivery.hospital)
+    return bool(last) and last is not None and (last["run_id"], last["mappings"]) == (run.run_id, run.fingerprint)
+
+
+def run_stage(run: Run, stage: Stage, progress: Progress | None = None) -> int:
+    """Run one stage under the hospital's lock and record how it went; returns the rows it took in."""
+    started, clock = now(), time.perf_counter()
+    state, rows = "failed", 0
+    run.ledger.update_run(run.run_id, stage=stage.name)
+    try:
+        with hospital_lock(run.settings, run.delivery.hospital):
+            rows, state = stage.work(run, progress)
+    except GateClosed:
+        state = "blocked"
+        raise
+    except duckdb.Error as error:
+        # an engine's message may quote a value; its class may be shown
+        raise TransientError(
+            f"the engine failed in stage '{stage.name}': {type(error).__name__}",
+            hint="run again; if it stays, report it",
+        ) from None
+    except OSError as error:
+        raise TransientError(
+            f"stage '{stage.name}': {error.strerror or type(error).__name__}",
+            hint="free space below ETL_HOME, run again",
+        ) from error
+    finally:
+        run.ledger.record_stage(run.run_id, stage.name, state, started, time.perf_counter() - clock, rows)
+    if stage is STAGES[-1]:
+        run.ledger.close_run(run.run_id, "published")
+    return rows
+
+
+def fail(run: Run, error: EtlError) -> None:
+    """Record why a run stopped."""
+    state: ledgers.RunState = "blocked" if isinstance(error, GateClosed) else "failed"
+    last = run.ledger.run(run.run_id)
+    run.ledger.close_run(run.run_id, state, last["stage"] if last else None, error.message)
+
+
+def run_delivery(
+    settings: Settings, hospital: str, folder: Path, night: date | None = None, *, force: bool = False,
+    progress: Callable[[str, str], None] | None = None,
+) -> tuple[str, bool]:  # fmt: skip
+    """Take a delivery through all stages; returns the run's id and whether there was anything to do.
+
+    Raises GateClosed, InputError, ConfigError or TransientError; what was published before stays published.
+    """
+    run = begin(settings, hospital, folder, night, (lambda text: progress("open", text)) if progress else None)
+    if not force and up_to_date(run):
+        return run.run_id, False
+    clear_scratch(settings)
+    open_run(run)
+    try:
+        for stage in STAGES:
+            tell = (lambda text, name=stage.name: progress(name, text)) if progress else None
+            if progress:
+                progress(stage.name, "")
+            run_stage(run, stage, tell)
+    except EtlError as error:
+        fail(run, error)
+        raise
+    return run.run_id, True
+
+
+def clear_scratch(settings: Settings) -> None:
+    """Remove what killed runs left in scratch, if nobody works there (their folder is older than a day)."""
+    oldest = time.time() - 86_400
+    for folder in settings.scratch.glob("*"):
+        if folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def stage_by_name(name: str) -> Stage:
+    """The stage of that name."""
+    return next(s for s in STAGES if s.name == name)
+
+
+__all__ = ["STAGES", "Stage", "fail", "open_run", "resume", "run_delivery", "run_stage", "stage_by_name"]

@@ -1,0 +1,1 @@
+"""From a checked candidate to the warehouse: reconciliation, then one transaction."""

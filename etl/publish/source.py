@@ -1,0 +1,57 @@
+"""The warehouse's one row of cdm_source, from `consortium.yaml`."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from etl.errors import ConfigError
+from etl.vocabulary.release import Release
+
+CDM_VERSION = "v5.4"
+CDM_VERSION_CONCEPT = 756265
+
+
+class Consortium(BaseModel):
+    """`mappings/consortium.yaml`: who holds the warehouse."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    abbreviation: str
+    holder: str
+    description: str | None = None
+    documentation: str | None = None
+    etl: str | None = None
+
+
+def read_consortium(mappings: Path) -> Consortium:
+    """Read the file; ConfigError when it is missing or wrong."""
+    file = mappings / "consortium.yaml"
+    try:
+        return Consortium.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{file} is missing: it says who holds the warehouse") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"{file}: {wrong}") from error
+
+
+def cdm_source_row(consortium: Consortium, release: Release, night: date) -> dict[str, object]:
+    """The row by column of cdm_source; both release dates are the night, so that a rerun gives the same row."""
+    return {
+        "cdm_source_name": consortium.name,
+        "cdm_source_abbreviation": consortium.abbreviation[:25],
+        "cdm_holder": consortium.holder,
+        "source_description": consortium.description,
+        "source_documentation_reference": consortium.documentation,
+        "cdm_etl_reference": consortium.etl,
+        "source_release_date": night,
+        "cdm_release_date": night,
+        "cdm_version": CDM_VERSION,
+        "cdm_version_concept_id": CDM_VERSION_CONCEPT,
+        "vocabulary_version": release.version[:20],
+    }

@@ -1,0 +1,86 @@
+"""The two gates of a night: the source gate on what landed, the CDM gate on the candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from etl.cdm.candidate import candidate_files, create_views
+from etl.cdm.spec import tables, vocabulary_tables
+from etl.engine import open_engine
+from etl.land.land import create_views as create_landed_views
+from etl.land.land import landed_columns_sql
+from etl.ledger import Finding
+from etl.mapping.expression import literal, quote
+from etl.publish.reconcile import file_rows
+from etl.publish.source import cdm_source_row, read_consortium
+from etl.run import Progress, Run
+from etl.validate.gate import run_suites
+from etl.validate.suites import Suite, load_suites
+
+RATES = "mapping_rate"
+
+
+def source_suites(run: Run) -> list[Suite]:
+    """Suites of the hospital's landed tables, checked against its contract."""
+    columns = {n: ["_row", *landed_columns_sql(s)] for n, s in run.mapping.sources.items()}
+    return load_suites(run.settings.expectations / "source" / run.delivery.hospital, columns=columns)
+
+
+def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:
+    """Evaluate the source suites; returns the rows looked at and the findings."""
+    suites = source_suites(run)
+    with open_engine(run.settings, run.delivery.night) as con:
+        create_landed_views(con, run.mapping, run.folder("land"))
+        for name in run.mapping.sources:
+            con.execute(f"create view {quote(name)} as from landed.{quote(name)}")
+        return _rows(con, suites), _evaluate(con, suites, progress)
+
+
+def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:
+    """Evaluate the CDM suites on the candidate; returns the rows looked at and the findings."""
+    columns = {n: t.columns for n, t in tables().items()}
+    suites = load_suites(run.settings.expectations / "cdm", columns=columns)
+    folders = [run.folder("map"), run.folder("derive")]
+    with open_engine(run.settings, run.delivery.night) as con:
+        create_views(con, folders, [n for n, t in tables().items() if t.schema == "cdm"])
+        for name in vocabulary_tables():
+            con.execute(f"create view {name} as from read_parquet({literal(str(run.release.table(name)))})")
+        _create_source(con, run)
+        _create_rates(con, run)
+        rows = sum(file_rows(f) for f in candidate_files(folders).values())
+        return rows, _evaluate(con, suites, progress)
+
+
+def _create_source(con: DuckDBPyConnection, run: Run) -> None:
+    """The row of cdm_source that publishing will write."""
+    row = cdm_source_row(read_consortium(run.settings.mappings), run.release, run.delivery.night)
+    given = pa.Table.from_pylist([row])  # noqa: F841 - read by name
+    columns = ", ".join(f"{quote(f.name)}::{f.duckdb_type} as {quote(f.name)}" for f in tables()["cdm_source"].fields)
+    con.execute(f"create or replace table source_row as select {columns} from given")
+    con.execute("create or replace view cdm_source as from source_row")
+
+
+def _create_rates(con: DuckDBPyConnection, run: Run) -> None:
+    """The mapping rates of this night beside the last published one's."""
+    con.execute(f"create table {RATES} (domain varchar, records bigint, mapped bigint, rate double, "
+                "previous_rate double, change double)")  # fmt: skip
+    rates = run.ledger.rate_rows(run.run_id)
+    if rates:
+        con.executemany(
+            f"insert into {RATES} select d, r, m, m / r, p, m / r - p from "
+            "(select ?::varchar d, ?::bigint r, ?::bigint m, ?::double p) where r > 0",
+            [[x["domain"], x["records"], x["mapped"], x["previous_rate"]] for x in rates],
+        )
+
+
+def _rows(con: DuckDBPyConnection, suites: Sequence[Suite]) -> int:
+    counted = " union all ".join(f"select count(*) as n from {quote(s.table)}" for s in suites)
+    row = con.execute(f"select sum(n)::bigint from ({counted})").fetchone() if counted else None
+    return int(row[0]) if row else 0
+
+
+def _evaluate(con: DuckDBPyConnection, suites: Sequence[Suite], progress: Progress | None) -> list[Finding]:
+    return run_suites(con, suites, progress=(lambda suite: progress(suite.name)) if progress else None)

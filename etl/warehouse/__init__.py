@@ -1,0 +1,1 @@
+"""The shared warehouse: its schema, and the engines that hold it."""

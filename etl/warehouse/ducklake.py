@@ -1,0 +1,197 @@
+"""The embedded warehouse: a DuckLake with its catalog in SQLite and its tables as Parquet.
+
+Publishing registers the candidate's Parquet files (hard links, so nothing is copied) and deletes the hospital's old
+rows in one catalog transaction. Readers keep the snapshot they began with.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+from duckdb import DuckDBPyConnection
+from duckdb_engine import Dialect
+
+from etl.cdm.spec import hospital_tables, tables, vocabulary_tables
+from etl.engine import extension_file
+from etl.errors import ConfigError, TransientError
+from etl.mapping.expression import literal, quote
+from etl.vocabulary.release import Release
+from etl.warehouse.protocol import Publication
+from etl.warehouse.schema import create_statements
+
+_TRIES = 40
+
+
+class DuckLake:
+    """A warehouse in one folder: `catalog.sqlite` and `data/`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the warehouse in `folder`; nothing is made before `initialise`."""
+        self.folder = folder
+        self.catalog = folder / "catalog.sqlite"
+        self.data = folder / "data"
+
+    @contextmanager
+    def _attached(self, *, read_only: bool) -> Iterator[DuckDBPyConnection]:
+        con = duckdb.connect(config={"threads": 2})
+        try:
+            for name in ("sqlite_scanner", "ducklake"):
+                con.execute(f"load {literal(str(extension_file(name)))}")
+            mode = ", read_only" if read_only else ""
+            con.execute(
+                f"attach {literal(f'ducklake:sqlite:{self.catalog}')} as warehouse "
+                f"(data_path {literal(f'{self.data}/')}{mode})"
+            )
+            con.execute("use warehouse.main")
+            yield con
+        finally:
+            con.close()
+
+    def _transaction(self, work: Callable[[DuckDBPyConnection], None]) -> None:
+        """Run `work` in one transaction, again from its start while another publisher holds the catalog."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self._attached(read_only=False) as con:
+                    con.execute("begin")
+                    work(con)
+                    con.execute("commit")
+            except duckdb.Error as error:
+                if not _may_pass(error) or attempt == _TRIES:
+                    raise TransientError(
+                        f"the warehouse could not be written: {type(error).__name__}", hint="run again"
+                    ) from error
+                time.sleep(random.uniform(0.05, 0.2) * min(attempt, 10))
+            else:
+                return
+
+    def initialise(self) -> None:
+        """Make the catalog and every table of the CDM v5.4 that is missing."""
+        if self.catalog.exists() and self._has_all_tables():
+            return
+        self.data.mkdir(parents=True, exist_ok=True)
+        with sqlite3.connect(self.catalog) as catalog:  # readers and publishers do not block each other in this mode
+            catalog.execute("pragma journal_mode = wal")
+        statements = create_statements(Dialect(), keys=False)
+
+        def make(con: DuckDBPyConnection) -> None:
+            for statement in statements.values():
+                con.execute(statement)
+
+        self._transaction(make)
+
+    def _has_all_tables(self) -> bool:
+        with self._attached(read_only=True) as con:
+            found = {n for (n,) in con.execute("select table_name from duckdb_tables()").fetchall()}
+        return set(tables()) <= found
+
+    def publish_vocabulary(self, release: Release) -> bool:
+        """Replace the vocabulary tables by a release's; False when that release is published already."""
+        marker = self.data / "vocabulary" / release.name
+        with self._attached(read_only=True) as con:
+            row = con.execute(
+                "select count(*) from ducklake_list_files('warehouse', 'concept') where data_file like ?",
+                [f"%{release.name}%"],
+            ).fetchone()
+        if row and row[0]:
+            return False
+        shutil.rmtree(marker, ignore_errors=True)
+        marker.mkdir(parents=True)
+        files = {t: _link(release.table(t), marker / f"{t}.parquet") for t in vocabulary_tables()}
+
+        def replace(con: DuckDBPyConnection) -> None:
+            for table, file in files.items():
+                con.execute(f"delete from {quote(table)}")
+                _register(con, table, file)
+
+        self._transaction(replace)
+        return True
+
+    def publish(self, publication: Publication, source: Mapping[str, object]) -> dict[str, int]:
+        """See Warehouse.publish."""
+        folder = self.data / publication.hospital / f"{publication.run_id}-{uuid4().hex[:8]}"
+        folder.mkdir(parents=True)
+        files = {t: _link(f, folder / f"{t}.parquet") for t, f in publication.files.items()}
+        counts: dict[str, int] = {}
+
+        def replace(con: DuckDBPyConnection) -> None:
+            counts.clear()
+            for name, table in hospital_tables().items():
+                column = table.id_column or "person_id"
+                first, beyond = publication.id_range(column)
+                mine = f"{quote(column)} >= {first} and {quote(column)} < {beyond}"
+                con.execute(f"delete from {quote(name)} where {mine}")
+                if name in files:
+                    _register(con, name, files[name])
+                row = con.execute(f"select count(*) from {quote(name)} where {mine}").fetchone()
+                counts[name] = int(row[0]) if row else 0
+            _replace_source(con, source)
+
+        try:
+            self._transaction(replace)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return counts
+
+    @contextmanager
+    def reader(self) -> Iterator[DuckDBPyConnection]:
+        """See Warehouse.reader."""
+        if not self.catalog.exists():
+            raise ConfigError(f"there is no warehouse at {self.folder}", hint="run a night first: etl run --help")
+        with self._attached(read_only=True) as con:
+            yield con
+
+    def export(self, target: Path, progress: Callable[[str], None] | None = None) -> None:
+        """See Warehouse.export. The file appears under its name only when it is complete."""
+        partial = target.with_name(f".{target.name}.partial")
+        partial.unlink(missing_ok=True)
+        with self.reader() as con:
+            con.execute(f"attach {literal(str(partial))} as target")
+            for name, statement in create_statements(Dialect(), keys=True).items():
+                con.execute(statement.replace("CREATE TABLE IF NOT EXISTS ", "CREATE TABLE target.", 1))
+                con.execute(f"insert into target.{quote(name)} select * from warehouse.main.{quote(name)}")
+                if progress:
+                    progress(name)
+            con.execute("detach target")
+        partial.replace(target)
+
+
+def _may_pass(error: duckdb.Error) -> bool:
+    text = str(error).lower()
+    return any(word in text for word in ("locked", "conflict", "busy"))
+
+
+def _link(file: Path, target: Path) -> Path:
+    try:
+        os.link(file, target)
+    except OSError:  # another file system
+        shutil.copyfile(file, target)
+    return target
+
+
+def _register(con: DuckDBPyConnection, table: str, file: Path) -> None:
+    arguments = f"'warehouse', {literal(table)}, {literal(str(file))}"
+    con.execute(f"call ducklake_add_data_files({arguments}, ignore_extra_columns => true)")
+
+
+def _replace_source(con: DuckDBPyConnection, source: Mapping[str, object]) -> None:
+    """The one row of cdm_source; its dates are the latest of all nights published."""
+    names = ", ".join(source)
+    marks = ", ".join("?" for _ in source)
+    row = con.execute("select max(source_release_date), max(cdm_release_date) from cdm_source").fetchone()
+    con.execute("delete from cdm_source")
+    con.execute(f"insert into cdm_source ({names}) values ({marks})", list(source.values()))
+    con.execute(
+        "update cdm_source set source_release_date = greatest(source_release_date, ?), "
+        "cdm_release_date = greatest(cdm_release_date, ?)",
+        list(row or (None, None)),
+    )

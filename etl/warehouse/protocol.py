@@ -1,0 +1,59 @@
+"""What the pipeline asks of a warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from duckdb import DuckDBPyConnection
+
+from etl.vocabulary.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One hospital's candidate: its rows are all rows of these files, in the id range of the hospital's number."""
+
+    hospital: str
+    number: int
+    run_id: str
+    night: date
+    files: Mapping[str, Path]
+
+    @property
+    def persons(self) -> tuple[int, int]:
+        """Ids of the hospital's persons, staff and places: first, and first beyond."""
+        return self.number << 24, (self.number + 1) << 24
+
+    def id_range(self, column: str) -> tuple[int, int]:
+        """First id of the hospital and first beyond it, for a table's id column."""
+        first, beyond = self.persons
+        if column in ("person_id", "provider_id", "care_site_id", "location_id"):
+            return first, beyond
+        return first << 23, beyond << 23
+
+
+class Warehouse(Protocol):
+    """Holds the published CDM of all hospitals."""
+
+    def initialise(self) -> None:
+        """Make whatever is missing of the schema."""
+
+    def publish_vocabulary(self, release: Release) -> bool:
+        """Make a release the warehouse's vocabulary, in one transaction; False when it is already."""
+
+    def publish(self, publication: Publication, source: Mapping[str, object]) -> dict[str, int]:
+        """Replace all rows of one hospital in one transaction; returns the rows it now has by table.
+
+        `source` is the warehouse's row of cdm_source. Readers see the old night or the new one, never both.
+        """
+
+    def reader(self) -> AbstractContextManager[DuckDBPyConnection]:
+        """A connection that reads the published tables by their plain names and cannot write."""
+
+    def export(self, target: Path, progress: Callable[[str], None] | None = None) -> None:
+        """Write everything into one plain DuckDB file with primary keys."""
