@@ -1,0 +1,63 @@
+# make demo   the whole pipeline on generated data      make test   the whole suite
+# make airflow  Airflow with the DAGs                   make lint, make bench, make lock
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+DEMO_PATIENTS ?= 1000
+DEMO_NIGHT ?= $(shell TZ=Asia/Seoul date +%F)
+BENCH_SCALE ?= 400
+export ETL_HOME ?= $(CURDIR)/demo
+
+.PHONY: help install demo test airflow lint bench lock clean
+
+help:  ## show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+install: .venv/.installed  ## the virtual environment, from the hashed lock
+
+.venv/.installed: requirements/bootstrap.txt requirements/lock.txt pyproject.toml
+	@echo "→ installing into .venv (about a minute the first time)"
+	@python3 -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+	  || { echo "Python 3.11 or 3.12 is needed"; exit 4; }
+	@test -x $(PY) || python3 -m venv .venv \
+	  || { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv"; exit 4; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@.venv/bin/uv pip sync --quiet --require-hashes requirements/lock.txt
+	@.venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.env:
+	@umask 077; echo "ETL_KEY_SECRET=$$(python3 -c 'import secrets; print(secrets.token_hex(32))')" > $@
+	@echo "→ wrote .env with a new secret for the key stores; keep it: another secret gives every patient another id"
+
+demo: install .env  ## eight hospitals' nights on generated exports, into the embedded warehouse
+	@echo "→ writing sample exports of eight hospitals, $(DEMO_PATIENTS) patients each"
+	@.venv/bin/etl sample "$(ETL_HOME)/exports" --patients $(DEMO_PATIENTS) --seed 1 --night $(DEMO_NIGHT)
+	@echo "→ loading the demonstration vocabulary"
+	@.venv/bin/etl vocabulary load etl/sample/vocabulary
+	@echo "→ running every hospital's night"
+	@.venv/bin/etl run --all "$(ETL_HOME)/exports"
+	@echo
+	@echo "Try next:"
+	@echo "  .venv/bin/etl sql \"select c.concept_name, count(*) n from condition_occurrence o join concept c on c.concept_id = o.condition_concept_id group by 1 order by 2 desc limit 10\""
+	@echo "  .venv/bin/etl unmapped snuh        # the codes to map next"
+	@echo "  make airflow                       # the same nights as Airflow DAGs"
+
+test: install  ## the whole suite
+	@$(PY) -m pytest -n 2 --dist loadgroup
+
+airflow: install .env  ## Airflow on this machine with the DAGs loaded
+	@$(PY) -m etl.airflow_local
+
+lint: install  ## ruff and mypy
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl
+
+bench: install  ## the whole run beside the floor, on one machine in one go
+	@$(PY) tests/benchmarks/bench.py --scale $(BENCH_SCALE)
+
+lock: install  ## resolve the dependencies of pyproject.toml again
+	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --extra dev pyproject.toml -o requirements/lock.txt
+
+clean:  ## remove the demo (exports, lake, warehouse, keys, reports)
+	@rm -rf demo
