@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import duckdb
 from duckdb import DuckDBPyConnection
 from rich.table import Table
 
 from etl.cli.console import err, out
+from etl.engine import open_engine
 from etl.errors import InputError
+from etl.run import resume
+from etl.settings import Settings
+from etl.validate.gates import create_candidate, create_sources
+from etl.warehouse.open import open_warehouse
 
 _BATCH = 10_000
+
+
+@contextmanager
+def open_reader(settings: Settings, run_id: str | None) -> Iterator[DuckDBPyConnection]:
+    """The published warehouse; or, given a run, what landed of it and its candidate CDM."""
+    if run_id is None:
+        with open_warehouse(settings).reader() as con:
+            yield con
+        return
+    run = resume(settings, run_id)
+    with open_engine(settings, run.delivery.night) as con:
+        create_candidate(con, run)
+        create_sources(con, run)
+        yield con
 
 
 def show_query(con: DuckDBPyConnection, query: str, limit: int, *, as_csv: bool = False) -> None:

@@ -101,6 +101,20 @@ def check(
             out.print(line)
 
 
+@app.command(rich_help_panel="Set up")
+def draft(hospital: Annotated[str, typer.Argument(help="Short name of the hospital.")]) -> None:
+    """Draft Great Expectations suites for the sources that have none, from the hospital's contract and mappings."""
+    from etl.mapping.check import load_mappings  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+    from etl.validate.draft import write_drafts  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        settings = load_settings()
+        mapping = load_mappings(settings.mappings, [hospital])[hospital]
+        for file in write_drafts(mapping, settings.expectations / "source" / hospital):
+            out.print(str(file), soft_wrap=True)
+
+
 @app.command(rich_help_panel="Run")
 def run(
     hospital: Annotated[str | None, typer.Argument(help="Short name of the hospital.")] = None,
@@ -171,13 +185,18 @@ def sql(
     query: Annotated[str | None, typer.Argument(help="SQL over the CDM tables; without it, a prompt.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows shown at most.")] = 50,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write all rows as CSV.")] = False,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="Query a run's landed sources and its candidate CDM instead.")
+    ] = None,
 ) -> None:
-    """Query the published warehouse (read-only, one consistent night per hospital)."""
-    from etl.cli.analyst import prompt, show_query  # noqa: PLC0415
-    from etl.settings import load_settings  # noqa: PLC0415
-    from etl.warehouse.open import open_warehouse  # noqa: PLC0415
+    """Query the published warehouse (read-only, one consistent night per hospital).
 
-    with errors_to_exit_codes(), open_warehouse(load_settings()).reader() as con:
+    With --run, a quality officer follows a finding of the validation report to its rows.
+    """
+    from etl.cli.analyst import open_reader, prompt, show_query  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes(), open_reader(load_settings(), run_id) as con:
         if query is None:
             prompt(con, limit)
         else:

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from etl.errors import EtlError
 
-out = Console(highlight=False)
+# where there is no terminal (a log, a pipe), lines are as long as their content
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False)
 
 

@@ -24,6 +24,8 @@ from etl.report.write import HospitalName, write_reports
 from etl.settings import Settings
 from etl.validate.gx import preload
 
+_WIDE = 125  # columns a table with the hospitals' Korean names needs
+
 
 @dataclass(frozen=True, slots=True)
 class Night:
@@ -75,7 +77,7 @@ def run_nights(settings: Settings, work: Sequence[Night], *, force: bool, as_jso
     if as_json:
         print_json({"runs": results, "report": str(index), "warehouse": str(settings.warehouse)})
     else:
-        out.print(summary_table(ledger, ids, names(settings)))
+        out.print(summary_table(ledger, ids, names(settings) if out.width >= _WIDE else {}))
         out.print(f"\nwarehouse  {settings.warehouse}\nreport     {index}", soft_wrap=True)
     return max(int(r["exit_code"]) for r in results)
 
@@ -113,7 +115,7 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     elif rows:
-        out.print(summary_table(ledger, [r["run_id"] for r in rows], names(settings)))
+        out.print(summary_table(ledger, [r["run_id"] for r in rows], names(settings) if out.width >= _WIDE else {}))
     else:
         out.print("no night has been run yet; try: make demo")
 

@@ -106,7 +106,8 @@ def tagged(text: str | None) -> Markup:
     return Markup('<span lang="ko">{}</span>').format(text) if _HANGUL.search(text) else escape(text)
 
 
-def sql_command(sql: str) -> str:
-    """The shell command that runs `sql`; double quotes where they are safe, else quoted by shlex."""
+def sql_command(sql: str, run_id: str) -> str:
+    """The shell command that runs `sql` on a run's rows; double quotes where they are safe, else quoted by shlex."""
     text = sql.strip()
-    return f"etl sql {shlex.quote(text)}" if re.search(r'["$`\\!]', text) else f'etl sql "{text}"'
+    quoted = shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'
+    return f"etl sql --run {run_id} {quoted}"

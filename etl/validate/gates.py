@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -33,9 +34,7 @@ def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[
     """Evaluate the source suites; returns the rows looked at and the findings."""
     suites = source_suites(run)
     with open_engine(run.settings, run.delivery.night) as con:
-        create_landed_views(con, run.mapping, run.folder("land"))
-        for name in run.mapping.sources:
-            con.execute(f"create view {quote(name)} as from landed.{quote(name)}")
+        create_sources(con, run)
         return _rows(con, suites), _evaluate(con, suites, progress)
 
 
@@ -43,15 +42,28 @@ def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Fin
     """Evaluate the CDM suites on the candidate; returns the rows looked at and the findings."""
     columns = {n: t.columns for n, t in tables().items()}
     suites = load_suites(run.settings.expectations / "cdm", columns=columns)
-    folders = [run.folder("map"), run.folder("derive")]
     with open_engine(run.settings, run.delivery.night) as con:
-        create_views(con, folders, [n for n, t in tables().items() if t.schema == "cdm"])
-        for name in vocabulary_tables():
-            con.execute(f"create view {name} as from read_parquet({literal(str(run.release.table(name)))})")
-        _create_source(con, run)
-        _create_rates(con, run)
+        folders = create_candidate(con, run)
         rows = sum(file_rows(f) for f in candidate_files(folders).values())
         return rows, _evaluate(con, suites, progress)
+
+
+def create_sources(con: DuckDBPyConnection, run: Run) -> None:
+    """Views of the landed tables by the sources' names; `_row` numbers their rows."""
+    create_landed_views(con, run.mapping, run.folder("land"))
+    for name in run.mapping.sources:
+        con.execute(f"create view {quote(name)} as from landed.{quote(name)}")
+
+
+def create_candidate(con: DuckDBPyConnection, run: Run) -> list[Path]:
+    """Views of the candidate CDM, the vocabulary and the mapping rates; returns the candidate's folders."""
+    folders = [run.folder("map"), run.folder("derive")]
+    create_views(con, folders, [n for n, t in tables().items() if t.schema == "cdm"])
+    for name in vocabulary_tables():
+        con.execute(f"create view {name} as from read_parquet({literal(str(run.release.table(name)))})")
+    _create_source(con, run)
+    _create_rates(con, run)
+    return folders
 
 
 def _create_source(con: DuckDBPyConnection, run: Run) -> None:

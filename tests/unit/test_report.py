@@ -234,13 +234,13 @@ def test_codes_are_escaped(pages):
 
 def test_a_finding_leads_to_its_rows_with_a_command_the_shell_understands(pages):
     page = pages["2026-11-23/dsmc.html"]
-    assert "etl sql &#34;select measurement_id from measurement where" in page
-    assert "etl sql &#39;select line from &#34;landed&#34;" in page
+    assert re.search(r"etl sql --run \S+ &#34;select measurement_id from measurement where", page)
+    assert re.search(r"etl sql --run \S+ &#39;select line from &#34;landed&#34;", page)
 
 
 @pytest.mark.parametrize("code", ['select "a" from t', "select 'x' from t", "select $1", "select `a`"])
 def test_sql_survives_the_shell(code):
-    assert shlex.split(formats.sql_command(code)) == ["etl", "sql", code]
+    assert shlex.split(formats.sql_command(code, "snuh-1")) == ["etl", "sql", "--run", "snuh-1", code]
 
 
 def test_fan_out_is_rows_per_source_row(ledger):
