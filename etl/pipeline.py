@@ -48,12 +48,10 @@ def _key(run: Run, stage: str, inputs: str) -> str:
     return hashlib.sha256(f"{stage}\0{run.fingerprint}\0{inputs}".encode()).hexdigest()
 
 
-def _written(
-    run: Run, stage: str, inputs: str, work: Callable[[Path], Accounts], *, keep: bool = True
-) -> tuple[Accounts, str]:
+def _written(run: Run, stage: str, inputs: str, work: Callable[[Path], Accounts]) -> tuple[Accounts, str]:
     """Do a stage's work in a folder of its own, unless the same work lies there finished; record its accounts."""
     folder, key = run.folder(stage), _key(run, stage, inputs)
-    accounts = reusable(folder, key) if keep else None
+    accounts = None if run.force else reusable(folder, key)
     state = REUSED
     if accounts is None:
         state = DONE
@@ -238,7 +236,9 @@ def run_delivery(
 
     Raises GateClosed, InputError, ConfigError or TransientError; what was published before stays published.
     """
-    run = begin(settings, hospital, folder, night, (lambda text: progress("open", text)) if progress else None)
+    run = begin(
+        settings, hospital, folder, night, (lambda text: progress("open", text)) if progress else None, force=force
+    )
     if not force and up_to_date(run):
         return run.run_id, False
     clear_scratch(settings)

@@ -35,6 +35,7 @@ class Run:
     mapping: HospitalMapping
     delivery: Delivery
     release: Release
+    force: bool = False  # do the work of every stage again, even where it lies finished
 
     @property
     def run_id(self) -> str:
@@ -64,12 +65,15 @@ def run_file(settings: Settings, run_id: str) -> Path:
     return settings.home / "runs" / f"{run_id}.json"
 
 
-def begin(settings: Settings, hospital: str, folder: Path, night: date | None, progress: Progress | None) -> Run:
+def begin(
+    settings: Settings, hospital: str, folder: Path, night: date | None, progress: Progress | None = None,
+    *, force: bool = False,
+) -> Run:  # fmt: skip
     """Check mappings and vocabulary, hash the delivery and remember the run, so that its stages can be tasks."""
     mapping = load_mappings(settings.mappings, [hospital])[hospital]
     release = current_release(settings)
     delivery = open_delivery(hospital, folder, night, progress)
-    run = Run(settings, mapping, delivery, release)
+    run = Run(settings, mapping, delivery, release, force)
     _remember(run)
     return run
 
@@ -80,7 +84,7 @@ def _remember(run: Run) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     files = [{**asdict(f), "path": str(f.path)} for f in d.files.values()]
     content = {"hospital": d.hospital, "night": d.night.isoformat(), "folder": str(d.folder), "sha256": d.sha256}
-    write_atomically(file, json.dumps({**content, "files": files, "release": run.release.name}))
+    write_atomically(file, json.dumps({**content, "files": files, "release": run.release.name, "force": run.force}))
 
 
 def resume(settings: Settings, run_id: str) -> Run:
@@ -99,7 +103,7 @@ def resume(settings: Settings, run_id: str) -> Run:
     )
     mapping = load_mappings(settings.mappings, [delivery.hospital])[delivery.hospital]
     pinned = settings.model_copy(update={"vocabulary": said["release"]})
-    return Run(settings, mapping, delivery, current_release(pinned))
+    return Run(settings, mapping, delivery, current_release(pinned), said["force"])
 
 
 def write_atomically(file: Path, text: str) -> None:

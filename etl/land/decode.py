@@ -52,8 +52,10 @@ def as_utf8(source: Path, encoding: str, folder: Path) -> Iterator[Path]:
     try:
         yield pipe
     finally:
-        # a reader that failed before it opened the pipe would leave the writer waiting for ever
-        descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        os.close(descriptor)
-        thread.join()
+        # a reader that stopped, or never opened the pipe, would leave the writer waiting for ever. The writer may not have
+        # come to its own opening yet, so that being its reader once is not enough.
+        while thread.is_alive():
+            descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+            thread.join(0.01)
+            os.close(descriptor)
         pipe.unlink()

@@ -22,7 +22,6 @@ NAMESPACES: tuple[Namespace, ...] = ("person", "provider", "care_site", "locatio
 def create_tables(con: DuckDBPyConnection) -> None:
     """Empty look-up tables in memory: `raw` identifier, `id`, and for persons the texts to hide."""
     con.execute("attach ':memory:' as ident")
-    con.execute("set temp_file_encryption = true")
     for name in NAMESPACES:
         con.execute(f"create table ident.{name} (raw varchar, id bigint, hide varchar[])")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -33,13 +32,18 @@ for f in sorted(pathlib.Path(sys.argv[1]).glob('*.csv')):
 """
 
 
-def timed(command: list[str], env: dict[str, str]) -> float:
-    """Seconds a command takes; its output only when it fails."""
+def timed(command: list[str], env: dict[str, str]) -> tuple[float, float]:
+    """Seconds a command takes and its peak memory in GiB; its output is shown only when it fails."""
     began = time.perf_counter()
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return time.perf_counter() - began
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=output)
+        _, code, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(code)
+        seconds = time.perf_counter() - began
+        if process.returncode:
+            output.seek(0)
+            sys.exit(f"{' '.join(command)}\n{output.read()}")
+    return seconds, used.ru_maxrss / 1024**2
 
 
 def main() -> None:
@@ -67,10 +71,9 @@ def main() -> None:
     timed([etl, "vocabulary", "load", str(DATA / "vocabulary")], env)
     (work / "floor").mkdir(exist_ok=True)
     floor = [sys.executable, "-c", FLOOR, str(export), str(work / "floor")]
-    before = timed(floor, env)
-    run = timed([etl, "run", "synthea", str(export), "--night", "2026-01-01"], env)
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
-    after = timed(floor, env)
+    before, _ = timed(floor, env)
+    run, memory = timed([etl, "run", "synthea", str(export), "--night", "2026-01-01"], env)
+    after, _ = timed(floor, env)
     show(work, export, (before + after) / 2, run, memory)
     if options.folder is None:
         shutil.rmtree(work)
