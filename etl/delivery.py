@@ -108,8 +108,14 @@ def _check_manifest(folder: Path, files: dict[str, DeliveredFile]) -> None:
     """A hospital may send a manifest.csv (file,bytes,rows): it shows a file that was cut or left out."""
     if MANIFEST not in files:
         return
-    with (folder / MANIFEST).open(encoding="utf-8-sig", newline="") as stream:
-        listed = {row["file"]: int(row["bytes"]) for row in csv.DictReader(stream)}
+    try:
+        with (folder / MANIFEST).open(encoding="utf-8-sig", newline="") as stream:
+            listed = {row["file"]: int(row["bytes"]) for row in csv.DictReader(stream)}
+    except (KeyError, TypeError, ValueError) as error:  # not UTF-8 is a ValueError too
+        raise InputError(
+            f"{MANIFEST}: expected a line `file,bytes` (or more columns) and one line per file in UTF-8",
+            hint="ask for the manifest again",
+        ) from error
     for name, size in listed.items():
         if name not in files:
             raise InputError(f"{name}: the manifest lists it, the delivery lacks it", hint="ask for the file again")

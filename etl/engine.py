@@ -54,7 +54,7 @@ def open_engine(settings: Settings, night: date | None = None) -> Iterator[DuckD
     )
     try:
         con.execute("set enable_progress_bar = false")
-        # what spills to disk may hold identifiers while rows land: it is encrypted with a key that dies with the process
+        # what spills to disk may hold identifiers while rows land: it is encrypted, the key dies with us
         con.execute(f"load {literal(str(extension_file('httpfs')))}")  # brings the cipher
         con.execute("set temp_file_encryption = true")
         define_functions(con)

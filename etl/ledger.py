@@ -166,7 +166,7 @@ class Accounts:
 
 def now() -> datetime:
     """UTC now without time zone, as the ledger stores it."""
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 class Ledger:

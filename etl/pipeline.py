@@ -26,6 +26,7 @@ from etl.publish.reconcile import reconcile
 from etl.publish.source import cdm_source_row, read_consortium
 from etl.run import Progress, Run, begin, finish, hospital_lock, resume, reusable, workspace
 from etl.settings import Settings
+from etl.stages import STAGE_NAMES
 from etl.validate.gates import check_cdm, check_source
 from etl.warehouse.open import open_warehouse
 from etl.warehouse.protocol import Publication
@@ -162,14 +163,11 @@ def _sum(rows: list[dict[str, int]]) -> int:
     return sum(row["rows"] for row in rows)
 
 
-STAGES: tuple[Stage, ...] = (
-    Stage("land", "land the files", 2, _land),
-    Stage("check_source", "check the source", 0, _check_source),
-    Stage("map", "map to the CDM", 2, _map),
-    Stage("derive", "derive eras and periods", 2, _derive),
-    Stage("check_cdm", "check the CDM", 0, _check_cdm),
-    Stage("publish", "publish", 3, _publish),
-)
+_WORK = {
+    "land": _land, "check_source": _check_source, "map": _map, "derive": _derive, "check_cdm": _check_cdm,
+    "publish": _publish,
+}  # fmt: skip
+STAGES: tuple[Stage, ...] = tuple(Stage(s.name, s.title, s.retries, _WORK[s.name]) for s in STAGE_NAMES)
 
 
 def open_run(run: Run) -> None:

@@ -12,7 +12,7 @@ marked as (
 ),
 numbered as (
   select *, count(*) filter (where fresh) over (
-    partition by person_id, concept_id order by begins, ends rows between unbounded preceding and current row) as era
+    partition by person_id, concept_id order by begins, ends) as era
   from marked
 )
 select (person_id << 23) + row_number() over (partition by person_id order by min(begins), concept_id) - 1

@@ -19,7 +19,7 @@ reached as (
 ),
 numbered as (
   select *, count(*) filter (where begins > covered + 30) over (
-    partition by person_id, concept_id order by begins, ends rows between unbounded preceding and current row) as era
+    partition by person_id, concept_id order by begins, ends) as era
   from reached
 )
 select (person_id << 23) + row_number() over (partition by person_id order by min(begins), concept_id) - 1 as drug_era_id,

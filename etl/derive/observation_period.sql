@@ -25,7 +25,7 @@ marked as (
 ),
 numbered as (
   select *, count(*) filter (where silence >= 548) over (
-    partition by person_id order by begins, ends rows between unbounded preceding and current row) as period
+    partition by person_id order by begins, ends) as period
   from marked
 )
 select (person_id << 23) + row_number() over (partition by person_id order by min(begins)) - 1 as observation_period_id,

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from etl.delivery import DeliveredFile, Delivery
 from etl.errors import InputError
-from etl.mapping.check import nearest
 from etl.mapping.model import Source
+from etl.mapping.problems import nearest
 
 _HEADER_BYTES = 1 << 20
 _ENCODINGS = ("utf-8", "cp949")

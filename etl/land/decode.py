@@ -28,13 +28,23 @@ def is_utf8(encoding: str) -> bool:
     return codecs.lookup(encoding).name in ("utf-8", "ascii")
 
 
+def utf8_chunks(source: Path, encoding: str) -> Iterator[bytes]:
+    """The bytes that the engine reads of a file: its own, or decoded and written as UTF-8."""
+    with source.open("rb") as stream:
+        if is_utf8(encoding):
+            yield from iter(lambda: stream.read(_CHUNK), b"")
+            return
+        decoder = codecs.getincrementaldecoder(encoding)("omop-etl-mark")
+        while chunk := stream.read(_CHUNK):
+            yield decoder.decode(chunk).encode("utf-8", "surrogateescape")
+        yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
+
+
 def _pump(source: Path, encoding: str, pipe: Path) -> None:
-    decoder = codecs.getincrementaldecoder(encoding)("omop-etl-mark")
     try:
-        with source.open("rb") as stream, pipe.open("wb") as sink:
-            while chunk := stream.read(_CHUNK):
-                sink.write(decoder.decode(chunk).encode("utf-8", "surrogateescape"))
-            sink.write(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
+        with pipe.open("wb") as sink:
+            for chunk in utf8_chunks(source, encoding):
+                sink.write(chunk)
     except BrokenPipeError:
         pass  # the reader stopped; it knows why
 
@@ -52,8 +62,8 @@ def as_utf8(source: Path, encoding: str, folder: Path) -> Iterator[Path]:
     try:
         yield pipe
     finally:
-        # a reader that stopped, or never opened the pipe, would leave the writer waiting for ever. The writer may not have
-        # come to its own opening yet, so that being its reader once is not enough.
+        # a reader that stopped, or never opened the pipe, would leave the writer waiting for ever; the writer may
+        # not have come to its own opening yet, so that being its reader once is not enough
         while thread.is_alive():
             descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
             thread.join(0.01)

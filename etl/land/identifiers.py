@@ -16,6 +16,7 @@ from etl.mapping.model import Column, Computed, Source
 HIDDEN = "***"
 # resident registration numbers and Korean telephone numbers, as they hide in free text
 _PATTERNS = (r"[0-9]{6}[- ]?[0-9][0-9]{6}", r"0[0-9]{1,2}[-. ]?[0-9]{3,4}[-. ]?[0-9]{4}")
+_HIDDEN_KINDS = ("name", "rrn", "phone", "address")
 NAMESPACES: tuple[Namespace, ...] = ("person", "provider", "care_site", "location")
 
 
@@ -51,32 +52,54 @@ def _file_column(file: SourceFile, name: str) -> str:
 def register(con: DuckDBPyConnection, keys: KeyStore, source: Source, file: SourceFile, relation: str) -> None:
     """Hand out ids for every value of the file's registering columns; fills `ident.*`. Reads `relation` once."""
     columns = declared(source)
-    registering = [n for n, c in columns.items() if c.registers and namespace_of(c)]
+    registering = {n: ns for n, c in columns.items() if c.registers and (ns := namespace_of(c))}
     if not registering:
         return
-    hidden = [n for n, c in columns.items() if c.identifier in ("name", "rrn", "phone", "address") and n in file.raw]
+    hidden = [n for n, c in columns.items() if c.identifier in _HIDDEN_KINDS and n in file.raw]
     picked = {n: f"omop_blank({raw_sql(source, file, n)})" for n in dict.fromkeys([*registering, *hidden])}
     select = ", ".join(f"{sql} as {quote(n)}" for n, sql in picked.items())
     con.execute(f"create or replace table ident.seen as select {select} from {relation} r")
-    for name in registering:
-        namespace = namespace_of(columns[name])
-        assert namespace is not None
-        hide = ", ".join([quote(name), *map(quote, hidden)]) if namespace == "person" else ""
+    for name, namespace in registering.items():
+        _hand_out(con, keys, name, namespace, hidden if namespace == "person" else [])
+    con.execute("drop table ident.seen")
+
+
+def _hand_out(con: DuckDBPyConnection, keys: KeyStore, name: str, namespace: Namespace, hidden: list[str]) -> None:
+    """Ids for the values of one column of `ident.seen`; `hidden` are the columns whose texts belong to the person."""
+    texts = ", ".join(map(quote, [name, *hidden]))
+    con.execute(
+        f"create or replace table ident.new as select {quote(name)} as raw, "
+        f"list_filter(list_distinct(flatten(list([{texts}]))), lambda x: length(x) >= 2) as hide from ident.seen "
+        f"where {quote(name)} is not null and {quote(name)} not in (select raw from ident.{namespace}) group by 1"
+    )
+    values = [str(raw) for (raw,) in con.execute("select raw from ident.new").fetchall()]
+    con.register("given", keys.register(namespace, values))
+    con.execute(f"insert into ident.{namespace} select raw, id, hide from ident.new join given using (raw)")
+    con.unregister("given")
+    con.execute("drop table ident.new")
+
+
+def seal(con: DuckDBPyConnection, number: int) -> None:
+    """Close the look-up tables after the last registration: an enumeration per namespace, in the order of the ids.
+
+    A text cast to the enumeration gives its id's n - 1. Unlike a join this keeps the rows in the order of the file,
+    which is how a landed row leads back to its line. Numbers that nobody has in this delivery hold a text that no
+    identifier can be, because it begins with a blank.
+    """
+    base = number << 24
+    for namespace in NAMESPACES:
+        row = con.execute(f"select max(id) - {base} from ident.{namespace}").fetchone()
+        largest = row[0] if row and row[0] else 0
         con.execute(
-            f"create or replace table ident.new as select {quote(name)} as raw, "
-            f"list_filter(list_distinct(flatten(list([{hide}]))), x -> length(x) >= 2) as hide from ident.seen "
-            f"where {quote(name)} is not null and {quote(name)} not in (select raw from ident.{namespace}) group by all"
-            if hide
-            else f"create or replace table ident.new as select distinct {quote(name)} as raw, null::varchar[] as hide "
-            f"from ident.seen where {quote(name)} is not null "
-            f"and {quote(name)} not in (select raw from ident.{namespace})"
+            f"create type ident.main.{namespace}_text as enum (select coalesce(raw, ' ' || n) "
+            f"from range(1, {largest + 2}) r(n) left join ident.{namespace} on id = {base} + n order by n)"
         )
-        values = [str(raw) for (raw,) in con.execute("select raw from ident.new").fetchall()]
-        given = keys.register(namespace, values)
-        con.register("given", given)
-        con.execute(f"insert into ident.{namespace} select raw, id, hide from ident.new join given using (raw)")
-        con.unregister("given")
-    con.execute("drop table ident.seen; drop table ident.new")
+
+
+def id_sql(namespace: Namespace, number: int, raw: str) -> str:
+    """SQL of the id of a raw value: NULL when there is none, 0 when nobody is registered under it."""
+    code = f"enum_code(try_cast(omop_blank({raw}) as ident.main.{namespace}_text))"
+    return f"case when omop_blank({raw}) is not null then coalesce({number << 24} + 1 + {code}::bigint, 0) end"
 
 
 def scrubbed(sql: str, hide: str | None) -> str:
@@ -88,26 +111,30 @@ def scrubbed(sql: str, hide: str | None) -> str:
     return sql
 
 
-def landing_query(source: Source, file: SourceFile, relation: str) -> str:
+def numbers_its_rows(source: Source) -> bool:
+    """Whether rows land with their own `_row`: blanking out free text needs a join, which does not keep their order."""
+    columns = declared(source)
+    return any(c.scrub for c in columns.values()) and any(c.identifier == "person" for c in columns.values())
+
+
+def landing_query(source: Source, number: int, file: SourceFile, relation: str) -> str:
     """SQL of the rows as they land: contract columns only, identifiers replaced, everything else text.
 
-    A person or entity column holds an id: NULL when the source has no value, 0 when nobody is registered under it.
+    Rows keep the order of the file, or carry their position in it as `_row` (see `numbers_its_rows`).
     """
     columns = declared(source)
-    select: list[str] = []
-    joins: list[str] = []
-    person = next((n for n, c in columns.items() if c.identifier == "person"), None)
-    for i, (name, column) in enumerate(columns.items()):
+    numbered = numbers_its_rows(source)
+    select = ["_row"] if numbered else []
+    join = ""
+    for name, column in columns.items():
         raw = raw_sql(source, file, name)
         namespace = namespace_of(column)
         if namespace:
-            alias = f"k{i}"
-            joins.append(f"left join ident.{namespace} {alias} on {alias}.raw = omop_blank({raw})")
             target = name if namespace == "person" else f"{name}__id"
-            select.append(
-                f"case when omop_blank({raw}) is not null then coalesce({alias}.id, 0) end as {quote(target)}"
-            )
+            select.append(f"{id_sql(namespace, number, raw)} as {quote(target)}")
+        if namespace == "person" and numbered:
+            join = f"left join ident.person h on h.raw = omop_blank({raw})"
         if column.identifier is None:
-            hide = f"k{list(columns).index(person)}.hide" if person else None
-            select.append(f"{scrubbed(raw, hide) if column.scrub else raw} as {quote(name)}")
-    return f"select {', '.join(select)} from {relation} r {' '.join(joins)}"
+            select.append(f"{scrubbed(raw, 'h.hide' if numbered else None) if column.scrub else raw} as {quote(name)}")
+    rows = f"(select *, row_number() over () - 1 as _row from {relation})" if numbered else relation
+    return f"select {', '.join(select)} from {rows} r {join}"

@@ -19,7 +19,8 @@ from etl.engine import copy_to, parquet
 from etl.land import identifiers
 from etl.land.contract import SourceFile, open_source
 from etl.land.decode import as_utf8
-from etl.land.read import Reject, check_line_count, check_rejects, rejected, relation
+from etl.land.lines import check_line_count, placed
+from etl.land.read import Reject, check_rejects, reading, rejected, relation
 from etl.ledger import Accounts
 from etl.mapping.expression import quote
 from etl.mapping.model import HospitalMapping, Source
@@ -53,29 +54,32 @@ def land(
     identifiers.create_tables(con)
     for name, source in mapping.sources.items():
         for file in opened[name]:
-            with as_utf8(file.file.path, source.encoding, target) as path:
+            with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
                 identifiers.register(con, keys, source, file, relation(source, file, path, None))
+    identifiers.seal(con, mapping.hospital.number)
     work = [(n, i, f) for n, files in opened.items() for i, f in enumerate(files)]
     work.sort(key=lambda item: -item[2].file.bytes)
     with ThreadPoolExecutor(2) as pool:
-        tasks = [pool.submit(_land_file, con, mapping.sources[n], n, i, f, target, progress) for n, i, f in work]
+        tasks = [pool.submit(_land_file, con, mapping, n, i, f, target, progress) for n, i, f in work]
         landed = [task.result() for task in tasks]
     _write_rejects(landed, target / REJECTED)
     return _accounts(landed)
 
 
 def _land_file(
-    con: DuckDBPyConnection, source: Source, name: str, position: int, file: SourceFile, target: Path,
+    con: DuckDBPyConnection, mapping: HospitalMapping, name: str, position: int, file: SourceFile, target: Path,
     progress: Callable[[str], None] | None,
 ) -> Landed:  # fmt: skip
+    source = mapping.sources[name]
     folder = target / name
     folder.mkdir(exist_ok=True)
     cursor = con.cursor()
     table = f"rejects_{uuid4().hex}"
-    with as_utf8(file.file.path, source.encoding, target) as path:
+    with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
         read = relation(source, file, path, table)
-        rows = copy_to(cursor, identifiers.landing_query(source, file, read), folder / f"{position:04}.parquet")
-    rejects = rejected(cursor, table) if source.format == "csv" else []
+        query = identifiers.landing_query(source, mapping.hospital.number, file, read)
+        rows = copy_to(cursor, query, folder / f"{position:04}.parquet")
+    rejects = placed(source, file, rows, rejected(cursor, table)) if source.format == "csv" else []
     check_line_count(cursor, source, file, target, rows, rejects)
     check_rejects(source, file, rows, rejects)
     cursor.close()
@@ -123,9 +127,9 @@ def create_views(con: DuckDBPyConnection, mapping: HospitalMapping, folder: Path
     con.execute("create schema if not exists landed")
     for name, source in mapping.sources.items():
         columns = landed_columns_sql(source)
+        row = "_row" if identifiers.numbers_its_rows(source) else "file_row_number"
         parts = [
-            f"select ({i}::bigint << {ROW_BITS}) + file_row_number as _row, {', '.join(map(quote, columns))} "
-            f"from {parquet(file)}"
+            f"select ({i}::bigint << {ROW_BITS}) + {row} as _row, {', '.join(map(quote, columns))} from {parquet(file)}"
             for i, file in enumerate(sorted((folder / name).glob("*.parquet")))
         ]
         empty = ", ".join(f"null::{t} as {quote(c)}" for c, t in columns.items())

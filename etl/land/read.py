@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.errors import InputError
 from etl.land.contract import SourceFile, undecodable
-from etl.land.decode import as_utf8
 from etl.mapping.expression import literal, quote
 from etl.mapping.model import Source
 
+BAD_QUOTE = "bad_quote"
 REASONS = {
     "MISSING COLUMNS": "short_row",
     "TOO MANY COLUMNS": "long_row",
     "INVALID ENCODING": "undecodable",
-    "UNQUOTED VALUE": "bad_quote",
+    "UNQUOTED VALUE": BAD_QUOTE,
     "LINE SIZE OVER MAXIMUM": "line_too_long",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that could not be read: its line (1 is the header) and reason code."""
+    """A row that could not be read: its line (1 is the header) and reason code.
+
+    `position` is where it begins among the bytes of the decoded file, `spans` the line ends inside it.
+    """
 
     line: int
     reason: str
+    position: int = 0
+    spans: int = 0
 
 
 def relation(source: Source, file: SourceFile, path: Path, rejects: str | None) -> str:
@@ -48,53 +56,45 @@ def relation(source: Source, file: SourceFile, path: Path, rejects: str | None) 
     )
 
 
-def rejected(con: DuckDBPyConnection, table: str) -> list[Reject]:
-    """Rejected rows, one per line of the file."""
-    query = f"select line, min(error_type::varchar) from {table} group by line order by line"
-    return [Reject(line, REASONS.get(kind, "unreadable")) for line, kind in con.execute(query).fetchall()]
+@contextmanager
+def reading(source: Source, file: SourceFile) -> Iterator[None]:
+    """InputError that names the place when the engine gives up a file as a whole."""
+    try:
+        yield
+    except duckdb.InvalidInputException:
+        line = _odd_line_end(file.file.path, source.quote.encode()) if source.format == "csv" else 0
+        said = f", line {line}: ends otherwise than the header's line" if line else " cannot be read"
+        raise InputError(f"{file.name}{said}", hint="ask for the file with one kind of line end") from None
 
 
-def _lines_inside_fields(con: DuckDBPyConnection, source: Source, file: SourceFile, path: Path) -> int:
-    text = " || ".join(f"coalesce({quote(c)}, '')" for c in file.header)
-    query = f"select coalesce(sum(length(t) - length(replace(t, chr(10), ''))), 0) from (select {text} as t from "
-    row = con.execute(f"{query}{relation(source, file, path, None)})").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _quote_left_open(path: Path, quote_mark: bytes) -> tuple[int, int]:
-    """Line of the first row whose quotes do not close on it, and the number of blank lines."""
-    first = blank = 0
+def _odd_line_end(path: Path, quote_mark: bytes) -> int:
+    """The first line, outside of quotes, that has a carriage return where the header has none or lacks it; or 0."""
+    inside = False
+    end = b"\n"
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
-            if not first and line.count(quote_mark) % 2:
-                first = number
-            blank += line in (b"\n", b"\r\n")
-    return first, blank
+            if number == 1 and line.endswith(b"\r\n"):
+                end = b"\r\n"
+            body = line.removesuffix(end)
+            inside ^= line.count(quote_mark) % 2 == 1
+            if not inside and (body.endswith(b"\n") or b"\r" in body):
+                return number
+    return 0
 
 
-def check_line_count(
-    con: DuckDBPyConnection, source: Source, file: SourceFile, folder: Path, rows: int, rejects: list[Reject]
-) -> None:
-    """Every line of the file must be a row, a reject, part of a quoted field, or blank.
-
-    Raises InputError when lines are gone: an unterminated quote swallowed them. The file is read again (a pipe for it
-    made in `folder`) only when the plain count does not fit.
+def rejected(con: DuckDBPyConnection, table: str) -> list[Reject]:
+    """Rejected rows, one per record of the file, their lines as the engine counts them."""
+    breaks = "chr(13) || chr(10)"
+    # blank lines in front of a rejected record are part of what the engine keeps of it
+    query = f"""
+      select line, min(error_type::varchar), line_byte_position - 1 + length(text) - length(ltrim(text, {breaks})),
+        length(trim(text, {breaks})) - length(replace(trim(text, {breaks}), chr(10), ''))
+      from (select *, coalesce(csv_line, '') as text from {table}) group by all order by line
     """
-    delivered = file.file
-    lines = delivered.lines + (0 if delivered.ends_with_newline else 1) - 1
-    if source.format != "csv" or lines == rows + len(rejects):
-        return
-    first, blank = _quote_left_open(delivered.path, source.quote.encode())
-    inside = 0
-    if first:
-        with as_utf8(delivered.path, source.encoding, folder) as path:
-            inside = _lines_inside_fields(con, source, file, path)
-    if lines != rows + len(rejects) + blank + inside:
-        raise InputError(
-            f"{file.name}, line {first or '?'}: {lines:,} lines hold {rows:,} rows and {len(rejects):,} unreadable"
-            " ones; the rest is gone, most likely swallowed by a quote that does not close",
-            hint="ask for the file with its quotes closed (or doubled inside a field)",
-        )
+    return [
+        Reject(line, REASONS.get(kind, "unreadable"), position, spans)
+        for line, kind, position, spans in con.execute(query).fetchall()
+    ]
 
 
 def check_rejects(source: Source, file: SourceFile, rows: int, rejects: list[Reject]) -> None:

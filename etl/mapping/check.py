@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,91 +14,8 @@ from etl.cdm.shapes import ENTITIES, events, shapes
 from etl.errors import ConfigError, MappingError, Problem
 from etl.mapping.expression import ExpressionError, columns_of
 from etl.mapping.load import Document, Path_, hospital_folders, read_hospital
-from etl.mapping.model import (
-    CodeMap,
-    Column,
-    Computed,
-    Declarations,
-    Entry,
-    Hospital,
-    HospitalMapping,
-    Lookup,
-    MasterStep,
-    Name,
-    Source,
-    Step,
-    Unpivot,
-    entry_model,
-)  # fmt: skip
-
-
-def nearest(word: str, names: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or the list of names when nothing is near."""
-    known = sorted(str(n) for n in names)
-    close = get_close_matches(str(word), known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}" if known else ""
-
-
-def _models(path: Path_, document: Document) -> type[BaseModel] | None:
-    """The model that reads the mapping at `path`, to name the keys it may have."""
-    found: type[BaseModel] | None = None
-    match path:
-        case ("name",):
-            found = Name
-        case ("sources", _):
-            found = Source
-        case ("sources", _, "columns", _):
-            found = Column
-        case ("sources", _, "computed", _):
-            found = Computed
-        case ("masters", _, _):
-            found = MasterStep
-        case ("maps", _):
-            found = CodeMap
-        case ("entries", name):
-            found = _entry_model(document.data["entries"][name])
-        case ("entries", _, "unpivot"):
-            found = Unpivot
-        case ("entries", _, _):
-            found = Lookup
-        case ("entries", _, _, "fallback", _):
-            found = Step
-    return found
-
-
-def _entry_model(raw: Any) -> type[Entry] | None:
-    kind: Literal["event", "table"] = "event" if isinstance(raw, dict) and "event" in raw else "table"
-    words = events() if kind == "event" else shapes()
-    if not isinstance(raw, dict) or raw.get(kind) not in words:
-        return None
-    return entry_model(kind, raw[kind])
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    return [f.alias or n for n, f in model.model_fields.items()]
-
-
-def _problems(error: ValidationError, prefix: Path_, document: Document) -> list[Problem]:
-    found = []
-    for item in error.errors():
-        path: Path_ = prefix
-        rest: list[Any] = []
-        for part in item["loc"]:
-            # union tags stand in `loc` but not in the YAML; what is missing stands in the message
-            if (*path, part) in document.places:
-                path = (*path, part)
-            else:
-                rest.append(part)
-        message = item["msg"]
-        if item["type"] == "extra_forbidden":
-            model = _models(path[:-1], document)
-            message = f"unknown key{nearest(str(path[-1]), _keys(model) if model else [])}"
-        elif item["type"] == "missing":
-            message = f"'{rest[-1]}' is missing"
-        found.append(document.problem(path, message))
-    return found
+from etl.mapping.model import Column, Declarations, Entry, Hospital, HospitalMapping, Lookup, Source, Step
+from etl.mapping.problems import keys_of, model_of_entry, nearest, problems_of
 
 
 class _Checker:
@@ -108,6 +24,11 @@ class _Checker:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.problems = list(document.problems)
+        self.broken: set[tuple[str, str]] = set()  # declarations with problems of their own: kind and name
+
+    def names(self, kind: str, known: Iterable[str]) -> set[str]:
+        """Names declared as `kind`, those with problems included."""
+        return {*known, *(name for k, name in self.broken if k == kind)}
 
     def add(self, path: Path_, message: str) -> None:
         self.problems.append(self.document.problem(path, message))
@@ -116,7 +37,7 @@ class _Checker:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            self.problems += _problems(error, prefix, self.document)
+            self.problems += problems_of(error, prefix, self.document)
             return None
 
     def expression(self, path: Path_, sql: str, columns: Iterable[str], where: str) -> None:
@@ -162,9 +83,9 @@ def _check_source(check: _Checker, name: str, source: Source) -> None:
 
 def _check_step(check: _Checker, path: Path_, step: Step, known: Declarations) -> None:
     for kind, value, names in (
-        ("map", step.map, known.maps),
-        ("clean", step.clean, known.clean),
-        ("through", step.through, known.masters),
+        ("map", step.map, check.names("maps", known.maps)),
+        ("clean", step.clean, check.names("clean", known.clean)),
+        ("through", step.through, check.names("masters", known.masters)),
     ):
         if value is not None and value not in names:
             check.add((*path, kind), f"there is no '{value}'{nearest(value, names)}")
@@ -175,6 +96,8 @@ def _check_step(check: _Checker, path: Path_, step: Step, known: Declarations) -
 def _check_entry(check: _Checker, entry: Entry, known: Declarations) -> None:
     path: Path_ = ("entries", entry.label)
     source = known.sources.get(entry.from_)
+    if ("sources", entry.from_) in check.broken:
+        return
     if source is None:
         check.add((*path, "from"), f"there is no source '{entry.from_}'{nearest(entry.from_, known.sources)}")
         return
@@ -227,6 +150,8 @@ def _check_declarations(check: _Checker, known: Declarations) -> None:
         for i, step in enumerate(steps):
             path: Path_ = ("masters", name, i)
             source = known.sources.get(step.source)
+            if ("sources", step.source) in check.broken:
+                continue
             if source is None:
                 check.add(path, f"there is no source '{step.source}'{nearest(step.source, known.sources)}")
                 continue
@@ -237,43 +162,63 @@ def _check_declarations(check: _Checker, known: Declarations) -> None:
 def _entries(check: _Checker, raw: dict[str, Any]) -> list[Entry]:
     entries = []
     for name, data in raw.items():
-        model = _entry_model(data)
+        model = model_of_entry(data)
         if model is None:
-            word = (data.get("event") or data.get("table")) if isinstance(data, dict) else None
+            kind = next((k for k in ("event", "table") if isinstance(data, dict) and data.get(k)), None)
+            word = data[kind] if kind else None
             words = [*events(), *shapes()]
             said = (
                 f"unknown `event` or `table` '{word}'{nearest(str(word), words)}"
                 if word
                 else "needs `event` or `table`"
             )
-            check.add(("entries", name), said)
+            check.add(("entries", name, *((kind,) if kind else ())), said)
         elif (entry := check.validated(model, data, ("entries", name))) is not None:
             entries.append(entry)
     return entries
+
+
+def _declarations(check: _Checker, data: dict[str, Any]) -> Declarations:
+    """What can be read of the declarations; one with problems is left out and noted in `check.broken`."""
+    raw = {k: v for k, v in data.items() if k in keys_of(Declarations)}
+    try:
+        return Declarations.model_validate(raw)
+    except ValidationError as error:
+        check.problems += problems_of(error, (), check.document)
+        wrong = {tuple(map(str, item["loc"][:2])) for item in error.errors()}
+    kept = {k: v for k, v in raw.items() if (k,) not in wrong}
+    check.broken |= {(k, name) for k, group in kept.items() for name in group if (k, name) in wrong}
+    return Declarations.model_validate(
+        {k: {name: v for name, v in group.items() if (k, name) not in wrong} for k, group in kept.items()}
+    )
+
+
+def _check_used(check: _Checker, data: dict[str, Any], known: Declarations) -> None:
+    """Every source is read by an entry or a master, or says why not."""
+    used = {e.get("from") for e in (data.get("entries") or {}).values() if isinstance(e, dict)}
+    used |= {s.source for steps in known.masters.values() for s in steps}
+    unsure = any(kind == "masters" for kind, _ in check.broken)
+    for name, source in known.sources.items():
+        if name not in used and source.unused is None and not unsure:
+            check.add(("sources", name), "no entry or master reads it; say why with `unused: …`")
 
 
 def check_document(document: Document, folder: str) -> tuple[HospitalMapping | None, list[Problem]]:
     """Type and check one hospital's merged YAML; the mapping is None when there are problems."""
     check = _Checker(document)
     data = document.data
-    for key in set(data) - set(_keys(Hospital)) - set(_keys(Declarations)) - {"entries"}:
-        check.add((key,), f"unknown key{nearest(key, [*_keys(Hospital), *_keys(Declarations), 'entries'])}")
-    hospital: Hospital | None = check.validated(Hospital, {k: v for k, v in data.items() if k in _keys(Hospital)})
+    for key in set(data) - set(keys_of(Hospital)) - set(keys_of(Declarations)) - {"entries"}:
+        check.add((key,), f"unknown key{nearest(key, [*keys_of(Hospital), *keys_of(Declarations), 'entries'])}")
+    hospital: Hospital | None = check.validated(Hospital, {k: v for k, v in data.items() if k in keys_of(Hospital)})
     if hospital is not None and hospital.hospital != folder:
         check.add(("hospital",), f"is '{hospital.hospital}' but the folder is '{folder}'")
-    known: Declarations | None = check.validated(
-        Declarations, {k: v for k, v in data.items() if k in _keys(Declarations)}
-    )
+    known = _declarations(check, data)
     entries = _entries(check, data.get("entries") or {})
-    if known is not None:
-        _check_declarations(check, known)
-        for entry in entries:
-            _check_entry(check, entry, known)
-        used = {e.from_ for e in entries} | {s.source for steps in known.masters.values() for s in steps}
-        for name, source in known.sources.items():
-            if name not in used and source.unused is None:
-                check.add(("sources", name), "no entry or master reads it; say why with `unused: …`")
-    if check.problems or hospital is None or known is None:
+    _check_declarations(check, known)
+    for entry in entries:
+        _check_entry(check, entry, known)
+    _check_used(check, data, known)
+    if check.problems or hospital is None:
         return None, check.problems
     text = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
     return (

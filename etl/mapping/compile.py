@@ -21,24 +21,36 @@ SQL_TYPES: dict[Kind, str] = {
 VALUED = "value"
 
 
+def _columns(name: str, kind: Kind) -> dict[str, str]:
+    if kind == "concept":
+        return {name: "bigint", f"{name}_source": "varchar", f"{name}_source_id": "bigint"}
+    if kind == "result":
+        return {
+            f"{name}_number": "double",
+            f"{name}_operator": "bigint",
+            f"{name}_concept": "bigint",
+            f"{name}_source": "varchar",
+        }
+    return {name: SQL_TYPES[kind]}
+
+
 def fields_of(shape: Shape) -> dict[str, str]:
     """Staged columns of a shape with their SQL types."""
     columns: dict[str, str] = {}
     for name, kind in shape.kinds.items():
-        if kind == "concept":
-            columns |= {name: "bigint", f"{name}_source": "varchar", f"{name}_source_id": "bigint"}
-        elif kind == "result":
-            columns |= {
-                f"{name}_number": "double",
-                f"{name}_operator": "bigint",
-                f"{name}_concept": "bigint",
-                f"{name}_source": "varchar",
-            }
-        else:
-            columns[name] = SQL_TYPES[kind]
+        columns |= _columns(name, kind)
     if shape.event:
         columns[f"concept_{VALUED}"] = "bigint"
     return columns
+
+
+def filled_by(entry: Entry) -> set[str]:
+    """Names of the staged columns that an entry fills."""
+    said = entry.said()
+    filled = {column for name in said for column in _columns(name, entry.shape.kinds[name])}
+    if entry.shape.event and isinstance(said.get("concept"), Lookup):
+        filled.add(f"concept_{VALUED}")
+    return filled
 
 
 def source_relation(mapping: HospitalMapping, entry: Entry) -> tuple[str, list[str]]:

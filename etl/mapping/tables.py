@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 from etl.cdm import spec
 from etl.cdm.shapes import Shape, shapes
 from etl.engine import copy_to
-from etl.mapping.compile import fields_of
+from etl.mapping.compile import fields_of, filled_by
 from etl.mapping.expression import quote
 from etl.mapping.model import Entry
 
@@ -24,9 +24,7 @@ def staged(entry: Entry) -> str:
 
 def _rows_of(number: int, entry: Entry, shape: Shape) -> str:
     """SQL of the staged rows of an entry that go to the shape's table, with all of its fields."""
-    has = fields_of(entry.shape)
-    said = entry.said()
-    filled = {f for f in has if any(f == s or f.startswith(f"{s}_") for s in said)}
+    filled = filled_by(entry)
     columns = ", ".join(
         (quote(name) if name in filled else f"null::{sql_type} as {quote(name)}")
         for name, sql_type in fields_of(shape).items()

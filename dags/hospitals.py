@@ -1,0 +1,137 @@
+"""One DAG per hospital: a folder of `mappings/` with a hospital.yaml is a DAG, with no change here.
+
+The tasks are the stages of `etl.pipeline`, which the command line runs too. They hand on the run's id, never rows.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from etl.nightly.plan import TIME_ZONE, Plan, delivery_folder, load_scheduling, missing, read_plans
+from etl.settings import load_settings
+from etl.stages import STAGE_NAMES
+
+SCHEDULING = load_scheduling()
+RETRIED: dict[str, Any] = {
+    "retry_delay": timedelta(seconds=SCHEDULING.retry_seconds),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=15),
+}
+DOC = (Path(__file__).parent / "hospitals.md").read_text(encoding="utf-8")
+BROKEN = (Path(__file__).parent / "broken.md").read_text(encoding="utf-8")
+PARAMS = {
+    "night": Param(
+        None, type=["null", "string"], format="date", title="Night",
+        description="The night the delivery is named after, YYYY-MM-DD. Empty: the day the run was due, in Seoul.",
+    ),
+    "delivery": Param(
+        None, type=["null", "string"], title="Delivery",
+        description="Folder with the night's files. Empty: the night's folder below the hospital's drop folder.",
+    ),
+    "force": Param(
+        False, type="boolean", title="Force", description="Run again although exactly this is published already."
+    ),
+}  # fmt: skip
+
+
+def _asked(hospital: str, drops: str | None) -> tuple[Path, date]:
+    """The folder and the night that this run is about."""
+    context = get_current_context()
+    params, run = context["params"], context["dag_run"]
+    due = (run.logical_date or run.run_after).astimezone(ZoneInfo(TIME_ZONE)).date()
+    night = date.fromisoformat(params["night"]) if params["night"] else due
+    if params["delivery"]:
+        return Path(params["delivery"]), night
+    return delivery_folder(load_settings(), hospital, drops, night), night
+
+
+def _last_try() -> bool:
+    ti = get_current_context()["ti"]
+    return ti.try_number > ti.max_tries
+
+
+@task.sensor(
+    mode="reschedule", poke_interval=SCHEDULING.poll_seconds,
+    timeout=SCHEDULING.wait_minutes * 60,
+)  # fmt: skip
+def wait_for_delivery(hospital: str, drops: str | None) -> bool:
+    """Wait, without holding a worker, until the night's files are complete."""
+    lacks = missing(_asked(hospital, drops)[0], SCHEDULING.settle_seconds)
+    print(lacks or "the delivery is complete")
+    return lacks is None
+
+
+@task.short_circuit(task_id="open", retries=2, **RETRIED)
+def open_night(hospital: str, drops: str | None) -> str | None:
+    """Check the mappings, hash the delivery, open its run; skips the stages when it is published already."""
+    from etl.nightly.tasks import begin_night  # noqa: PLC0415 - loads the engine
+
+    folder, night = _asked(hospital, drops)
+    force = bool(get_current_context()["params"]["force"])
+    return begin_night(hospital, folder, night, force=force, last_try=_last_try())
+
+
+@task
+def stage(run_id: str, name: str) -> str:
+    """Take the run through one stage."""
+    from etl.nightly.tasks import do_stage  # noqa: PLC0415 - loads the engine
+
+    return do_stage(run_id, name, last_try=_last_try())
+
+
+@task(task_id="open")
+def refuse(problems: list[str]) -> None:
+    """Say what is wrong with hospital.yaml."""
+    raise AirflowFailException("\n".join([*problems, "→ correct the lines named above, then run: etl check"]))
+
+
+@task
+def report(run_id: str | None) -> str:
+    """Write the validation report, also when a gate closed or a stage failed."""
+    from etl.nightly.tasks import write_report  # noqa: PLC0415 - loads the engine
+
+    return write_report(run_id)
+
+
+def _described(plan: Plan) -> dict[str, Any]:
+    values = {"title": plan.title, "hospital": plan.hospital, "schedule": plan.schedule, "time_zone": TIME_ZONE,
+              "reports": load_settings().reports, "problems": "\n".join(plan.problems)}  # fmt: skip
+    tags = ["etl", "nightly", *(["broken"] if plan.problems else [])]
+    return {"doc_md": (BROKEN if plan.problems else DOC).format(**values), "tags": tags}
+
+
+def build(plan: Plan) -> DAG:
+    """The hospital's DAG. With a broken hospital.yaml its only task fails and says why."""
+    publishing = {"pool": SCHEDULING.publish_pool, "outlets": [Asset(plan.asset)]}
+    with DAG(
+        plan.dag_id,
+        dag_display_name=plan.title,
+        schedule=CronTriggerTimetable(plan.schedule, timezone=TIME_ZONE),
+        start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(TIME_ZONE)),
+        catchup=False,
+        max_active_runs=1,
+        params=PARAMS,
+        **_described(plan),
+    ) as dag:
+        if plan.problems:
+            refuse(list(plan.problems))
+            return dag
+        opened: Any = open_night(plan.hospital, plan.drops)
+        wait_for_delivery(plan.hospital, plan.drops) >> opened
+        run_id = opened
+        for each in STAGE_NAMES:
+            how = publishing if each.name == "publish" else {}
+            run_id = stage.override(task_id=each.name, retries=each.retries, **RETRIED, **how)(run_id, each.name)
+        # a teardown: it runs whatever happened before it, and does not make a failed night look like a good one
+        run_id >> report(opened).as_teardown(on_failure_fail_dagrun=True)
+    return dag
+
+
+for _plan in read_plans(load_settings().mappings):
+    globals()[_plan.dag_id] = build(_plan)

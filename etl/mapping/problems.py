@@ -1,0 +1,98 @@
+"""Says what is wrong in a hospital's YAML: pydantic's errors as problems with file, line, key and the nearest name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from etl.cdm.shapes import events, shapes
+from etl.errors import Problem
+from etl.mapping.load import Document, Path_
+from etl.mapping.model import (
+    CodeMap,
+    Column,
+    Computed,
+    Entry,
+    Lookup,
+    MasterStep,
+    Name,
+    Source,
+    Step,
+    Unpivot,
+    entry_model,
+)
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or the list of names when nothing is near."""
+    known = sorted(str(n) for n in names)
+    close = get_close_matches(str(word), known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}" if known else ""
+
+
+def _models(path: Path_, document: Document) -> type[BaseModel] | None:
+    """The model that reads the mapping at `path`, to name the keys it may have."""
+    found: type[BaseModel] | None = None
+    match path:
+        case ("name",):
+            found = Name
+        case ("sources", _):
+            found = Source
+        case ("sources", _, "columns", _):
+            found = Column
+        case ("sources", _, "computed", _):
+            found = Computed
+        case ("masters", _, _):
+            found = MasterStep
+        case ("maps", _):
+            found = CodeMap
+        case ("entries", name):
+            found = model_of_entry(document.data["entries"][name])
+        case ("entries", _, "unpivot"):
+            found = Unpivot
+        case ("entries", _, _):
+            found = Lookup
+        case ("entries", _, _, "fallback", _):
+            found = Step
+    return found
+
+
+def model_of_entry(raw: Any) -> type[Entry] | None:
+    """The model that reads a raw entry, or None when its `event` or `table` is not known."""
+    kind: Literal["event", "table"] = "event" if isinstance(raw, dict) and "event" in raw else "table"
+    words = events() if kind == "event" else shapes()
+    if not isinstance(raw, dict) or raw.get(kind) not in words:
+        return None
+    return entry_model(kind, raw[kind])
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """Keys of a model as they are written in YAML."""
+    return [f.alias or n for n, f in model.model_fields.items()]
+
+
+def problems_of(error: ValidationError, prefix: Path_, document: Document) -> list[Problem]:
+    """The problems that pydantic found in what stands at `prefix`."""
+    found = []
+    for item in error.errors():
+        path: Path_ = prefix
+        rest: list[Any] = []
+        for part in item["loc"]:
+            # union tags stand in `loc` but not in the YAML; what is missing stands in the message
+            if (*path, part) in document.places:
+                path = (*path, part)
+            else:
+                rest.append(part)
+        message = item["msg"]
+        if item["type"] == "extra_forbidden":
+            model = _models(path[:-1], document)
+            message = f"unknown key{nearest(str(path[-1]), keys_of(model) if model else [])}"
+        elif item["type"] == "missing":
+            message = f"'{rest[-1]}' is missing"
+        found.append(document.problem(path, message))
+    return found

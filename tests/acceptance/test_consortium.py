@@ -1,0 +1,188 @@
+"""Eight hospitals' nights through the command line: all rows accounted, nothing personal left, reruns change nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+import sqlalchemy as sa
+
+from etl.cdm.spec import hospital_tables
+from etl.delivery import open_delivery
+from etl.land.contract import open_source
+from etl.land.decode import as_utf8
+from etl.land.identifiers import declared
+from etl.land.read import relation
+from etl.ledger import RUN, Ledger
+from etl.mapping.check import load_mappings
+from etl.mapping.expression import literal, quote
+from etl.publish.reconcile import differences
+from etl.settings import PROJECT
+
+pytestmark = pytest.mark.xdist_group("consortium")
+NIGHT = "2026-11-20"
+PATIENTS = 80
+ETL = str(Path(sys.executable).with_name("etl"))
+
+
+def etl(home: Path, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "ETL_HOME": str(home), "ETL_KEY_SECRET": "a secret for tests, long enough to be one"}
+    done = subprocess.run([ETL, *arguments], env=environment, capture_output=True, text=True, cwd=home, check=False)
+    assert not ok or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A home with the vocabulary, the eight exports and their published nights."""
+    folder = tmp_path_factory.mktemp("consortium")
+    etl(folder, "sample", "exports", "--patients", str(PATIENTS), "--seed", "7", "--night", NIGHT)
+    etl(folder, "vocabulary", "load", str(PROJECT / "etl" / "sample" / "vocabulary"))
+    done = etl(folder, "run", "--all", "exports", "--json")
+    (folder / "run.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+    return folder
+
+
+def ledger(home: Path) -> Ledger:
+    return Ledger(f"sqlite:///{home / 'ledger.sqlite'}")
+
+
+def fingerprints(home: Path) -> dict[str, str]:
+    """A checksum over all rows of every table of the warehouse."""
+    done = etl(home, "export", "plain.duckdb", "--force")
+    assert done.returncode == 0
+    with duckdb.connect(str(home / "plain.duckdb"), read_only=True) as con:
+        return {
+            table: str(con.execute(f"select count(*), sum(hash(t)::hugeint) from {table} t").fetchone())
+            for table in [*hospital_tables(), "cdm_source"]
+        }
+
+
+def test_every_hospital_is_published(home):
+    runs = ledger(home).read(sa.select(RUN.c.hospital, RUN.c.state))
+    assert {r["hospital"]: r["state"] for r in runs} == dict.fromkeys(
+        ("boramae", "cbnuh", "cnuh", "dsmc", "dumc", "eumc", "snubh", "snuh"), "published"
+    )
+
+
+def test_every_row_of_every_source_is_accounted_for(home):
+    for run in ledger(home).read(sa.select(RUN)):
+        name = f"delivery={run['night']:%Y%m%d}-{run['delivery'][:12]}"
+        files = {
+            f.stem: f
+            for stage in ("2_mapped", "3_derived")
+            for f in (home / "lake" / stage / f"hospital={run['hospital']}" / name).glob("*.parquet")
+            if f.stem in hospital_tables()
+        }
+        assert files
+        assert differences(ledger(home).accounts(run["run_id"]), files) == []
+
+
+def test_codes_map_as_well_as_real_hospitals_do(home):
+    for run in ledger(home).read(sa.select(RUN)):
+        rates = ledger(home).rates(run["run_id"])
+        low = {d: r for d, r in rates.items() if d in ("Condition", "Drug") and r < 0.8}
+        assert low == {}, run["hospital"]
+        assert min(rates["Measurement"], rates["Procedure"]) > 0.7, run["hospital"]
+
+
+def test_a_second_run_changes_no_row(home):
+    before = fingerprints(home)
+    again = json.loads(etl(home, "run", "--all", "exports", "--json").stdout)
+    assert [r["changed"] for r in again["runs"]] == [False] * 8
+    for hospital in ("cnuh", "snuh"):
+        etl(home, "run", hospital, f"exports/{hospital}/{NIGHT}", "--force", "--json")
+    assert fingerprints(home) == before
+
+
+def test_all_ids_lie_in_their_hospitals_range_and_are_exact_in_javascript(home):
+    numbers = {m.hospital.hospital: m.hospital.number for m in load_mappings(PROJECT / "mappings").values()}
+    known = sorted(n for h, n in numbers.items() if h != "synthea")
+    fingerprints(home)
+    with duckdb.connect(str(home / "plain.duckdb"), read_only=True) as con:
+        for name, table in hospital_tables().items():
+            column = table.id_column
+            total, top = con.execute(f"select count(*), coalesce(max({column}), 0) from {name}").fetchone()
+            assert top < 1 << 53
+            shift = 24 if column in ("person_id", "provider_id", "care_site_id", "location_id") else 47
+            if total:
+                found = con.execute(f"select distinct {column} >> {shift} from {name} order by 1").fetchall()
+                assert [n for (n,) in found] == known, name
+
+
+@pytest.fixture(scope="module")
+def people(home) -> dict[str, set[str]]:
+    """Names, resident registration, phone and record numbers as the raw patient files hold them."""
+    found: dict[str, set[str]] = {"name": set(), "rrn": set(), "phone": set(), "person": set()}
+    for name, mapping in load_mappings(PROJECT / "mappings").items():
+        folder = home / "exports" / name / NIGHT
+        if not folder.exists():
+            continue
+        delivery = open_delivery(name, folder)
+        for key, source in mapping.sources.items():
+            columns = declared(source)
+            kinds = {n: c.identifier for n, c in columns.items() if c.identifier in found}
+            if not any(columns[n].registers for n in kinds):
+                continue
+            for file in open_source(key, source, delivery):
+                with as_utf8(file.file.path, source.encoding, home) as path, duckdb.connect() as con:
+                    present = {n: k for n, k in kinds.items() if n in file.raw}
+                    wanted = ", ".join(quote(file.raw[n]) for n in present)
+                    rows = con.execute(f"select {wanted} from {relation(source, file, path, None)}").fetchall()
+                    for i, kind in enumerate(present.values()):
+                        found[kind] |= {row[i].strip() for row in rows if row[i] and len(row[i].strip()) >= 2}
+    return found
+
+
+@pytest.fixture(scope="module")
+def cells(home) -> set[str]:
+    """Every distinct text in every Parquet file below the home (landed, mapped, derived, warehouse)."""
+    texts: set[str] = set()
+    with duckdb.connect() as con:
+        for place in ("lake", "warehouse"):
+            for file in (home / place).rglob("*.parquet"):
+                if "vocabulary" in file.parts:
+                    continue
+                read = f"read_parquet({literal(str(file))})"
+                for column, kind, *_ in con.execute(f"describe select * from {read}").fetchall():
+                    if kind == "VARCHAR":
+                        values = con.execute(f"select distinct {quote(column)} from {read}").fetchall()
+                        texts |= {v for (v,) in values if v}
+    return texts
+
+
+def test_nothing_personal_is_left_in_lake_and_warehouse(people, cells):
+    assert all(len(values) >= PATIENTS for values in people.values()), {k: len(v) for k, v in people.items()}
+    texts = "\n".join(cells)
+    for kind in ("rrn", "phone", "person"):
+        assert not {v for v in people[kind] if len(v) >= 8 and v in texts}, kind
+    assert not people["name"] & cells
+    # a name inside a text: names of three syllables or more, which no medical term of the samples holds by chance
+    assert not {n for n in people["name"] if len(n) >= 3 and n in texts}
+
+
+def test_nothing_personal_is_left_in_reports_ledger_keys_and_output(home, people):
+    etl(home, "report")
+    told = [home / "run.log", home / "ledger.sqlite", *(home / "reports").rglob("*.html"), *(home / "runs").glob("*")]
+    told += [*(home / "keys").glob("*"), home / "warehouse" / "catalog.sqlite"]
+    assert len(told) > 20
+    for file in told:
+        content = file.read_bytes()
+        for kind in ("rrn", "phone", "person"):
+            assert not [1 for v in people[kind] if len(v) >= 8 and v.encode() in content], (file.name, kind)
+        assert not [1 for n in people["name"] if len(n) >= 3 and n.encode() in content], file.name
+    assert not list((home / "tmp").glob("*"))
+
+
+def test_analysts_find_every_person_and_no_record_number(home):
+    done = etl(home, "sql", "select count(*) as persons, count(person_source_value) as named from person", "--csv")
+    header, row = done.stdout.split()
+    assert header == "persons,named"
+    persons, named = row.split(",")
+    assert int(persons) >= 8 * PATIENTS
+    assert named == "0"

@@ -1,0 +1,42 @@
+"""Fixtures that tests of the whole pipeline share, and how Hypothesis runs: few examples, always the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import tiny
+from hypothesis import HealthCheck, settings
+from tiny import Tiny
+
+from etl.settings import PROJECT, Settings
+from etl.vocabulary.release import load_bundle
+
+settings.register_profile(
+    "fixed", max_examples=25, derandomize=True, deadline=None, database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the developer has set in the environment does not reach the tests."""
+    for name in [n for n in os.environ if n.startswith("ETL_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demonstration vocabulary, loaded once."""
+    home = tmp_path_factory.mktemp("vocabulary")
+    settings = Settings(home=home, threads=2, memory="500MB", _env_file=None)
+    load_bundle(settings, PROJECT / "etl" / "sample" / "vocabulary")
+    return settings.vocabularies
+
+
+@pytest.fixture
+def hospital(tmp_path: Path, vocabulary: Path) -> Tiny:
+    """The tiny hospital, about to deliver a good night."""
+    return tiny.make(tmp_path / "home", vocabulary)

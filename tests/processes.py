@@ -1,0 +1,119 @@
+"""The command line in a process of its own, forked from a server that has imported everything, and killed on demand."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from tiny import SECRET, Tiny
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["great_expectations", "etl.cli.nights", "etl.validate.gates"])
+START, END = 0.0, 1.0
+
+
+@dataclass(frozen=True)
+class Death:
+    """Where a process kills itself: in a stage, after a share of the calls that the stage makes."""
+
+    stage: str
+    share: float
+    calls: int = 0
+
+
+@dataclass
+class Command:
+    """A running `etl` command; `output` is what it wrote, standard output and error together."""
+
+    process: BaseProcess
+    log: Path
+    calls: Path
+    _joined: list[int] = field(default_factory=list)
+
+    def exit_code(self, timeout: float = 60) -> int:
+        """Wait for its end; minus the signal's number when it was killed."""
+        self.process.join(timeout)
+        assert self.process.exitcode is not None, "the command hangs"
+        return self.process.exitcode
+
+    @property
+    def output(self) -> str:
+        """Everything it has written so far."""
+        return self.log.read_text(encoding="utf-8")
+
+    @property
+    def calls_by_stage(self) -> dict[str, int]:
+        """How many calls each stage made, for a later Death."""
+        return dict(json.loads(self.calls.read_text(encoding="utf-8")))
+
+
+def start(hospital: Tiny, *arguments: str, log: Path, death: Death | None = None) -> Command:
+    """Start `etl ARGUMENTS` with the hospital's settings."""
+    s = hospital.settings
+    environment = {
+        "ETL_HOME": str(s.home), "ETL_MAPPINGS": str(s.mappings), "ETL_EXPECTATIONS": str(s.expectations),
+        "ETL_THREADS": "2", "ETL_MEMORY": "500MB", "ETL_KEY_SECRET": SECRET, "GX_ANALYTICS_ENABLED": "false",
+        "COLUMNS": "200",
+    }  # fmt: skip
+    calls = log.with_suffix(".calls")
+    process = _CONTEXT.Process(target=_command, args=(arguments, environment, str(log), str(calls), death))
+    process.start()
+    return Command(process, log, calls)
+
+
+def _command(
+    arguments: Sequence[str], environment: Mapping[str, str], log: str, calls: str, death: Death | None
+) -> None:
+    os.environ.update(environment)
+    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(out, stream)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - lives as long as the process
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
+    _watch(Path(calls), death)
+    from etl.cli import app
+
+    app(list(arguments))
+
+
+def _watch(counted: Path, death: Death | None) -> None:
+    """Count the calls of every stage into a file; kill the process where `death` says."""
+    from etl import pipeline
+
+    calls: Counter[str] = Counter()
+    run_stage = pipeline.run_stage
+    fatal = max(1, int(death.share * death.calls)) if death else 0
+
+    def watched(run: Any, stage: Any, progress: Any = None) -> int:
+        mine = death is not None and death.stage == stage.name
+
+        def profile(_frame: Any, event: str, _argument: Any) -> None:
+            if event in ("call", "c_call"):
+                calls[stage.name] += 1
+                if mine and START < death.share < END and calls[stage.name] >= fatal:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        if mine and death.share == START:
+            os.kill(os.getpid(), signal.SIGKILL)
+        threading.setprofile(profile)
+        sys.setprofile(profile)
+        try:
+            return run_stage(run, stage, progress)
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)  # type: ignore[arg-type]
+            if mine and death.share == END:
+                os.kill(os.getpid(), signal.SIGKILL)
+            counted.write_text(json.dumps(calls), encoding="utf-8")
+
+    pipeline.run_stage = watched

@@ -1,0 +1,167 @@
+"""A tiny hospital for tests: its mappings and files (`data/tiny`), and the home of a consortium it is alone in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from pydantic import SecretStr
+
+from etl.cdm.candidate import candidate_files
+from etl.cdm.spec import hospital_tables
+from etl.ledger import Ledger
+from etl.pipeline import open_run, run_delivery, run_stage, stage_by_name
+from etl.publish.reconcile import differences
+from etl.run import Run, begin
+from etl.settings import Settings
+from etl.warehouse.open import open_warehouse
+
+DATA = Path(__file__).parent / "data" / "tiny"
+ENCODINGS = {"PAT.csv": "cp949", "DIAG.csv": "cp949"}
+NIGHT = date(2026, 7, 1)
+SECRET = "0123456789abcdef0123456789abcdef"
+Table = list[list[str]]
+
+
+def read_tables(folder: Path) -> dict[str, Table]:
+    """The hospital's tables as rows, the header first."""
+    return {f.name: list(csv.reader(f.read_text(encoding="utf-8").splitlines())) for f in sorted(folder.glob("*.csv"))}
+
+
+def as_csv(rows: Table) -> str:
+    """Rows as the hospital writes them."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+@dataclass
+class Tiny:
+    """The hospital: `tables` is what it will deliver next; `settings` where everything lies."""
+
+    settings: Settings
+    tables: dict[str, Table]
+    drops: Path
+
+    @property
+    def mappings(self) -> Path:
+        """Folder of its YAML files, free to be changed."""
+        return self.settings.mappings / "tiny"
+
+    def rewrite(self, file: str, old: str, new: str) -> None:
+        """Change a text of one of its YAML files."""
+        path = self.mappings / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{file} does not say: {old}"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def raw(self, file: str) -> bytes:
+        """A table as the bytes that will be delivered."""
+        return as_csv(self.tables[file]).encode(ENCODINGS.get(file, "utf-8"))
+
+    def deliver(self, night: date = NIGHT, **raw: bytes | None) -> Path:
+        """Write the tables into a folder of the night; `PAT=b"…"` writes PAT.csv so instead, None leaves it out."""
+        folder = self.drops / night.isoformat()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for file in self.tables:
+            content = raw.get(file.removesuffix(".csv"), self.raw(file))
+            if content is not None:
+                (folder / file).write_bytes(content)
+        return folder
+
+    def through(self, *stages: str, folder: Path | None = None) -> Run:
+        """Deliver (unless a folder is given) and run some stages as the pipeline does."""
+        run = begin(self.settings, "tiny", folder or self.deliver(), None, None)
+        open_run(run)
+        for stage in stages:
+            run_stage(run, stage_by_name(stage))
+        return run
+
+    def mapped(self, **raw: bytes | None) -> Run:
+        """Deliver, land and map."""
+        return self.through("land", "map", folder=self.deliver(**raw))  # type: ignore[arg-type]
+
+    def publish(self, night: date = NIGHT) -> str:
+        """Deliver and run the whole night; returns the run's id."""
+        run_id, _ = run_delivery(self.settings, "tiny", self.deliver(night))
+        return run_id
+
+
+def make(home: Path, vocabulary: Path, *, expectations: Path | None = None) -> Tiny:
+    """The hospital with a new home, its own copy of the mappings, and a vocabulary that was loaded before."""
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(DATA / "mappings", home / "mappings")
+    (home / "vocabulary").symlink_to(vocabulary)
+    settings = Settings(
+        home=home, mappings=home / "mappings", expectations=expectations or DATA / "expectations", threads=2,
+        key_secret=SecretStr(SECRET), memory="500MB", _env_file=None,
+    )  # fmt: skip
+    return Tiny(settings, read_tables(DATA / "delivery"), home / "drops")
+
+
+def account(run: Run, source: str) -> dict[str, int]:
+    """Rows of a source by `outcome` or `outcome:reason`, as the ledger has them."""
+    rows = run.ledger.accounts(run.run_id).source
+    found = Counter[str]()
+    for row in rows:
+        if row["source"] == source:
+            found[f"{row['outcome']}:{row['reason']}".rstrip(":")] += row["rows"]
+    return dict(found)
+
+
+def assert_adds_up(run: Run, rows: dict[str, int]) -> None:
+    """The accounts of landing and mapping fit each other, the files written, and `rows` counted by the test."""
+    accounts = run.ledger.accounts(run.run_id)
+    assert differences(accounts, candidate_files([run.folder("map")])) == []
+    came: Counter[str] = Counter()
+    for file in accounts.files:
+        came[file["source"]] += file["rows"]
+    assert {source: came[source] for source in rows} == rows
+    assert {source: sum(account(run, source).values()) for source in rows} == rows
+
+
+def parquet_rows(file: Path) -> list[dict[str, Any]]:
+    """Rows of a Parquet file."""
+    return list(pq.read_table(file).to_pylist())
+
+
+def landed(run: Run, source: str) -> list[dict[str, Any]]:
+    """Landed rows of a source."""
+    return [row for file in sorted((run.folder("land") / source).glob("*.parquet")) for row in parquet_rows(file)]
+
+
+def rejected(run: Run) -> list[tuple[str, int, str]]:
+    """File, line and reason of every row that could not be read."""
+    return [(r["file"], r["line"], r["reason"]) for r in parquet_rows(run.folder("land") / "rejected.parquet")]
+
+
+def mapped_rows(run: Run, table: str) -> list[dict[str, Any]]:
+    """Rows of a CDM table of the candidate; none when the table was not written."""
+    file = run.folder("map") / f"{table}.parquet"
+    return parquet_rows(file) if file.exists() else []
+
+
+def warehouse_rows(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table that hospitals fill, in a fixed order."""
+    with open_warehouse(settings).reader() as con:
+        return {
+            t: con.execute(f"select * from {t} order by all").fetchall() for t in [*hospital_tables(), "cdm_source"]
+        }
+
+
+def nothing_published(settings: Settings) -> bool:
+    """Whether no night of the hospital ever became visible."""
+    if Ledger(settings.ledger_url).last_published("tiny") is not None:
+        return False
+    if not (settings.home / "warehouse" / "catalog.sqlite").exists():
+        return True
+    rows = warehouse_rows(settings)
+    return not any(rows[t] for t in hospital_tables())
