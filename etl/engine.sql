@@ -24,8 +24,10 @@ create or replace macro omop_end(t) as case when year(omop_try_timestamp(t)) < 2
 -- Full-width digits and signs as Korean keyboards write them.
 create or replace macro omop_narrow(t) as translate(t, '０１２３４５６７８９．，－＋＜＞％', '0123456789.,-+<>%');
 
+-- A number, or NULL for infinity and what is not a number.
 create or replace macro omop_finite(n) as case when isfinite(n) then n end;
 
+-- Text to number: full-width digits, commas between thousands; anything else is NULL.
 create or replace macro omop_try_number(t) as omop_finite(coalesce(
   try_cast(t as double),
   case when regexp_full_match(trim(omop_narrow(t)), '[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?')
@@ -40,6 +42,7 @@ create or replace macro omop_operator(t) as case
   when regexp_matches(omop_narrow(t), '^\s*<\s*[0-9.]') then 4171756
   when regexp_matches(omop_narrow(t), '^\s*>\s*[0-9.]') then 4172704 end;
 
+-- The number of a measured result, with or without a comparison sign in front.
 create or replace macro omop_result_number(t) as omop_finite(coalesce(
   try_cast(t as double),
   omop_try_number(regexp_replace(omop_narrow(t), '^\s*(<=|≤|=<|>=|≥|=>|<|>|=)\s*', ''))));

@@ -192,12 +192,17 @@ def up_to_date(run: Run) -> bool:
 
 def run_stage(run: Run, stage: Stage, progress: Progress | None = None) -> int:
     """Run one stage under the hospital's lock and record how it went; returns the rows it took in."""
+    with hospital_lock(run.settings, run.delivery.hospital):
+        return attempt(run, stage, progress)
+
+
+def attempt(run: Run, stage: Stage, progress: Progress | None = None) -> int:
+    """`run_stage` for who holds the hospital's lock already."""
     started, clock = now(), time.perf_counter()
     state, rows = "failed", 0
     run.ledger.update_run(run.run_id, stage=stage.name)
     try:
-        with hospital_lock(run.settings, run.delivery.hospital):
-            rows, state = stage.work(run, progress)
+        rows, state = stage.work(run, progress)
     except GateClosed:
         state = "blocked"
         raise
@@ -237,19 +242,20 @@ def run_delivery(
     run = begin(
         settings, hospital, folder, night, (lambda text: progress("open", text)) if progress else None, force=force
     )
-    if not force and up_to_date(run):
-        return run.run_id, False
-    clear_scratch(settings)
-    open_run(run)
-    try:
-        for stage in STAGES:
-            tell = (lambda text, name=stage.name: progress(name, text)) if progress else None
-            if progress:
-                progress(stage.name, "")
-            run_stage(run, stage, tell)
-    except EtlError as error:
-        fail(run, error)
-        raise
+    with hospital_lock(settings, hospital):  # for the whole night: nobody may begin another one between two stages
+        if not force and up_to_date(run):
+            return run.run_id, False
+        clear_scratch(settings)
+        open_run(run)
+        try:
+            for stage in STAGES:
+                tell = (lambda text, name=stage.name: progress(name, text)) if progress else None
+                if progress:
+                    progress(stage.name, "")
+                attempt(run, stage, tell)
+        except EtlError as error:
+            fail(run, error)
+            raise
     return run.run_id, True
 
 

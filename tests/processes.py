@@ -91,7 +91,7 @@ def _watch(counted: Path, death: Death | None) -> None:
     from etl import pipeline
 
     calls: Counter[str] = Counter()
-    run_stage = pipeline.run_stage
+    attempt = pipeline.attempt
     fatal = max(1, int(death.share * death.calls)) if death else 0
 
     def watched(run: Any, stage: Any, progress: Any = None) -> int:
@@ -108,7 +108,7 @@ def _watch(counted: Path, death: Death | None) -> None:
         threading.setprofile(profile)
         sys.setprofile(profile)
         try:
-            return run_stage(run, stage, progress)
+            return attempt(run, stage, progress)
         finally:
             sys.setprofile(None)
             threading.setprofile(None)  # type: ignore[arg-type]
@@ -116,4 +116,4 @@ def _watch(counted: Path, death: Death | None) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             counted.write_text(json.dumps(calls), encoding="utf-8")
 
-    pipeline.run_stage = watched
+    pipeline.attempt = watched

@@ -115,6 +115,21 @@ def draft(hospital: Annotated[str, typer.Argument(help="Short name of the hospit
             out.print(str(file), soft_wrap=True)
 
 
+@app.command(rich_help_panel="Set up")
+def docs(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Folder to write into; default: docs of the project.")
+    ] = None,
+) -> None:
+    """Write the reference of the mapping language and its JSON Schema for editors, from the code."""
+    from etl.mapping.reference import write_documents  # noqa: PLC0415
+    from etl.settings import PROJECT  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        for file in write_documents(folder or PROJECT / "docs"):
+            out.print(str(file), soft_wrap=True)
+
+
 @app.command(rich_help_panel="Run")
 def run(
     hospital: Annotated[str | None, typer.Argument(help="Short name of the hospital.")] = None,

@@ -14,7 +14,14 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_mo
 
 from etl.cdm.shapes import Kind, Shape, events, shapes
 
-Sql = Annotated[str, Field(min_length=1, description="a column name, or a SQL expression over the source's columns")]
+Sql = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="a column name, or a SQL expression over the source's columns",
+        json_schema_extra={"format": "sql"},
+    ),
+]
 ConceptId = Annotated[int, Field(ge=0, description="a concept id that holds for every row")]
 
 
@@ -25,8 +32,8 @@ class _Strict(BaseModel):
 class Name(_Strict):
     """A hospital's name in both languages."""
 
-    ko: str
-    en: str
+    ko: Annotated[str, Field(description="in Korean, as reports head it")]
+    en: Annotated[str, Field(description="in English")]
 
 
 class Hospital(_Strict):
@@ -34,7 +41,7 @@ class Hospital(_Strict):
 
     hospital: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,29}$", description="short name = name of the folder")]
     number: Annotated[int, Field(ge=1, le=63, description="fixed for life: it is part of every id of this hospital")]
-    name: Name
+    name: Annotated[Name, Field(description="the hospital's name in both languages")]
     layout: Annotated[
         str | None, Field(description="folder under mappings/shared/layouts/ whose files are read first")
     ] = None
@@ -81,10 +88,12 @@ class Source(_Strict):
     """One table of the delivery: where it is, how it is written, and the columns the mapping may use."""
 
     file: Annotated[str, Field(description="file name or glob inside the delivery; several files are read as one")]
-    format: Literal["csv", "parquet"] = "csv"
+    format: Annotated[Literal["csv", "parquet"], Field(description="how the file is written")] = "csv"
     encoding: Annotated[str, Field(description="utf-8, cp949, euc-kr, …")] = "utf-8"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    delimiter: Annotated[str, Field(min_length=1, max_length=1, description="between two fields of a CSV line")] = ","
+    quote: Annotated[
+        str, Field(min_length=1, max_length=1, description="around a field that holds delimiters; doubled inside it")
+    ] = '"'
     optional: Annotated[bool, Field(description="a delivery without this file is complete")] = False
     final_newline: Annotated[
         bool, Field(description="the export ends its last line; a file that does not was cut in the middle")
@@ -97,7 +106,7 @@ class Source(_Strict):
         Field(description="columns that identify a row; empty or doubled keys are quarantined"),
     ] = ()
     columns: Annotated[dict[str, Column | None], Field(description="what lands; other columns of the file do not")]
-    computed: dict[str, Computed] = {}
+    computed: Annotated[dict[str, Computed], Field(description="columns made while landing")] = {}
     unused: Annotated[
         str | None, Field(description="why no entry reads this source; its rows are accounted as filtered")
     ] = None
@@ -106,12 +115,14 @@ class Source(_Strict):
 class MasterStep(_Strict):
     """One look-up in a code master: `code` to `to`, inside a window of validity when there is one."""
 
-    source: str
-    code: Sql
-    to: Sql
-    valid_from: Sql | None = None
-    valid_to: Sql | None = None
-    where: Sql | None = None
+    source: Annotated[str, Field(description="the source that holds this step of the master")]
+    code: Annotated[Sql, Field(description="the code that is looked up")]
+    to: Annotated[Sql, Field(description="what it stands for")]
+    valid_from: Annotated[Sql | None, Field(description="first day of the row's validity; nothing: always")] = None
+    valid_to: Annotated[Sql | None, Field(description="last day of it; nothing, or the year 2900 and later: open")] = (
+        None
+    )
+    where: Annotated[Sql | None, Field(description="rows of the master that count")] = None
 
 
 class Step(_Strict):
@@ -133,7 +144,7 @@ class Step(_Strict):
 class Lookup(Step):
     """A code and where to look it up."""
 
-    code: Sql
+    code: Annotated[Sql, Field(description="column, or SQL over columns, that holds the code")]
     fallback: Annotated[tuple[Step, ...], Field(description="tried in turn")] = ()
     description: Annotated[Sql | None, Field(description="text of the code, for the worklist of unmapped codes")] = None
 
@@ -141,7 +152,7 @@ class Lookup(Step):
 class Unpivot(_Strict):
     """Turns one wide row into one row per filled column."""
 
-    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    columns: Annotated[tuple[str, ...], Field(min_length=1, description="columns that become rows, when filled")]
     name: Annotated[str, Field(description="new column: which column it was")] = "item"
     value: Annotated[str, Field(description="new column: what stood there")] = "value"
 
@@ -155,8 +166,8 @@ class Entry(_Strict):
         dict[str, Sql] | Sql | None,
         Field(description="named rules; a row that does not satisfy one is filtered and counted under its name"),
     ] = None
-    unpivot: Unpivot | None = None
-    note: str | None = None
+    unpivot: Annotated[Unpivot | None, Field(description="make one row per filled column first")] = None
+    note: Annotated[str | None, Field(description="for the reader")] = None
 
     @property
     def target(self) -> str:
@@ -223,15 +234,18 @@ class CodeMap(_Strict):
     vocabulary: Annotated[str | None, Field(description="source vocabulary of the codes, for the source concept")] = (
         None
     )
-    codes: dict[str, int | tuple[int, ...]]
+    codes: Annotated[dict[str, int | tuple[int, ...]], Field(description="what each code, as text, becomes")]
 
 
 class Declarations(_Strict):
     """What the files of a hospital and of mappings/shared hold besides hospital.yaml's keys and `entries`."""
 
-    sources: dict[str, Source] = {}
-    masters: dict[str, tuple[MasterStep, ...]] = {}
-    maps: dict[str, CodeMap] = {}
+    sources: Annotated[dict[str, Source], Field(description="the contract: tables of the delivery by name")] = {}
+    masters: Annotated[
+        dict[str, tuple[MasterStep, ...]],
+        Field(description="code masters by name, each of one or more look-ups, one after the other"),
+    ] = {}
+    maps: Annotated[dict[str, CodeMap], Field(description="code maps by name")] = {}
     clean: Annotated[dict[str, Sql], Field(description="cleaning rules: SQL over `code`")] = {}
 
 

@@ -1,4 +1,4 @@
-"""Eight hospitals' nights through the command line: all rows accounted, nothing personal left, reruns change nothing."""
+"""Eight hospitals' nights through the command line: rows accounted, nothing personal left, reruns change nothing."""
 
 from __future__ import annotations
 

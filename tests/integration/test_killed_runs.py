@@ -1,0 +1,165 @@
+"""A run that is killed anywhere: the next one finishes, nobody ever sees half a night, nothing differs in the end."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+from processes import END, START, Death, start
+from tiny import Tiny
+
+from etl.cdm.spec import hospital_tables
+from etl.ledger import Ledger
+from etl.pipeline import STAGES
+from etl.settings import Settings
+from etl.warehouse.open import open_warehouse
+
+SECOND = date(2026, 7, 2)
+STAGE_NAMES = [s.name for s in STAGES]
+_COUNTS = " union all ".join(
+    f"select '{t}' as name, count(*) as n, bit_xor(hash(t)) as digest from {t} t" for t in hospital_tables()
+)
+Snapshot = tuple[tuple[Any, ...], ...]
+
+
+def snapshot(settings: Settings) -> Snapshot:
+    """Rows and a checksum of every table, all read by one query."""
+    with open_warehouse(settings).reader() as con:
+        return tuple(con.execute(f"select * from ({_COUNTS}) order by name").fetchall())
+
+
+@dataclass
+class Watch:
+    """What a reader saw who never stopped looking."""
+
+    seen: list[Snapshot] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
+
+
+@contextmanager
+def reader(settings: Settings) -> Iterator[Watch]:
+    """Polls the warehouse until the end of the block."""
+    watch, stop = Watch(), threading.Event()
+
+    def poll() -> None:
+        while not stop.is_set():
+            try:
+                now = snapshot(settings)
+                if not watch.seen or watch.seen[-1] != now:
+                    watch.seen.append(now)
+            except BaseException as error:
+                watch.errors.append(error)
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        stop.set()
+        thread.join()
+
+
+def next_night(hospital: Tiny) -> Path:
+    """The delivery of the second night: a new patient, a corrected result, a diagnosis that was withdrawn."""
+    hospital.tables["PAT.csv"].append(["70007", "조초코토", "801212-1000070", "010-0000-7007", "M", "1980-12-12", ""])
+    hospital.tables["LAB.csv"].append(["70007", "", "L001", "2026-07-01 08:00", "14.0", "g/dL"])
+    hospital.tables["LAB.csv"][1][4] = "11.4"
+    del hospital.tables["DIAG.csv"][3]
+    return hospital.deliver(SECOND)
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """Two nights that nobody disturbed."""
+
+    first: Snapshot
+    second: Snapshot
+    rows: dict[str, list[tuple[Any, ...]]]
+    calls: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    hospital = tiny.make(folder / "home", vocabulary)
+    hospital.publish()
+    first = snapshot(hospital.settings)
+    command = start(hospital, "run", "tiny", str(next_night(hospital)), log=folder / "log")
+    assert command.exit_code() == 0, command.output
+    rows = tiny.warehouse_rows(hospital.settings)
+    return Undisturbed(first, snapshot(hospital.settings), rows, command.calls_by_stage)
+
+
+def assert_clean(settings: Settings) -> None:
+    """No half-written folder is left in the lake, no half-written run file."""
+    assert [p for p in settings.lake.rglob(".*")] == []
+    assert [p for p in (settings.home / "runs").glob(".*")] == []
+
+
+@pytest.mark.parametrize("stage", STAGE_NAMES)
+def test_killed_in_a_stage_the_next_run_finishes(
+    hospital: Tiny, undisturbed: Undisturbed, tmp_path: Path, stage: str
+) -> None:
+    hospital.publish()
+    folder = next_night(hospital)
+    with reader(hospital.settings) as watch:
+        for share in (START, 0.3, 0.6, 0.95, END):
+            death = Death(stage, share, undisturbed.calls[stage])
+            command = start(hospital, "run", "tiny", str(folder), log=tmp_path / f"{share}.log", death=death)
+            # at the end of the last share the stage may have been reused, with fewer calls: then it was not killed
+            assert command.exit_code() in (-signal.SIGKILL, 0), command.output
+        last = start(hospital, "run", "tiny", str(folder), log=tmp_path / "last.log")
+        assert last.exit_code() == 0, last.output
+
+    assert watch.errors == []
+    assert set(watch.seen) <= {undisturbed.first, undisturbed.second}
+    assert tiny.warehouse_rows(hospital.settings) == undisturbed.rows
+    published = Ledger(hospital.settings.ledger_url).last_published("tiny")
+    assert published is not None
+    assert published["night"] == SECOND
+    assert_clean(hospital.settings)
+
+
+def test_killed_at_any_moment_the_next_run_finishes(hospital: Tiny, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    hospital.publish()
+    folder = next_night(hospital)
+    moments = random.Random(20260702)
+    killed = 0
+    with reader(hospital.settings) as watch:
+        for attempt in range(8):
+            command = start(hospital, "run", "tiny", str(folder), "--force", log=tmp_path / f"{attempt}.log")
+            time.sleep(moments.uniform(0.1, 1.6))
+            command.process.kill()
+            killed += command.exit_code() == -signal.SIGKILL
+        last = start(hospital, "run", "tiny", str(folder), "--force", log=tmp_path / "last.log")
+        assert last.exit_code() == 0, last.output
+
+    assert killed > 0
+    assert watch.errors == []
+    assert set(watch.seen) <= {undisturbed.first, undisturbed.second}
+    assert tiny.warehouse_rows(hospital.settings) == undisturbed.rows
+    assert_clean(hospital.settings)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.95])
+def test_killed_in_the_very_first_publish_the_next_run_finishes(
+    hospital: Tiny, undisturbed: Undisturbed, tmp_path: Path, share: float
+) -> None:
+    folder = hospital.deliver()
+    death = Death("publish", share, undisturbed.calls["publish"])
+    command = start(hospital, "run", "tiny", str(folder), log=tmp_path / "killed.log", death=death)
+    assert command.exit_code() == -signal.SIGKILL, command.output
+    last = start(hospital, "run", "tiny", str(folder), log=tmp_path / "last.log")
+    assert last.exit_code() == 0, last.output
+    assert snapshot(hospital.settings) == undisturbed.first
