@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from etl.cdm.shapes import Shape, events, shapes
 from etl.mapping.compile import fields_of
+from etl.mapping.expression import columns_of
 from etl.mapping.load import ABSENT
 from etl.mapping.model import Declarations, Entry, Hospital, entry_model
 
@@ -36,11 +37,7 @@ def texts() -> dict[str, dict[str, str]]:
 def columns_of_field(shape: Shape, name: str) -> list[str]:
     """Columns of the shape's table that its field `name` takes part in."""
     mine = {c for c in fields_of(shape) if c == name or c.startswith(f"{name}_")} - (set(shape.kinds) - {name})
-    return [column for column, sql in shape.columns.items() if mine & set(_words(sql))]
-
-
-def _words(sql: str) -> list[str]:
-    return "".join(c if c.isalnum() or c == "_" else " " for c in sql).split()
+    return [column for column, sql in shape.columns.items() if mine & set(columns_of(sql, mine))]
 
 
 def model_schema(model: type[BaseModel]) -> tuple[Json, dict[str, Json]]:

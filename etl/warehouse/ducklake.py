@@ -6,13 +6,14 @@ rows in one catalog transaction. Readers keep the snapshot they began with.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -39,28 +40,41 @@ class DuckLake:
         self.folder = folder
         self.catalog = folder / "catalog.sqlite"
         self.data = folder / "data"
+        self._writer: DuckDBPyConnection | None = None
 
     @contextmanager
-    def _attached(self, *, read_only: bool) -> Iterator[DuckDBPyConnection]:
-        con = duckdb.connect(config={"threads": 2})
+    def _writing(self) -> Iterator[DuckDBPyConnection]:
+        """The connection that writes, opened once; after an error the next use opens a new one."""
+        if self._writer is None:
+            self._writer = self._attach(read_only=False)
         try:
-            for name in ("sqlite_scanner", "ducklake"):
-                con.execute(f"load {literal(str(extension_file(name)))}")
-            mode = ", read_only" if read_only else ""
-            con.execute(
-                f"attach {literal(f'ducklake:sqlite:{self.catalog}')} as warehouse "
-                f"(data_path {literal(f'{self.data}/')}{mode})"
-            )
-            con.execute("use warehouse.main")
-            yield con
-        finally:
-            con.close()
+            yield self._writer
+        except BaseException:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _attach(self, *, read_only: bool) -> DuckDBPyConnection:
+        con = duckdb.connect(config={"threads": 2})
+        for name in ("sqlite_scanner", "ducklake"):
+            con.execute(f"load {literal(str(extension_file(name)))}")
+        mode = ", read_only" if read_only else ""
+        con.execute(
+            f"attach {literal(f'ducklake:sqlite:{self.catalog}')} as warehouse "
+            f"(data_path {literal(f'{self.data}/')}{mode})"
+        )
+        con.execute("use warehouse.main")
+        return con
 
     def _transaction(self, work: Callable[[DuckDBPyConnection], None]) -> None:
         """Run `work` in one transaction, again from its start while another publisher holds the catalog."""
         for attempt in range(1, _TRIES + 1):
             try:
-                with self._attached(read_only=False) as con:
+                with self._writing() as con:
                     con.execute("begin")
                     work(con)
                     con.execute("commit")
@@ -75,31 +89,42 @@ class DuckLake:
 
     def initialise(self) -> None:
         """Make the catalog and every table of the CDM v5.4 that is missing."""
-        if self.catalog.exists() and self._has_all_tables():
-            return
         self.data.mkdir(parents=True, exist_ok=True)
-        with sqlite3.connect(self.catalog) as catalog:  # readers and publishers do not block each other in this mode
-            catalog.execute("pragma journal_mode = wal")
-        statements = create_statements(Dialect(), keys=False)
+        if not self.catalog.exists():
+            self._create()
+        elif not set(tables()) <= set(self._file_counts()):
+            self._transaction(_make_tables)
 
-        def make(con: DuckDBPyConnection) -> None:
-            for statement in statements.values():
-                con.execute(statement)
+    def _create(self) -> None:
+        """A new catalog, made under another name: it is there wholly or not at all, and the first of several stays."""
+        new = DuckLake(self.folder)
+        new.catalog = self.folder / f".{uuid4().hex}.sqlite"
+        try:
+            with sqlite3.connect(new.catalog) as catalog:  # in this mode readers and publishers do not block each other
+                catalog.execute("pragma journal_mode = wal")
+            catalog.close()
+            new._transaction(_make_tables)
+            new._close()  # moves what SQLite still holds beside the file into it
+            with contextlib.suppress(FileExistsError):
+                os.link(new.catalog, self.catalog)
+        finally:
+            for file in self.folder.glob(f"{new.catalog.name}*"):
+                file.unlink()
 
-        self._transaction(make)
-
-    def _has_all_tables(self) -> bool:
-        with self._attached(read_only=True) as con:
-            found = {n for (n,) in con.execute("select table_name from duckdb_tables()").fetchall()}
-        return set(tables()) <= found
+    def _file_counts(self) -> dict[str, int]:
+        """Parquet files by table; a table without any is empty."""
+        with self._writing() as con:
+            rows = con.execute("select table_name, file_count from ducklake_table_info('warehouse')").fetchall()
+        return dict(rows)
 
     def publish_vocabulary(self, release: Release) -> bool:
         """Replace the vocabulary tables by a release's; False when that release is published already."""
         marker = self.data / "vocabulary" / release.name
-        with self._attached(read_only=True) as con:
+        with self._writing() as con:
             row = con.execute(
-                "select count(*) from ducklake_list_files('warehouse', 'concept') where data_file like ?",
-                [f"%{release.name}%"],
+                "select count(*) from __ducklake_metadata_warehouse.ducklake_data_file "
+                "where end_snapshot is null and path like ?",
+                [f"%/vocabulary/{release.name}/concept.parquet"],
             ).fetchone()
         if row and row[0]:
             return False
@@ -121,10 +146,13 @@ class DuckLake:
         folder.mkdir(parents=True)
         files = {t: _link(f, folder / f"{t}.parquet") for t, f in publication.files.items()}
         counts: dict[str, int] = {}
+        filled = [t for t, n in self._file_counts().items() if n]
 
         def replace(con: DuckDBPyConnection) -> None:
             counts.clear()
             for name, table in hospital_tables().items():
+                if name not in filled and name not in files:
+                    continue
                 column = table.id_column or "person_id"
                 first, beyond = publication.id_range(column)
                 mine = f"{quote(column)} >= {first} and {quote(column)} < {beyond}"
@@ -147,7 +175,7 @@ class DuckLake:
         """See Warehouse.reader."""
         if not self.catalog.exists():
             raise ConfigError(f"there is no warehouse at {self.folder}", hint="run a night first: etl run --help")
-        with self._attached(read_only=True) as con:
+        with closing(self._attach(read_only=True)) as con:
             yield con
 
     def export(self, target: Path, progress: Callable[[str], None] | None = None) -> None:
@@ -163,6 +191,11 @@ class DuckLake:
                     progress(name)
             con.execute("detach target")
         partial.replace(target)
+
+
+def _make_tables(con: DuckDBPyConnection) -> None:
+    for statement in create_statements(Dialect(), keys=False).values():
+        con.execute(statement)
 
 
 def _may_pass(error: duckdb.Error) -> bool:
