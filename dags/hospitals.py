@@ -5,7 +5,7 @@ The tasks are the stages of `etl.pipeline`, which the command line runs too. The
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -78,11 +78,11 @@ def open_night(hospital: str, drops: str | None) -> str | None:
 
 
 @task
-def stage(run_id: str, name: str) -> str:
+def stage(opened: str, name: str) -> str:
     """Take the run through one stage."""
     from etl.nightly.tasks import do_stage  # noqa: PLC0415 - loads the engine
 
-    return do_stage(run_id, name, last_try=_last_try())
+    return do_stage(opened, name, last_try=_last_try())
 
 
 @task(task_id="open")
@@ -92,11 +92,11 @@ def refuse(problems: list[str]) -> None:
 
 
 @task
-def report(run_id: str | None) -> str:
+def report(opened: str | None) -> str:
     """Write the validation report, also when a gate closed or a stage failed."""
     from etl.nightly.tasks import write_report  # noqa: PLC0415 - loads the engine
 
-    return write_report(run_id)
+    return write_report(opened)
 
 
 def _described(plan: Plan) -> dict[str, Any]:
@@ -112,8 +112,8 @@ def build(plan: Plan) -> DAG:
     with DAG(
         plan.dag_id,
         dag_display_name=plan.title,
-        schedule=CronTriggerTimetable(plan.schedule, timezone=TIME_ZONE),
-        start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(TIME_ZONE)),
+        # with a start date, a new DAG would run the night that is over at once
+        schedule=CronTriggerTimetable(plan.schedule, timezone=TIME_ZONE, run_immediately=timedelta(0)),
         catchup=False,
         max_active_runs=1,
         params=PARAMS,

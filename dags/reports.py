@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 from airflow.sdk import Asset, AssetAny, dag, task
 
-from etl.nightly.plan import TIME_ZONE, read_plans
+from etl.nightly.plan import read_plans
 from etl.settings import load_settings
 
 ASSETS = [Asset(plan.asset) for plan in read_plans(load_settings().mappings)]
@@ -17,7 +14,6 @@ ASSETS = [Asset(plan.asset) for plan in read_plans(load_settings().mappings)]
     dag_id="etl_reports",
     dag_display_name="Validation reports",
     schedule=AssetAny(*ASSETS) if ASSETS else None,
-    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(TIME_ZONE)),
     catchup=False,
     max_active_runs=1,
     tags=["etl", "reports"],

@@ -190,7 +190,8 @@ def main() -> int:
     print("preparing Airflow's database …", flush=True)
     prepare(env, scheduling)
     print(f"starting Airflow; its log is {home / 'standalone.log'}", flush=True)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have had SIGINT ignored, also for our children
+        signal.signal(number, _interrupt)
     airflow = Standalone(env, home / "standalone.log")
     try:
         airflow.wait_until_ready(port)

@@ -271,7 +271,7 @@ def test_the_manifest_knows_better(hospital: Tiny, kind: str) -> None:
         lab.unlink()
     else:
         lab.write_bytes(lab.read_bytes() + b"\n")
-    with pytest.raises(InputError, match="LAB.csv") as caught:
+    with pytest.raises(InputError, match=r"LAB\.csv") as caught:
         hospital.through("land", folder=folder)
     assert "manifest" in caught.value.message
     assert tiny.nothing_published(hospital.settings)
@@ -281,7 +281,7 @@ def test_the_manifest_knows_better(hospital: Tiny, kind: str) -> None:
 def test_a_broken_manifest_is_an_input_error(hospital: Tiny, text: str) -> None:
     folder = hospital.deliver()
     (folder / "manifest.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(InputError, match="manifest.csv"):
+    with pytest.raises(InputError, match=r"manifest\.csv"):
         hospital.through("land", folder=folder)
 
 

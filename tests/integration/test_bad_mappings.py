@@ -179,7 +179,7 @@ def test_a_source_nobody_reads_must_say_why(hospital: Tiny) -> None:
 
 
 def test_an_unknown_hospital_is_named_with_the_nearest(hospital: Tiny) -> None:
-    with pytest.raises(ConfigError, match="there is no hospital 'tinny'.*did you mean 'tiny'"):
+    with pytest.raises(ConfigError, match=r"there is no hospital 'tinny'.*did you mean 'tiny'"):
         load_mappings(hospital.settings.mappings, ["tinny"])
 
 
@@ -204,7 +204,7 @@ def test_a_bundle_with_files_missing_names_them_all(tmp_path: Path) -> None:
     (bundle / "CONCEPT.csv").unlink()
     (bundle / "DOMAIN.csv").unlink()
     settings = empty_home(tmp_path)
-    with pytest.raises(InputError, match="lacks CONCEPT.csv, DOMAIN.csv"):
+    with pytest.raises(InputError, match=r"lacks CONCEPT\.csv, DOMAIN\.csv"):
         load_bundle(settings, bundle)
     assert releases(settings) == []
 

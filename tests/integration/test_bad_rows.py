@@ -56,9 +56,7 @@ def test_the_day_of_the_delivery_is_not_in_the_future(hospital: Tiny, value: str
     ("value", "reason"),
     [("20230230", "birth_invalid"), ("20270101", "birth_invalid"), ("", "birth_missing")],
 )
-def test_a_patient_without_a_birthday_is_quarantined_with_all_events(
-    hospital: Tiny, value: str, reason: str
-) -> None:
+def test_a_patient_without_a_birthday_is_quarantined_with_all_events(hospital: Tiny, value: str, reason: str) -> None:
     changed(hospital, "PAT.csv", 1, BIRTH=value)
     run = hospital.mapped()
     # the same row feeds `death` too; the best that became of it counts

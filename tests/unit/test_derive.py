@@ -103,7 +103,8 @@ def test_concept_zero_makes_no_era(con):
 def test_drug_eras_are_by_ingredient_and_count_their_gap_days(con):
     con.execute("create schema vocab")
     con.execute(
-        "create table vocab.concept (concept_id bigint, concept_class_id text, standard_concept text, vocabulary_id text)"
+        "create table vocab.concept (concept_id bigint, concept_class_id text, standard_concept text, "
+        "vocabulary_id text)"
     )
     con.execute(
         "insert into vocab.concept values (9, 'Ingredient', 'S', 'RxNorm'), (10, 'Clinical Drug', 'S', 'RxNorm')"
