@@ -54,6 +54,14 @@ class TransientError(EtlError):
     exit_code = 5
 
 
+def of_file_system(error: OSError) -> TransientError:
+    """What a file system refused: a full disk, a share that is away, a right that is missing."""
+    where = f"{error.filename}: " if error.filename else ""
+    return TransientError(
+        f"{where}{error.strerror or type(error).__name__}", hint="free space below ETL_HOME or mend the path, run again"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong in a YAML or JSON file, said so that it can be corrected at once."""

@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Engine, ExceptionContext
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from etl.errors import TransientError
 
 meta = sa.MetaData()
 
@@ -164,6 +168,14 @@ class Accounts:
         return Accounts(**json.loads(text))
 
 
+def _may_pass(context: ExceptionContext) -> None:
+    """Turn a lock that is held, a full disk or a database that is away into the error that is worth a retry."""
+    if isinstance(context.sqlalchemy_exception, OperationalError):
+        raise TransientError(
+            f"the ledger cannot be used: {context.original_exception}", hint="free space below ETL_HOME, run again"
+        ) from None
+
+
 def now() -> datetime:
     """UTC now without time zone, as the ledger stores it."""
     return datetime.now(UTC).replace(tzinfo=None)
@@ -177,11 +189,15 @@ class Ledger:
         if url.startswith("sqlite:///"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self.engine: Engine = sa.create_engine(url, connect_args={"timeout": 60} if "sqlite" in url else {})
+        sa.event.listen(self.engine, "handle_error", _may_pass)
         with self.engine.begin() as con:
             if con.dialect.name == "sqlite":
                 con.execute(sa.text("pragma journal_mode=wal"))
+            # several runs may begin together: asking first and creating then would let the second one fail
             for table in meta.sorted_tables:
-                table.create(con, checkfirst=True)
+                con.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    con.execute(CreateIndex(index, if_not_exists=True))
 
     def open_run(self, run_id: str, hospital: str, night: date, delivery: str, **columns: Any) -> None:
         """Start (or start again) a run; what an earlier attempt recorded of it is cleared."""

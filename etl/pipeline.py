@@ -18,7 +18,7 @@ from etl.cdm.spec import hospital_tables
 from etl.deidentify.keystore import open_key_store
 from etl.derive.run import derive
 from etl.engine import open_engine
-from etl.errors import EtlError, GateClosed, InputError, TransientError
+from etl.errors import ConfigError, EtlError, GateClosed, InputError, TransientError
 from etl.land.land import land
 from etl.ledger import Accounts, now
 from etl.mapping.run import map_sources
@@ -206,8 +206,13 @@ def attempt(run: Run, stage: Stage, progress: Progress | None = None) -> int:
     except GateClosed:
         state = "blocked"
         raise
-    except duckdb.Error as error:
+    except (duckdb.DataError, duckdb.ProgrammingError, duckdb.NotSupportedError) as error:
         # an engine's message may quote a value; its class may be shown
+        raise ConfigError(
+            f"the engine failed in stage '{stage.name}': {type(error).__name__}",
+            hint="the same data and mappings fail again: report it with the run's id",
+        ) from None
+    except duckdb.Error as error:
         raise TransientError(
             f"the engine failed in stage '{stage.name}': {type(error).__name__}",
             hint="run again; if it stays, report it",

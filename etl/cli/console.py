@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from etl.errors import EtlError
+from etl.errors import EtlError, of_file_system
 
 # where there is no terminal (a log, a pipe), lines are as long as their content
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -34,12 +34,13 @@ def show_error(error: EtlError) -> None:
 
 @contextmanager
 def errors_to_exit_codes() -> Iterator[None]:
-    """Turn an EtlError into its message and exit code."""
+    """Turn an EtlError, or what a file system refused, into its message and exit code."""
     try:
         yield
-    except EtlError as error:
+    except (EtlError, OSError) as raised:
+        error = of_file_system(raised) if isinstance(raised, OSError) else raised
         show_error(error)
-        raise typer.Exit(error.exit_code) from error
+        raise typer.Exit(error.exit_code) from raised
 
 
 @contextmanager

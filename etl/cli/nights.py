@@ -14,7 +14,7 @@ from rich.table import Table
 from etl.cli import console
 from etl.cli.console import err, out, print_json, show_error
 from etl.delivery import night_of
-from etl.errors import EtlError, InputError
+from etl.errors import EtlError, InputError, of_file_system
 from etl.ledger import RUN, UNMAPPED, Ledger
 from etl.mapping.check import load_mappings
 from etl.mapping.load import hospital_folders, read_hospital
@@ -90,7 +90,8 @@ def _run(settings: Settings, item: Night, *, force: bool, as_json: bool) -> dict
         result |= {"run_id": run_id, "state": "published", "changed": ran}
         if not ran and not as_json:
             err.print(f"{item.hospital}: this delivery is published already; nothing to do (--force runs it again)")
-    except EtlError as error:
+    except (EtlError, OSError) as raised:
+        error = of_file_system(raised) if isinstance(raised, OSError) else raised
         result |= {"run_id": _last_run(settings, item.hospital), "state": "stopped", "exit_code": error.exit_code}
         result["message"] = error.message
         if not as_json:

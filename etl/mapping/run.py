@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.shapes import shapes
 from etl.engine import copy_to, parquet
+from etl.errors import ConfigError
 from etl.land.land import create_views
 from etl.ledger import Accounts
 from etl.mapping import accounts
@@ -45,8 +47,15 @@ def _lookups(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) ->
 
 def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, *, visits: bool) -> None:
     """Make the staged table of one entry (see `compile`) and its look-ups."""
-    compiler = EntryCompiler(mapping, entry, _lookups(con, mapping, entry), visits=visits)
-    con.execute(f"create or replace table {staged(entry)} as {compiler.query()}")
+    try:
+        compiler = EntryCompiler(mapping, entry, _lookups(con, mapping, entry), visits=visits)
+        con.execute(f"create or replace table {staged(entry)} as {compiler.query()}")
+    except (duckdb.DataError, duckdb.ProgrammingError) as error:
+        # the engine's message may quote a value
+        raise ConfigError(
+            f"entry '{entry.label}': its SQL fails on this night's data ({type(error).__name__})",
+            hint="an expression of the entry cannot take every text: use try_cast or the omop_try_… functions",
+        ) from None
 
 
 def _create_births(con: DuckDBPyConnection, entries: dict[int, Entry]) -> None:

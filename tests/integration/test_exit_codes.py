@@ -79,7 +79,7 @@ def wrong_secret(hospital: Tiny) -> None:
         (wrong_map, 4, "there is no 'visit_kinds'; did you mean 'visit_kind'?"),
         (no_vocabulary, 4, "etl vocabulary load"),
         (wrong_secret, 4, "ETL_KEY_SECRET is not the secret this key store was made with"),
-        (impossible_type, 4, "map"),
+        (impossible_type, 4, "entry 'results_measurement': its SQL fails on this night's data (ConversionException)"),
     ],
 )
 def test_a_bad_night_ends_with_its_exit_code(
