@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -63,8 +64,9 @@ def start(hospital: Tiny, *arguments: str, log: Path, death: Death | None = None
     environment = {
         "ETL_HOME": str(s.home), "ETL_MAPPINGS": str(s.mappings), "ETL_EXPECTATIONS": str(s.expectations),
         "ETL_THREADS": "2", "ETL_MEMORY": "500MB", "ETL_KEY_SECRET": SECRET, "GX_ANALYTICS_ENABLED": "false",
-        "COLUMNS": "200",
+        "COLUMNS": "200", "TMPDIR": str(log.parent / "temporary"),
     }  # fmt: skip
+    (log.parent / "temporary").mkdir(exist_ok=True)
     calls = log.with_suffix(".calls")
     process = _CONTEXT.Process(target=_command, args=(arguments, environment, str(log), str(calls), death))
     process.start()
@@ -75,6 +77,7 @@ def _command(
     arguments: Sequence[str], environment: Mapping[str, str], log: str, calls: str, death: Death | None
 ) -> None:
     os.environ.update(environment)
+    tempfile.tempdir = None  # TMPDIR is to be read again
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
         os.dup2(out, stream)

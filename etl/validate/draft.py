@@ -82,7 +82,7 @@ def _of_entry(mapping: HospitalMapping, entry: Entry) -> Iterator[tuple[str, dic
     """Expectations with the column they are about, so that two entries on one column promise once."""
     columns = landed_columns_sql(mapping.sources[entry.from_])
     for name, value in entry.said().items():
-        if isinstance(value, Lookup) and value.map and not value.fallback:
+        if isinstance(value, Lookup) and value.map and not value.fallback and entry.shape.kinds[name] == "concept":
             column = _plain(value.code, columns)
             codes = mapping.maps[value.map].codes
             if column and len(codes) <= _CODES:
