@@ -44,10 +44,10 @@ demo: install .env  ## eight hospitals' nights on generated exports, into the em
 	@echo "  make airflow                       # the same nights as Airflow DAGs"
 
 test: install  ## the whole suite
-	@$(PY) -m pytest -n 2 --dist loadgroup
+	@$(PY) -m pytest -n 2 --dist loadscope
 
 airflow: install .env  ## Airflow on this machine with the DAGs loaded
-	@$(PY) -m etl.airflow_local
+	@$(PY) -m etl.nightly.start
 
 lint: install  ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl

@@ -1,58 +1,40 @@
-"""The direct identifiers that raw sample exports hold, read without the pipeline, to look for where none may be."""
+"""Looks for planted values in everything a night leaves behind, whatever the file and its encoding."""
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import pandas as pd
-
-from etl.mapping.check import load_mappings
-from etl.mapping.model import Source
-from etl.settings import PROJECT
-
-KINDS = ("name", "rrn", "phone", "person")
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 
-def planted(exports: Path, night: str) -> dict[str, set[str]]:
-    """Names, resident registration, phone and record numbers of all hospitals' files of a night, by kind."""
-    found: dict[str, set[str]] = {kind: set() for kind in KINDS}
-    for name, mapping in load_mappings(PROJECT / "mappings").items():
-        for source in mapping.sources.values():
-            kinds = {
-                spelling: column.identifier
-                for key, column in source.columns.items()
-                if column is not None and column.identifier in KINDS
-                for spelling in (key, *column.aliases)
-            }
-            for path in (exports / name / night).glob(source.file) if kinds else ():
-                _collect(_table(path, source), kinds, found)
-    return found
+def _texts(file: Path) -> Iterator[str]:
+    """The content of a file as text: every column of a Parquet file, else its bytes in both Korean encodings."""
+    if file.suffix == ".parquet":
+        table = pq.read_table(file)
+        for column in table.columns:
+            yield "\n".join(str(v) for v in pa.compute.unique(column).to_pylist() if v is not None)
+        yield str(pq.read_schema(file).metadata)
+        return
+    content = file.read_bytes()
+    yield content.decode("utf-8", "replace")
+    yield content.decode("cp949", "replace")
 
 
-def _collect(table: pd.DataFrame, kinds: dict[str, str], found: dict[str, set[str]]) -> None:
-    for column in kinds.keys() & set(table.columns):
-        found[kinds[column]] |= {v.strip() for v in table[column].dropna().unique()}
+def found(values: Iterable[str], folders: Iterable[Path]) -> dict[str, list[str]]:
+    """Planted values by the files below `folders` that hold them, as a word of their own or in a name of a file.
 
-
-def _table(path: Path, source: Source) -> pd.DataFrame:
-    if source.format == "parquet":
-        return pd.read_parquet(path).astype("string")
-    return pd.read_csv(
-        path, dtype="string", sep=source.delimiter, quotechar=source.quote, encoding=source.encoding,
-        encoding_errors="replace", on_bad_lines="skip", engine="python",
-    )  # fmt: skip
-
-
-def leaked(people: dict[str, set[str]], text: str) -> dict[str, int]:
-    """How many identifiers stand in a text, by kind, also in JSON's spelling.
-
-    Only those no program text holds by chance: numbers of seven digits and more, names of three syllables and more.
+    Numbers count only where no digit or letter is beside them, so that an id does not look like a record number.
     """
-    found = {}
-    for kind, values in people.items():
-        telling = {v for v in values if len(v) >= (3 if kind == "name" else 7)}
-        count = sum(1 for v in telling if v in text or json.dumps(v)[1:-1] in text)
-        if count:
-            found[kind] = count
-    return found
+    patterns = {v: re.compile(rf"(?<![0-9A-Za-z]){re.escape(v)}(?![0-9A-Za-z])") for v in values}
+    hits: dict[str, list[str]] = {}
+    for folder in folders:
+        for file in sorted(f for f in folder.rglob("*") if f.is_file()):
+            texts = [file.name, *_texts(file)]
+            # plain containment first: it is much faster than the pattern, and nearly always false
+            seen = sorted(v for v, p in patterns.items() if any(v in text and p.search(text) for text in texts))
+            if seen:
+                hits[str(file.relative_to(folder))] = seen
+    return hits

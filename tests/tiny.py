@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,10 @@ from etl.warehouse.open import open_warehouse
 DATA = Path(__file__).parent / "data" / "tiny"
 ENCODINGS = {"PAT.csv": "cp949", "DIAG.csv": "cp949"}
 NIGHT = date(2026, 7, 1)
+FILLED = (
+    "person", "death", "care_site", "visit_occurrence", "condition_occurrence", "measurement", "observation",
+    "observation_period", "condition_era", "cdm_source",
+)  # fmt: skip
 SECRET = "0123456789abcdef0123456789abcdef"
 Table = list[list[str]]
 
@@ -149,12 +154,10 @@ def mapped_rows(run: Run, table: str) -> list[dict[str, Any]]:
     return parquet_rows(file) if file.exists() else []
 
 
-def warehouse_rows(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table that hospitals fill, in a fixed order."""
+def warehouse_rows(settings: Settings, names: Iterable[str] = FILLED) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of tables of the warehouse, in a fixed order; by default of those that a good night fills."""
     with open_warehouse(settings).reader() as con:
-        return {
-            t: con.execute(f"select * from {t} order by all").fetchall() for t in [*hospital_tables(), "cdm_source"]
-        }
+        return {t: con.execute(f"select * from {t} order by all").fetchall() for t in names}
 
 
 def nothing_published(settings: Settings) -> bool:
@@ -163,5 +166,4 @@ def nothing_published(settings: Settings) -> bool:
         return False
     if not (settings.home / "warehouse" / "catalog.sqlite").exists():
         return True
-    rows = warehouse_rows(settings)
-    return not any(rows[t] for t in hospital_tables())
+    return not any(warehouse_rows(settings, hospital_tables()).values())

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
-from airflow.providers.standard.decorators.sensor import sensor_task  # noqa: F401 - not part of what a parse costs
 
 HEAVY = ("duckdb", "pandas", "pyarrow", "sqlglot", "great_expectations", "numpy")
 

@@ -24,7 +24,6 @@ from etl.mapping.expression import literal, quote
 from etl.publish.reconcile import differences
 from etl.settings import PROJECT
 
-pytestmark = pytest.mark.xdist_group("consortium")
 NIGHT = "2026-11-20"
 PATIENTS = 80
 ETL = str(Path(sys.executable).with_name("etl"))

@@ -71,8 +71,7 @@ def test_whatever_can_differ_between_two_rows_decides_their_order() -> None:
         table: sorted(
             name
             for name, kind in shape.kinds.items()
-            if name not in constant
-            and not {name, f"{name}_source", f"{name}_number"} & set(shape.order)
+            if name not in constant and not {name, f"{name}_source", f"{name}_number"} & set(shape.order)
         )
         for table, shape in shapes().items()
         if shape.id and shape.unique != "key"
@@ -84,7 +83,9 @@ def test_one_more_patient_changes_no_id_of_the_others(hospital: Tiny) -> None:
     hospital.publish()
     before = tiny.warehouse_rows(hospital.settings)
     # sorts before everyone else, in every file
-    hospital.tables["PAT.csv"].insert(1, ["00001", "조초코토", "801212-1000070", "010-0000-7007", "F", "1980-12-12", ""])
+    hospital.tables["PAT.csv"].insert(
+        1, ["00001", "조초코토", "801212-1000070", "010-0000-7007", "F", "1980-12-12", ""]
+    )
     hospital.tables["ADM.csv"].insert(1, ["A00", "00001", "O", "2026-01-01 09:00", "", "AA", ""])
     hospital.tables["LAB.csv"].insert(1, ["00001", "A00", "L001", "2026-01-01 09:00", "14.0", "g/dL"])
     hospital.publish(NIGHT + timedelta(days=1))
