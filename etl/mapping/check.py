@@ -244,8 +244,10 @@ def load_mappings(root: Path, names: Sequence[str] | None = None) -> dict[str, H
     for name, folder in folders.items():
         document = read_hospital(folder)
         number = document.data.get("number")
-        if isinstance(number, int) and numbers.setdefault(number, name) != name:
-            problems.append(document.problem(("number",), f"{number} belongs to '{numbers[number]}' already"))
+        owner = numbers.setdefault(number, name) if isinstance(number, int) else name
+        # two hospitals that fight over a number stop each other, not everybody else's night
+        if owner != name and (not names or {name, owner} & set(names)):
+            problems.append(document.problem(("number",), f"{number} belongs to '{owner}' already"))
         if names and name not in names:
             continue
         mapping, wrong = check_document(document, name)
