@@ -41,7 +41,7 @@ class Command:
     calls: Path
     _joined: list[int] = field(default_factory=list)
 
-    def exit_code(self, timeout: float = 60) -> int:
+    def exit_code(self, timeout: float = 300) -> int:
         """Wait for its end; minus the signal's number when it was killed."""
         self.process.join(timeout)
         assert self.process.exitcode is not None, "the command hangs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -47,12 +48,16 @@ def _table(path: Path, source: Source) -> pd.DataFrame:
 def leaked(people: dict[str, set[str]], text: str) -> dict[str, int]:
     """How many identifiers stand in a text, by kind, also in JSON's spelling.
 
-    Only those no program text holds by chance: numbers of seven digits and more, names of three syllables and more.
+    Only those no program text holds by chance: numbers of seven digits and more that stand alone (a hash or a time
+    stamp may hold seven digits in a row), names of three syllables and more.
     """
+    numbers = set(re.findall(r"(?<![0-9A-Za-z.])[0-9][0-9-]{5,}[0-9](?![0-9A-Za-z])", text))
     found = {}
     for kind, values in people.items():
-        telling = {v for v in values if len(v) >= (3 if kind == "name" else 7)}
-        count = sum(1 for v in telling if v in text or json.dumps(v)[1:-1] in text)
+        if kind == "name":
+            count = sum(1 for v in values if len(v) >= 3 and (v in text or json.dumps(v)[1:-1] in text))
+        else:
+            count = len({v for v in values if len(v) >= 7} & numbers)
         if count:
             found[kind] = count
     return found
