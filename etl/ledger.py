@@ -39,6 +39,17 @@ RUN = sa.Table(
     sa.Column("bytes_in", sa.BigInteger),
 )
 
+PUBLICATION = sa.Table(
+    "publication",
+    meta,
+    sa.Column("hospital", sa.String(40), primary_key=True),
+    sa.Column("published_at", sa.DateTime, primary_key=True),
+    sa.Column("run_id", sa.String(64), nullable=False),
+    sa.Column("night", sa.Date, nullable=False),
+    sa.Column("mappings", sa.String(64), comment="as in run"),
+    comment="what the warehouse holds and held; a run that is started again does not change it",
+)
+
 STAGE = sa.Table(
     "stage",
     meta,
@@ -204,7 +215,8 @@ class Ledger:
         row = {"hospital": hospital, "night": night, "delivery": delivery, **columns}
         with self.engine.begin() as con:
             for table in meta.sorted_tables:
-                con.execute(sa.delete(table).where(table.c.run_id == run_id))
+                if table is not PUBLICATION:
+                    con.execute(sa.delete(table).where(table.c.run_id == run_id))
             con.execute(sa.insert(RUN).values(run_id=run_id, state="running", started_at=now(), **row))
 
     def close_run(self, run_id: str, state: RunState, stage: str | None = None, message: str | None = None) -> None:
@@ -259,12 +271,21 @@ class Ledger:
         rows = self.read(sa.select(RUN).where(RUN.c.run_id == run_id))
         return rows[0] if rows else None
 
+    def record_publication(self, run_id: str) -> None:
+        """Note that the warehouse now holds this run, and end the run."""
+        columns = [RUN.c.hospital, RUN.c.run_id, RUN.c.night, RUN.c.mappings]
+        query = sa.select(*columns, sa.literal(now()).label("published_at")).where(RUN.c.run_id == run_id)
+        names = [c.name for c in columns]
+        with self.engine.begin() as con:
+            con.execute(sa.insert(PUBLICATION).from_select([*names, "published_at"], query))
+        self.close_run(run_id, "published")
+
     def last_published(self, hospital: str, before: str | None = None) -> Mapping[str, Any] | None:
-        """The newest published run of a hospital other than run `before`, or None."""
-        query = sa.select(RUN).where((RUN.c.hospital == hospital) & (RUN.c.state == "published"))
+        """A hospital's newest publication, of another run than `before` if that is given, or None."""
+        query = sa.select(PUBLICATION).where(PUBLICATION.c.hospital == hospital)
         if before is not None:
-            query = query.where(RUN.c.run_id != before)
-        rows = self.read(query.order_by(RUN.c.night.desc(), RUN.c.ended_at.desc()).limit(1))
+            query = query.where(PUBLICATION.c.run_id != before)
+        rows = self.read(query.order_by(PUBLICATION.c.published_at.desc()).limit(1))
         return rows[0] if rows else None
 
     def rate_rows(self, run_id: str) -> list[Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from etl import ledger as ledgers
 from etl.cdm.candidate import candidate_files
 from etl.cdm.spec import hospital_tables
 from etl.deidentify.keystore import open_key_store
+from etl.delivery import night_of
 from etl.derive.run import derive
 from etl.engine import open_engine
 from etl.errors import ConfigError, EtlError, GateClosed, InputError, TransientError
@@ -184,10 +185,28 @@ def open_run(run: Run) -> None:
     )  # fmt: skip
 
 
+def begin_recorded(
+    settings: Settings, hospital: str, folder: Path, night: date | None, progress: Progress | None = None,
+    *, force: bool = False,
+) -> Run:  # fmt: skip
+    """`begin`, and a line in the ledger when the delivery is so bad that it cannot even be opened."""
+    try:
+        return begin(settings, hospital, folder, night, progress, force=force)
+    except InputError as error:
+        day = night or night_of(folder)
+        run_id = f"{hospital}-{day:%Y%m%d}-unopened"
+        ledger = ledgers.Ledger(settings.ledger_url)
+        ledger.open_run(run_id, hospital, day, "-")
+        ledger.close_run(run_id, "failed", "open", error.message)
+        raise
+
+
 def up_to_date(run: Run) -> bool:
     """Whether exactly this delivery, with these mappings and this vocabulary, is what is published."""
-    last = run.ledger.last_published(run.delivery.hospital)
-    return bool(last) and last is not None and (last["run_id"], last["mappings"]) == (run.run_id, run.fingerprint)
+    last, state = run.ledger.last_published(run.delivery.hospital), run.ledger.run(run.run_id)
+    if last is None or state is None or state["state"] != "published":
+        return False
+    return (last["run_id"], last["mappings"]) == (run.run_id, run.fingerprint)
 
 
 def run_stage(run: Run, stage: Stage, progress: Progress | None = None) -> int:
@@ -225,7 +244,7 @@ def attempt(run: Run, stage: Stage, progress: Progress | None = None) -> int:
     finally:
         run.ledger.record_stage(run.run_id, stage.name, state, started, time.perf_counter() - clock, rows)
     if stage is STAGES[-1]:
-        run.ledger.close_run(run.run_id, "published")
+        run.ledger.record_publication(run.run_id)
     return rows
 
 
@@ -244,7 +263,7 @@ def run_delivery(
 
     Raises GateClosed, InputError, ConfigError or TransientError; what was published before stays published.
     """
-    run = begin(
+    run = begin_recorded(
         settings, hospital, folder, night, (lambda text: progress("open", text)) if progress else None, force=force
     )
     with hospital_lock(settings, hospital):  # for the whole night: nobody may begin another one between two stages

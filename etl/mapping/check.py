@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from croniter import croniter
 from pydantic import BaseModel, ValidationError
 
 from etl.cdm.shapes import ENTITIES, events, shapes
@@ -210,6 +211,8 @@ def check_document(document: Document, folder: str) -> tuple[HospitalMapping | N
     for key in set(data) - set(keys_of(Hospital)) - set(keys_of(Declarations)) - {"entries"}:
         check.add((key,), f"unknown key{nearest(key, [*keys_of(Hospital), *keys_of(Declarations), 'entries'])}")
     hospital: Hospital | None = check.validated(Hospital, {k: v for k, v in data.items() if k in keys_of(Hospital)})
+    if hospital is not None and not croniter.is_valid(hospital.schedule):
+        check.add(("schedule",), f"'{hospital.schedule}' is no cron expression; expected five fields such as 0 2 * * *")
     if hospital is not None and hospital.hospital != folder:
         check.add(("hospital",), f"is '{hospital.hospital}' but the folder is '{folder}'")
     known = _declarations(check, data)

@@ -1,8 +1,9 @@
 """Code masters as interval tables: `master.<name>(code, valid_from, valid_to, target, outside)`, one target per day.
 
 Windows of validity overlap and leave gaps in real masters. Time is cut at every window's edges; a piece takes the
-window that contains it (the one that began last), else the nearest one and says so in `outside`. A code that the
-master knows therefore stands for exactly one other code on every day: a look-up neither drops nor doubles a row.
+window that contains it (the one that began last), else the one that ended last before it, else the first to begin, and
+says so in `outside`. A code that the master knows therefore stands for exactly one other code on every day: a look-up
+neither drops nor doubles a row.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ def step_query(mapping: HospitalMapping, step: MasterStep) -> str:
       from edge where cut < {LAST_DAY}
     ),
     choice as (
-      select p.*, s.target, s.opens, not (s.opens <= p.valid_from and s.closes >= p.valid_to) as outside,
-        case when s.closes <= p.valid_from then p.valid_from - s.closes
-             when s.opens >= p.valid_to then s.opens - p.valid_to else 0 end as away
+      select p.*, s.* exclude (code), not (s.opens <= p.valid_from and s.closes >= p.valid_to) as outside,
+        s.opens >= p.valid_to as later
       from piece p join span s using (code)
     )
     select code, valid_from, valid_to, target, outside from choice
-    qualify row_number() over (partition by code, valid_from order by outside, away, opens desc, target) = 1
+    qualify row_number() over (partition by code, valid_from order by outside, later,
+      case when later then opens end, case when outside then closes end desc, opens desc, target) = 1
     """
 
 

@@ -19,9 +19,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from etl.cli.nights import names, write_all_reports
 from etl.errors import EtlError, TransientError
 from etl.ledger import Ledger
-from etl.pipeline import clear_scratch, fail, open_run, run_stage, stage_by_name, up_to_date
+from etl.pipeline import begin_recorded, clear_scratch, fail, open_run, run_stage, stage_by_name, up_to_date
 from etl.report.write import write_reports
-from etl.run import Run, begin, hospital_lock, resume
+from etl.run import Run, hospital_lock, resume
 from etl.settings import PROJECT, load_settings
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def begin_night(hospital: str, folder: Path, night: date, *, force: bool, last_t
     with told_to_airflow(last_try=last_try):
         settings = load_settings()
         log.info("%s: the delivery is %s", hospital, folder)
-        run = begin(settings, hospital, folder, night, None)
+        run = begin_recorded(settings, hospital, folder, night, force=force)
         with hospital_lock(settings, hospital):
             if not force and up_to_date(run):
                 log.info("%s is what is published already; nothing to do (the parameter `force` runs it)", run.run_id)

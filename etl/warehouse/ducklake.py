@@ -142,6 +142,7 @@ class DuckLake:
 
     def publish(self, publication: Publication, source: Mapping[str, object]) -> dict[str, int]:
         """See Warehouse.publish."""
+        self._remove_leftovers(publication.hospital)
         folder = self.data / publication.hospital / f"{publication.run_id}-{uuid4().hex[:8]}"
         folder.mkdir(parents=True)
         files = {t: _link(f, folder / f"{t}.parquet") for t, f in publication.files.items()}
@@ -169,6 +170,16 @@ class DuckLake:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return counts
+
+    def _remove_leftovers(self, hospital: str) -> None:
+        """Remove folders that a killed publisher linked and never registered; the hospital's lock is held."""
+        place = self.data / hospital
+        with self._writing() as con:
+            rows = con.execute("select path from __ducklake_metadata_warehouse.ducklake_data_file").fetchall()
+        known = {Path(path).parent.name for (path,) in rows}
+        for folder in place.glob("*"):
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def reader(self) -> Iterator[DuckDBPyConnection]:

@@ -150,3 +150,18 @@ def test_a_reader_cannot_write(tmp_path):
 def test_a_warehouse_that_is_not_there_says_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match="no warehouse"), DuckLake(tmp_path / "nothing").reader():
         pass
+
+
+def test_what_a_killed_publisher_left_is_removed_by_the_next(tmp_path):
+    lake = DuckLake(tmp_path / "warehouse")
+    lake.initialise()
+    files = write_night(tmp_path, 1, 2)
+    night = date(2026, 1, 2)
+    dates = {"source_release_date": night, "cdm_release_date": night}
+    lake.publish(Publication("h1", 1, "first", night, files), SOURCE | dates)
+    left = lake.data / "h1" / "killed-12345678"
+    left.mkdir()
+    (left / "person.parquet").write_bytes(b"half")
+    lake.publish(Publication("h1", 1, "second", night, files), SOURCE | dates)
+    assert not left.exists()
+    assert nights_seen(lake) == [(2, 2, 2, 2, 200, 200)]

@@ -78,10 +78,10 @@ def test_every_code_has_exactly_one_target_on_every_day(rows: list[Window]) -> N
                     latest = max(s[1] for s in inside)
                     assert target in {s[0] for s in inside if s[1] == latest}
                 else:
-                    # a gap as a whole belongs to a window at one of its edges
+                    # a gap belongs to the window that ended last before it, else to the first that begins
                     before = max((s[2] for s in spans if s[2] <= n), default=None)
                     after = min((s[1] for s in spans if s[1] > n), default=None)
-                    assert target in {s[0] for s in spans if s[2] == before or s[1] == after}
+                    assert target in {s[0] for s in spans if (s[2] == before if before is not None else s[1] == after)}
 
 
 @given(windows)
