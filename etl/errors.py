@@ -4,7 +4,7 @@
 code    meaning                                what to do
 ======  =====================================  ===============================================
 0       done                                   nothing
-2       wrong command line (typer's own)       read ``--help``
+2       wrong command line or query            read ``--help``
 3       a gate closed on bad input             correct the delivery or the mapping; do not retry
 4       configuration or mapping is wrong      correct the named file and key; do not retry
 5       a fault that may pass                  retry (lock held, disk full, database away)
@@ -30,6 +30,12 @@ class EtlError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n→ {self.hint}" if self.hint else self.message
+
+
+class UsageError(EtlError):
+    """The command cannot be carried out as it was written: a SQL mistake, a target that is there already."""
+
+    exit_code = 2
 
 
 class InputError(EtlError):

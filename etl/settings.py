@@ -23,10 +23,12 @@ class Settings(BaseSettings):
     Every field is the environment variable `ETL_<FIELD>`; a `.env` file in the working folder is read too.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ETL_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ETL_", env_file=(PROJECT / ".env", ".env"), extra="ignore", frozen=True
+    )
 
-    home: Annotated[Path, Field(description="Folder of lake, key stores, embedded warehouse and reports")] = Path(
-        "demo"
+    home: Annotated[Path, Field(description="Folder of lake, key stores, embedded warehouse and reports")] = (
+        PROJECT / "demo"
     )
     warehouse_url: Annotated[
         str | None,

@@ -13,13 +13,14 @@ from rich.table import Table
 
 from etl.cli.console import err, out
 from etl.engine import open_engine
-from etl.errors import InputError
+from etl.errors import UsageError
 from etl.run import resume
 from etl.settings import Settings
 from etl.validate.gates import create_candidate, create_sources
 from etl.warehouse.open import open_warehouse
 
 _BATCH = 10_000
+_LEAVE = ("exit", "quit", "\\q")
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def show_query(con: DuckDBPyConnection, query: str, limit: int, *, as_csv: bool 
     try:
         result = con.execute(query)
     except duckdb.Error as error:
-        raise InputError(str(error).strip(), hint='tables and columns: etl sql "describe"') from error
+        raise UsageError(str(error).strip(), hint='the tables: etl sql "show tables"') from error
     names = [d[0] for d in result.description or ()]
     if as_csv:
         writer = csv.writer(sys.stdout)
@@ -65,11 +66,14 @@ def prompt(con: DuckDBPyConnection, limit: int) -> None:
     """Read queries from the terminal (each ends with a semicolon) until end of input."""
     import readline  # noqa: F401, PLC0415 - line editing and history for input()
 
+    err.print("a query ends with ;   Ctrl-D or exit leaves", style="dim")
     waiting: list[str] = []
     while True:
         try:
             line = input("… " if waiting else "cdm> ")
         except EOFError:
+            return
+        if not waiting and line.strip().rstrip(";").lower() in _LEAVE:
             return
         waiting.append(line)
         if not line.rstrip().endswith(";"):
@@ -77,5 +81,5 @@ def prompt(con: DuckDBPyConnection, limit: int) -> None:
         query, waiting = "\n".join(waiting), []
         try:
             show_query(con, query, limit)
-        except InputError as error:
+        except UsageError as error:
             err.print(error.message, style="red")

@@ -10,7 +10,7 @@ import typer
 
 from etl.cli import console
 from etl.cli.console import errors_to_exit_codes, out, print_json
-from etl.errors import InputError, TransientError
+from etl.errors import TransientError, UsageError
 
 app = typer.Typer(
     name="etl",
@@ -46,9 +46,13 @@ def sample(
     as_json: AsJson = False,
 ) -> None:
     """Write generated raw exports of the eight hospitals: real layouts, encodings and traps, invented people."""
-    from etl.sample.generate import write_exports  # noqa: PLC0415 - loads the generator's data
+    from etl.sample.dialect import dialects  # noqa: PLC0415 - loads the generator's data
+    from etl.sample.generate import write_exports  # noqa: PLC0415
 
     with errors_to_exit_codes(), console.progress("writing sample exports", quiet=as_json) as tell:
+        unknown = sorted(set(hospital or ()) - set(dialects()))
+        if unknown:
+            raise UsageError(f"there is no sample hospital '{unknown[0]}'; there are: {', '.join(dialects())}")
         made = write_exports(
             folder,
             hospitals=hospital,
@@ -229,7 +233,9 @@ def export(
 
     with errors_to_exit_codes():
         if target.exists() and not force:
-            raise InputError(f"{target} is there already", hint="choose another name or give --force")
+            raise UsageError(f"{target} is there already", hint="choose another name or give --force")
+        if not target.parent.is_dir():
+            raise UsageError(f"there is no folder {target.parent}", hint="make it first")
         with console.progress("exporting") as tell:
             try:
                 open_warehouse(load_settings()).export(target, lambda text: tell("table", text))

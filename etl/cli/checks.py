@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from etl.cdm.spec import tables
+from etl.engine import open_engine
 from etl.land.land import landed_columns_sql
 from etl.mapping.check import load_mappings
 from etl.mapping.concepts import doubtful_concepts
+from etl.mapping.model import HospitalMapping
+from etl.mapping.run import map_sources
 from etl.publish.source import read_consortium
 from etl.settings import Settings
 from etl.validate.suites import load_suites
-from etl.vocabulary.release import current_release, releases
+from etl.vocabulary.release import Release, current_release, releases
+
+
+def bind(settings: Settings, mapping: HospitalMapping, release: Release) -> None:
+    """Map a delivery without rows: the engine binds every expression, so a wrong function shows before a night."""
+    settings.scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=settings.scratch) as folder, open_engine(settings, date(2000, 1, 1)) as con:
+        nothing = Path(folder) / "landed"
+        nothing.mkdir()
+        map_sources(con, mapping, release, nothing, Path(folder))
 
 
 def check_everything(settings: Settings, hospitals: Sequence[str] | None) -> Iterator[str]:
@@ -23,6 +38,7 @@ def check_everything(settings: Settings, hospitals: Sequence[str] | None) -> Ite
     doubtful: dict[str, None] = {}
     for name, mapping in mappings.items():
         if release:
+            bind(settings, mapping, release)
             doubtful |= dict.fromkeys(doubtful_concepts(mapping, release))
         columns = {n: ["_row", *landed_columns_sql(s)] for n, s in mapping.sources.items()}
         suites = load_suites(settings.expectations / "source" / name, columns=columns)

@@ -24,8 +24,6 @@ from etl.report.write import HospitalName, write_reports
 from etl.settings import Settings
 from etl.validate.gx import preload
 
-_WIDE = 125  # columns a table with the hospitals' Korean names needs
-
 
 @dataclass(frozen=True, slots=True)
 class Night:
@@ -77,7 +75,7 @@ def run_nights(settings: Settings, work: Sequence[Night], *, force: bool, as_jso
     if as_json:
         print_json({"runs": results, "report": str(index), "warehouse": str(settings.warehouse)})
     else:
-        out.print(summary_table(ledger, ids, names(settings) if out.width >= _WIDE else {}))
+        out.print(summary_table(ledger, ids, names(settings), out.width))
         out.print(f"\nwarehouse  {settings.warehouse}\nreport     {index}", soft_wrap=True)
     return max(int(r["exit_code"]) for r in results)
 
@@ -116,15 +114,20 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     elif rows:
-        out.print(summary_table(ledger, [r["run_id"] for r in rows], names(settings) if out.width >= _WIDE else {}))
+        out.print(summary_table(ledger, [r["run_id"] for r in rows], names(settings), out.width))
+        for row in rows:
+            published = ledger.last_published(row["hospital"])
+            if published and row["state"] != "published":
+                out.print(f"{row['hospital']}: readers still see the night {published['night']}")
     else:
         out.print("no night has been run yet; try: make demo")
 
 
 def show_unmapped(settings: Settings, hospital: str, limit: int, *, as_json: bool) -> None:
-    """The worklist of codes without a standard concept, of the hospital's newest run."""
+    """The worklist of codes without a standard concept, of the night that is published, else of the newest run."""
     load_mappings(settings.mappings, [hospital])
-    run_id = _last_run(settings, hospital)
+    published = Ledger(settings.ledger_url).last_published(hospital)
+    run_id = published["run_id"] if published else _last_run(settings, hospital)
     query = sa.select(UNMAPPED).where(UNMAPPED.c.run_id == run_id).order_by(UNMAPPED.c.records.desc(), UNMAPPED.c.code)
     rows = Ledger(settings.ledger_url).read(query)
     if as_json:
@@ -142,6 +145,8 @@ def show_unmapped(settings: Settings, hospital: str, limit: int, *, as_json: boo
         table.add_row(r["domain"], r["vocabulary"], r["code"], r["description"] or "", f"{r['records']:,}",
                       f"{together / total:.0%}")  # fmt: skip
     out.print(table)
+    if len(rows) > limit:
+        err.print(f"the first {limit:,} codes; --limit shows more", style="dim")
 
 
 def write_all_reports(settings: Settings) -> Path:

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from etl.mapping.expression import literal
-from etl.mapping.model import HospitalMapping
+from etl.mapping.model import HospitalMapping, Lookup
 from etl.vocabulary.release import Release
 
 
@@ -25,7 +25,7 @@ def _written(mapping: HospitalMapping) -> Iterator[tuple[str, int]]:
 
 
 def doubtful_concepts(mapping: HospitalMapping, release: Release) -> list[str]:
-    """One line per concept id that the release does not know or that is not standard and valid.
+    """One line per vocabulary or concept id that the release does not know or that is not standard and valid.
 
     Codes mapped to such an id end at concept 0; a constant of that kind closes the CDM gate.
     """
@@ -41,4 +41,14 @@ def doubtful_concepts(mapping: HospitalMapping, release: Release) -> list[str]:
             where c.standard_concept is distinct from 'S' or c.invalid_reason is not null order by all
             """
         ).fetchall()
-    return [f"{place}: concept {concept} {why}" for place, concept, why in rows]
+        known = f"select vocabulary_id from read_parquet({literal(str(release.table('vocabulary')))})"
+        vocabularies = {v for (v,) in con.execute(known).fetchall()}
+    unknown = [
+        f"entries.{entry.label}.{name}: vocabulary {step.vocabulary} is not in the release"
+        for entry in mapping.entries
+        for name, value in entry.said().items()
+        if isinstance(value, Lookup)
+        for step in (value, *value.fallback)
+        if step.vocabulary and step.vocabulary not in vocabularies
+    ]
+    return unknown + [f"{place}: concept {concept} {why}" for place, concept, why in rows]

@@ -50,6 +50,12 @@ def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry,
     try:
         compiler = EntryCompiler(mapping, entry, _lookups(con, mapping, entry), visits=visits)
         con.execute(f"create or replace table {staged(entry)} as {compiler.query()}")
+    except (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException) as error:
+        # said before any row is read, so it quotes the expression and no value
+        raise ConfigError(
+            f"entry '{entry.label}': {str(error).splitlines()[0]}",
+            hint="correct the entry's expressions; functions are listed in docs/mapping-language.md",
+        ) from None
     except (duckdb.DataError, duckdb.ProgrammingError) as error:
         # the engine's message may quote a value
         raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -14,22 +15,34 @@ from etl.report.read import summaries
 from etl.report.write import HospitalName
 
 _COLOURS = {"published": "green", "blocked": "yellow", "failed": "red", "running": "cyan"}
-_NUMBERS = ("rows in", "mapped", "quarantined", "rejected", "filtered", "mapping rate")
+_COLUMNS: dict[str, Literal["left", "right"]] = {
+    "hospital": "left", "night": "left", "rows in": "right", "mapped": "right", "quarantined": "right",
+    "rejected": "right", "filtered": "right", "mapping rate": "right", "gates": "left", "time": "right",
+    "state": "left",
+}  # fmt: skip
+_DISPENSABLE = frozenset({"mapped", "rejected", "filtered", "time"})
+_WIDE = 125  # characters a line with the hospital's Korean name needs
+_NARROW = 105  # and one with its short name
 
 
-def summary_table(ledger: Ledger, run_ids: Sequence[str], names: Mapping[str, HospitalName]) -> Table:
-    """One line per run, in the order of `run_ids`; runs the ledger does not know are left out."""
+def summary_table(
+    ledger: Ledger, run_ids: Sequence[str], names: Mapping[str, HospitalName], width: int = _WIDE
+) -> Table:
+    """One line per run, in the order of `run_ids`; runs the ledger does not know are left out.
+
+    A terminal narrower than the whole table gets fewer columns, not cut numbers.
+    """
+    if width < _WIDE:
+        names = {}
+    left_out = _DISPENSABLE if width < _NARROW else frozenset()
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("hospital", no_wrap=True)
-    table.add_column("night", no_wrap=True)
-    for name in _NUMBERS:
-        table.add_column(name, justify="right")
-    table.add_column("gates", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
+    for name, side in _COLUMNS.items():
+        if name not in left_out:
+            table.add_column(name, justify=side, no_wrap=True)
     found = {run.run_id: run for run in summaries(ledger, run_ids)}
     for run in (found[run_id] for run_id in run_ids if run_id in found):
-        table.add_row(*_cells(run, names.get(run.hospital)))
+        cells = zip(_COLUMNS, _cells(run, names.get(run.hospital)), strict=True)
+        table.add_row(*(cell for name, cell in cells if name not in left_out))
     return table
 
 

@@ -63,10 +63,18 @@ class DuckLake:
         for name in ("sqlite_scanner", "ducklake"):
             con.execute(f"load {literal(str(extension_file(name)))}")
         mode = ", read_only" if read_only else ""
-        con.execute(
-            f"attach {literal(f'ducklake:sqlite:{self.catalog}')} as warehouse "
-            f"(data_path {literal(f'{self.data}/')}{mode})"
-        )
+        try:
+            con.execute(
+                f"attach {literal(f'ducklake:sqlite:{self.catalog}')} as warehouse "
+                f"(data_path {literal(f'{self.data}/')}{mode})"
+            )
+        except duckdb.Error as error:
+            if "DATA_PATH" not in str(error):
+                raise
+            raise ConfigError(
+                f"the warehouse in {self.folder} was made under another path; it cannot be moved or renamed",
+                hint="move it back, or set ETL_HOME to the folder it was made in",
+            ) from error
         con.execute("use warehouse.main")
         return con
 
