@@ -25,7 +25,7 @@ from etl.ledger import Accounts, now
 from etl.mapping.run import map_sources
 from etl.publish.reconcile import reconcile
 from etl.publish.source import cdm_source_row, read_consortium
-from etl.run import Progress, Run, begin, finish, hospital_lock, resume, reusable, workspace
+from etl.run import MARKER, Progress, Run, begin, finish, hospital_lock, resume, reusable, workspace
 from etl.settings import Settings
 from etl.stages import STAGE_NAMES
 from etl.validate.gates import check_cdm, check_source
@@ -115,7 +115,7 @@ def _derive(run: Run, progress: Progress | None) -> tuple[int, str]:
 
 def _stage_key(run: Run, stage: str) -> str:
     """The key of the finished stage that this one builds on."""
-    marker = run.folder(stage) / "_stage.json"
+    marker = run.folder(stage) / MARKER
     if not marker.exists():
         raise InputError(f"the stage '{stage}' has not been run for {run.run_id}", hint="run the stages in order")
     return hashlib.sha256(marker.read_bytes()).hexdigest()

@@ -66,13 +66,6 @@ class Table:
         key = next((f.name for f in self.fields if f.primary_key), None)
         return key or ("person_id" if "person_id" in self.columns else None)
 
-    def field(self, name: str) -> Field:
-        """The field of that name; KeyError if there is none."""
-        for candidate in self.fields:
-            if candidate.name == name:
-                return candidate
-        raise KeyError(f"{self.name}.{name}")
-
 
 def _rows(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(files("etl.cdm").joinpath(name).read_text(encoding="utf-8").splitlines()))

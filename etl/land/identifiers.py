@@ -34,7 +34,7 @@ def namespace_of(column: Column) -> Namespace | None:
 
 def declared(source: Source) -> dict[str, Column]:
     """All columns of a contract by name, computed ones included."""
-    return {n: c or Column() for n, c in source.columns.items()} | dict(source.computed)
+    return source.declared
 
 
 def raw_sql(source: Source, file: SourceFile, name: str) -> str:

@@ -53,14 +53,12 @@ class _Checker:
 
 def landed_columns(source: Source) -> dict[str, Column]:
     """Columns an entry may use: those that land, computed ones included (identifiers other than `person` do not)."""
-    every = {n: c or Column() for n, c in source.columns.items()} | dict(source.computed)
-    return {n: c for n, c in every.items() if c.identifier in (None, "person")}
+    return {n: c for n, c in source.declared.items() if c.identifier in (None, "person")}
 
 
 def entity_columns(source: Source, entity: str) -> list[str]:
     """Columns of a source that name providers, care sites or locations."""
-    every: dict[str, Column | None] = {**source.columns, **source.computed}
-    return [n for n, c in every.items() if c is not None and c.entity == entity]
+    return [n for n, c in source.declared.items() if c.entity == entity]
 
 
 def _check_source(check: _Checker, name: str, source: Source) -> None:

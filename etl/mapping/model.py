@@ -111,6 +111,11 @@ class Source(_Strict):
         str | None, Field(description="why no entry reads this source; its rows are accounted as filtered")
     ] = None
 
+    @property
+    def declared(self) -> dict[str, Column]:
+        """All columns of the contract by name, computed ones included."""
+        return {n: c or Column() for n, c in self.columns.items()} | dict(self.computed)
+
 
 class MasterStep(_Strict):
     """One look-up in a code master: `code` to `to`, inside a window of validity when there is one."""
