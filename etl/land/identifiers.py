@@ -49,13 +49,19 @@ def _file_column(file: SourceFile, name: str) -> str:
     return f"r.{quote(file.raw[name])}" if name in file.raw else "null::varchar"
 
 
-def register(con: DuckDBPyConnection, keys: KeyStore, source: Source, file: SourceFile, relation: str) -> None:
-    """Hand out ids for every value of the file's registering columns; fills `ident.*`. Reads `relation` once."""
+def register(
+    con: DuckDBPyConnection, keys: KeyStore, source: Source, file: SourceFile, relation: str, *, naming: bool = False
+) -> None:
+    """Hand out ids for every value of the file's registering columns; fills `ident.*`. Reads `relation` once.
+
+    `naming`: of the other columns instead, which name somebody. Where nights bring changes only, the row that
+    registers a patient may have come earlier or come later.
+    """
     columns = declared(source)
-    registering = {n: ns for n, c in columns.items() if c.registers and (ns := namespace_of(c))}
+    registering = {n: ns for n, c in columns.items() if c.registers is not naming and (ns := namespace_of(c))}
     if not registering:
         return
-    hidden = [n for n, c in columns.items() if c.identifier in _HIDDEN_KINDS and n in file.raw]
+    hidden = [] if naming else [n for n, c in columns.items() if c.identifier in _HIDDEN_KINDS and n in file.raw]
     picked = {n: f"omop_blank({raw_sql(source, file, n)})" for n in dict.fromkeys([*registering, *hidden])}
     select = ", ".join(f"{sql} as {quote(n)}" for n, sql in picked.items())
     con.execute(f"create or replace table ident.seen as select {select} from {relation} r")

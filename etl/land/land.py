@@ -15,17 +15,19 @@ from duckdb import DuckDBPyConnection
 
 from etl.deidentify.keystore import KeyStore
 from etl.delivery import Delivery
-from etl.engine import copy_to, parquet
+from etl.engine import copy_to
 from etl.land import identifiers
 from etl.land.contract import SourceFile, open_source
 from etl.land.decode import as_utf8
 from etl.land.lines import check_line_count, placed
 from etl.land.read import Reject, check_rejects, reading, rejected, relation
 from etl.ledger import Accounts
-from etl.mapping.expression import quote
 from etl.mapping.model import HospitalMapping, Source
+from etl.state.layers import write_layer
 
-ROW_BITS = 40  # a row's number holds its file's position among the source's files above these bits
+# A row's number: that of its delivery (19 bits), of its file among the source's files, and its place in the file.
+ROW_BITS = 34
+FILE_BITS = 10
 REJECTED = "rejected.parquet"
 _REJECT_COLUMNS = {"source": pa.string(), "file": pa.string(), "line": pa.int64(), "reason": pa.string()}
 
@@ -42,20 +44,23 @@ class Landed:
 
 
 def land(
-    con: DuckDBPyConnection, mapping: HospitalMapping, delivery: Delivery, keys: KeyStore, target: Path,
+    con: DuckDBPyConnection, mapping: HospitalMapping, delivery: Delivery, keys: KeyStore, target: Path, number: int,
     progress: Callable[[str], None] | None = None,
 ) -> Accounts:  # fmt: skip
-    """Land a delivery into the folder `target`: `<source>/<n>.parquet` per file and `rejected.parquet`.
+    """Land a delivery into the folder `target`: `<source>/<n>.parquet` per file, `rejected.parquet`, `layer.json`.
+
+    `number` is its place in the order of arrival (see `etl.state.layers`).
 
     Every file and header is held against the contract before the first row is read. Raises InputError naming file,
     line and column when a file cannot be used.
     """
     opened = {name: open_source(name, source, delivery) for name, source in mapping.sources.items()}
     identifiers.create_tables(con)
-    for name, source in mapping.sources.items():
-        for file in opened[name]:
-            with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
-                identifiers.register(con, keys, source, file, relation(source, file, path, None))
+    for naming in (False, True) if mapping.is_delta else (False,):
+        for name, source in mapping.sources.items():
+            for file in opened[name]:
+                with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
+                    identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
     identifiers.seal(con, mapping.hospital.number)
     work = [(n, i, f) for n, files in opened.items() for i, f in enumerate(files)]
     work.sort(key=lambda item: -item[2].file.bytes)
@@ -63,6 +68,7 @@ def land(
         tasks = [pool.submit(_land_file, con, mapping, n, i, f, target, progress) for n, i, f in work]
         landed = [task.result() for task in tasks]
     _write_rejects(landed, target / REJECTED)
+    write_layer(target, number, delivery, {n: [f.name for f in files] for n, files in opened.items()})
     return _accounts(landed)
 
 
@@ -122,16 +128,3 @@ def landed_columns_sql(source: Source) -> dict[str, str]:
     return types
 
 
-def create_views(con: DuckDBPyConnection, mapping: HospitalMapping, folder: Path) -> None:
-    """A view `landed."<source>"` per source of the contract, empty when no file came; `_row` numbers its rows."""
-    con.execute("create schema if not exists landed")
-    for name, source in mapping.sources.items():
-        columns = landed_columns_sql(source)
-        row = "_row" if identifiers.numbers_its_rows(source) else "file_row_number"
-        parts = [
-            f"select ({i}::bigint << {ROW_BITS}) + {row} as _row, {', '.join(map(quote, columns))} from {parquet(file)}"
-            for i, file in enumerate(sorted((folder / name).glob("*.parquet")))
-        ]
-        empty = ", ".join(f"null::{t} as {quote(c)}" for c, t in columns.items())
-        query = " union all ".join(parts) or f"select 0::bigint as _row, {empty} where false"
-        con.execute(f"create or replace view landed.{quote(name)} as {query}")

@@ -1,57 +1,75 @@
-"""Counts what became of every source row, and how well codes map; all in the engine."""
+"""Counts what became of every source row, and how well codes map; all in the engine.
+
+A night writes its counts by person, so that the counts of a whole hospital are those of its mapped layers together
+(see `etl.state.published`): a person touched later counts with what became of the rows then. What belongs to nobody
+(code masters, places) counts for person 0, whom every night touches.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.shapes import Shape
-from etl.engine import parquet
+from etl.cdm.spec import tables
+from etl.engine import copy_to, parquet
 from etl.ledger import Accounts
 from etl.mapping.expression import literal, quote
 from etl.mapping.model import Entry, HospitalMapping, Lookup
 from etl.mapping.tables import staged
+from etl.state.published import Mapped, current
 
 MASTER = "code_master"
 UNUSED = "unused"
 EMPTY = "nothing_filled"
+MERGED = "records_merged"
 _WORKLIST = 10_000
 
 
-def collect(
-    con: DuckDBPyConnection, mapping: HospitalMapping, entries: dict[int, Entry], written: dict[str, Path]
-) -> Accounts:
-    """Accounts of the stage `map` over the staged tables and the files `written`."""
-    return Accounts(
-        source=[row for name in mapping.sources for row in _source(con, mapping, name)],
-        tables=[row for table, file in written.items() for row in _table(con, table, file, entries)],
-        rates=_rates(con, mapping.entries),
-        unmapped=_unmapped(con, mapping.entries),
-    )
+def write_counts(
+    con: DuckDBPyConnection, mapping: HospitalMapping, entries: dict[int, Entry], written: dict[str, Path], folder: Path
+) -> None:
+    """Write the counts of the staged tables and of the files `written`, by person, into `folder`."""
+    for dataset, parts, columns in (
+        ("outcome", [_outcomes(con, mapping, n) for n in mapping.sources], "source varchar, outcome varchar, reason varchar, rows bigint"),
+        ("produced", [_produced(con, t, f, entries) for t, f in written.items()],
+         "cdm_table varchar, entry varchar, source varchar, source_rows bigint, rows bigint"),
+        ("rate", _rates(mapping.entries), "domain varchar, records bigint, mapped bigint"),
+        ("unmapped", _unmapped(mapping.entries),
+         "domain varchar, vocabulary varchar, code varchar, records bigint, first date, last date"),
+        ("description", _descriptions(mapping.entries), "code varchar, description varchar"),
+    ):  # fmt: skip
+        named = [c.rsplit(" ", 1) for c in f"person bigint, {columns}".split(", ")]
+        empty = "select " + ", ".join(f"null::{t} as {n}" for n, t in named) + " where false"
+        select = ", ".join(f"{n}::{t} as {n}" for n, t in named)
+        query = " union all ".join(f"({p})" for p in parts if p) or empty
+        copy_to(con, f"select {select} from ({query})", folder / f"{dataset}.parquet")
 
 
-def _source(con: DuckDBPyConnection, mapping: HospitalMapping, name: str) -> list[dict[str, Any]]:
-    """Rows of one source by outcome. A row that several entries read counts once, by the best that became of it."""
+def _outcomes(con: DuckDBPyConnection, mapping: HospitalMapping, name: str) -> str:
+    """SQL of the rows of a source by outcome. A row that several entries read counts once, by the best of it."""
     entries = [e for e in mapping.entries if e.from_ == name]
-    total = _one(con, f"select count(*) from landed.{quote(name)}")
+    label = literal(name)
     if not entries:
         masters = {s.source for steps in mapping.masters.values() for s in steps}
-        rows = [("filtered", MASTER if name in masters else UNUSED, total)]
-    elif len(entries) == 1 and entries[0].unpivot is None:
-        rows = con.execute(
-            f"select {_OUTCOME}, count(*) from {staged(entries[0])} where _n = 1 group by all"
-        ).fetchall()
+        reason = MASTER if name in masters else MERGED if mapping.sources[name].merges else UNUSED
+        return f"select 0 as person, {label} as source, 'filtered' as outcome, '{reason}' as reason, " \
+               f"(select count(*) from landed.{quote(name)}) as rows"  # fmt: skip
+    if len(entries) == 1 and entries[0].unpivot is None and "person" in entries[0].shape.kinds:
+        best = f"select _person, _status from {staged(entries[0])} where _n = 1"
     else:
         every = " union all ".join(f"select _row, _status from {staged(e)} where _n = 1" for e in entries)
-        best = f"select _row, min({_RANK} || coalesce(_status, '')) as best from ({every}) group by _row"
-        status = f"select nullif(substr(best, 2), '') as _status from ({best})"
-        rows = con.execute(f"select {_OUTCOME}, count(*) from ({status}) group by all").fetchall()
-        rows.append(("filtered", EMPTY, total - sum(n for *_, n in rows)))
-    return [
-        {"source": name, "outcome": outcome, "reason": reason, "rows": n} for outcome, reason, n in sorted(rows) if n
-    ]
+        owner = next((quote(n) for n, c in mapping.sources[name].declared.items() if c.identifier == "person"), "0")
+        best = f"""
+          select coalesce(r.{owner}, 0) as _person,
+            case when b._row is null then 'f:{EMPTY}' else nullif(substr(b.best, 2), '') end as _status
+          from touched.{quote(name)} r left join (
+            select _row, min({_RANK} || coalesce(_status, '')) as best from ({every}) group by _row) b using (_row)
+        """.replace("r.0", "0")
+    return f"select _person as person, {label} as source, {_OUTCOME}, count(*) as rows from ({best}) group by all"
 
 
 _OUTCOME = """case _status[1] when 'f' then 'filtered' when 'q' then 'quarantined' else 'mapped' end as outcome,
@@ -59,80 +77,110 @@ _OUTCOME = """case _status[1] when 'f' then 'filtered' when 'q' then 'quarantine
 _RANK = "case when _status is null then '0' when _status[1] = 'q' then '1' else '2' end"
 
 
-def _table(con: DuckDBPyConnection, table: str, file: Path, entries: dict[int, Entry]) -> list[dict[str, Any]]:
-    """Rows each entry produced in a table, and the source rows they came from."""
-    found = con.execute(f"select _entry, count(*) from {parquet(file)} group by all order by all").fetchall()
-    rows = []
-    for number, produced in found:
-        entry = entries[number]
-        came = _one(
-            con,
-            f"select count(distinct _row) from {staged(entry)} where _status is null and _target = {literal(table)}",
-        )
-        rows.append(
-            {"cdm_table": table, "entry": entry.label, "source": entry.from_, "source_rows": came, "rows": produced}
-        )
-    return rows
+def _produced(con: DuckDBPyConnection, table: str, file: Path, entries: dict[int, Entry]) -> str:
+    """SQL of the rows each entry produced in a table, and of the source rows they came from."""
+    owner = tables()[table].owner
+    names = " ".join(f"when {n} then {literal(e.label)}" for n, e in entries.items())
+    sources = " ".join(f"when {n} then {literal(e.from_)}" for n, e in entries.items())
+    # rows of places and staff are nobody's
+    person = f"({owner})" if "person" in _shape(entries, table) else "0"
+    return f"""
+      select person, '{table}' as cdm_table, case _entry {names} end as entry, case _entry {sources} end as source,
+        count(distinct _row) as source_rows, count(*) as rows
+      from (select {person} as person, _entry, _row from {parquet(file)}) group by person, _entry
+    """
+
+
+def _shape(entries: dict[int, Entry], table: str) -> dict[str, Any]:
+    from etl.cdm.shapes import shapes  # noqa: PLC0415
+
+    return dict(shapes()[table].kinds)
 
 
 def _coded(entries: tuple[Entry, ...], field: str) -> list[Entry]:
     return [e for e in entries if isinstance(e.said().get(field), Lookup)]
 
 
-def _rates(con: DuckDBPyConnection, entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
-    """Records and mapped records per kind of event the entries declare, and of units."""
+def _rates(entries: tuple[Entry, ...]) -> list[str]:
+    """SQL of records and mapped records per kind of event the entries declare, and of units."""
     parts = [
-        f"select {literal(_domain(e.shape))} as domain, concept <> 0 as hit from {staged(e)} "
+        f"select _person as person, {literal(_domain(e.shape))} as domain, concept <> 0 as hit from {staged(e)} "
         f"where _status is null and _n = 1"
         for e in _coded(entries, "concept")
         if e.shape.event or e.target == "visit_occurrence"
     ]
     parts += [
-        f"select 'Unit', unit <> 0 from {staged(e)} where _status is null and _n = 1 and unit_source is not null"
+        f"select _person, 'Unit', unit <> 0 from {staged(e)} "
+        "where _status is null and _n = 1 and unit_source is not null"
         for e in _coded(entries, "unit")
     ]
-    if not parts:
-        return []
-    query = f"select domain, count(*), count(*) filter (hit) from ({' union all '.join(parts)}) group by 1 order by 1"
-    return [{"domain": d, "records": n, "mapped": m} for d, n, m in con.execute(query).fetchall()]
+    counts = "count(*) as records, count(*) filter (hit) as mapped"
+    return [f"select person, domain, {counts} from ({' union all '.join(parts)}) group by all"] if parts else []
 
 
 def _domain(shape: Shape) -> str:
     return (shape.event or shape.table.split("_", maxsplit=1)[0]).title()
 
 
-def _unmapped(con: DuckDBPyConnection, entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
-    """Codes without a standard concept by records: the worklist of whoever maps them."""
-    parts = [
-        _unmapped_codes(e, field, domain)
+def _worklist(entries: tuple[Entry, ...]) -> list[tuple[Entry, str, str]]:
+    """Entries whose codes belong to the worklist, with the field and the domain it is listed under."""
+    return [
+        (e, field, domain or _domain(e.shape))
         for field, domain in (("concept", None), ("unit", "Unit"))
         for e in _coded(entries, field)
         if e.shape.event or e.target == "visit_occurrence"
     ]
-    if not parts:
-        return []
-    query = (
-        "select domain, coalesce(vocabulary, ''), left(code, 80), any_value(left(description, 200)), "
-        "sum(records)::bigint "
-        f"from ({' union all '.join(parts)}) group by 1, 2, 3 order by 5 desc, 1, 2, 3 limit {_WORKLIST}"
-    )
-    keys = ("domain", "vocabulary", "code", "description", "records")
-    return [dict(zip(keys, row, strict=True)) for row in con.execute(query).fetchall()]
 
 
-def _unmapped_codes(entry: Entry, field: str, domain: str | None) -> str:
-    lookup = entry.said()[field]
-    named = literal(lookup.vocabulary or lookup.map or "")
-    table = f"lookup.{quote(f'{entry.label}.{field}')}"
-    return f"""
-      select {literal(domain or _domain(entry.shape))} as domain, {named} as vocabulary, s.code,
-        l.description, s.records
-      from (select {field}_source as code, count(*) as records from {staged(entry)}
-            where _status is null and _n = 1 and {field} = 0 group by 1) s
-      left join (select k0, any_value(description) as description from {table} group by k0) l on l.k0 = s.code
-    """
+def _unmapped(entries: tuple[Entry, ...]) -> list[str]:
+    """SQL of the codes without a standard concept: the worklist of whoever maps them."""
+    parts = []
+    for entry, field, domain in _worklist(entries):
+        lookup = entry.said()[field]
+        named = literal(lookup.vocabulary or lookup.map or "")
+        parts.append(f"""
+          select _person as person, {literal(domain)} as domain, {named} as vocabulary, left({field}_source, 80) as code,
+            count(*) as records, min(start)::date as first, max(start)::date as last
+          from {staged(entry)} where _status is null and _n = 1 and {field} = 0 group by all
+        """)
+    return parts
 
 
-def _one(con: DuckDBPyConnection, query: str) -> int:
-    row = con.execute(query).fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
+def _descriptions(entries: tuple[Entry, ...]) -> list[str]:
+    return [
+        f"select 0 as person, left(k0, 80) as code, min(left(description, 200)) as description "
+        f"from lookup.{quote(f'{entry.label}.{field}')} where description is not null and concept_id = 0 group by all"
+        for entry, field, _ in _worklist(entries)
+    ]
+
+
+def totals(con: DuckDBPyConnection, layers: Sequence[Mapped]) -> Accounts:
+    """The accounts of the whole hospital, from the counts of all its mapped layers."""
+
+    def rows(select: str, dataset: str, tail: str) -> list[dict[str, Any]]:
+        found = con.execute(f"select {select} from ({current(layers, dataset)}) {tail}")
+        names = [d[0] for d in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    descriptions = " union all ".join(f"select * from {parquet(x.folder / 'description.parquet')}" for x in layers)
+    con.execute(f"create or replace temp table described as select code, min(description) as description "
+                f"from ({descriptions}) group by code")  # fmt: skip
+    return Accounts(
+        source=rows("source, outcome, reason, sum(rows)::bigint as rows", "outcome", "group by all order by all"),
+        tables=rows(
+            "cdm_table, entry, source, sum(source_rows)::bigint as source_rows, sum(rows)::bigint as rows", "produced",
+            "group by all order by all",
+        ),
+        rates=rows(
+            "domain, sum(records)::bigint as records, sum(mapped)::bigint as mapped", "rate", "group by all order by all"
+        ),
+        unmapped=[
+            {**row, "vocabulary": row["vocabulary"] or ""}
+            for row in rows(
+                "domain, vocabulary, code, any_value(d.description) as description, sum(records)::bigint as records",
+                "unmapped",
+                "left join described d using (code) group by domain, vocabulary, code "
+                f"order by records desc, domain, vocabulary, code limit {_WORKLIST}",
+            )
+        ],
+    )  # fmt: skip

@@ -15,7 +15,17 @@ from etl.cdm.shapes import ENTITIES, events, shapes
 from etl.errors import ConfigError, MappingError, Problem
 from etl.mapping.expression import ExpressionError, columns_of
 from etl.mapping.load import Document, Path_, hospital_folders, read_hospital
-from etl.mapping.model import Column, Declarations, Entry, Hospital, HospitalMapping, Lookup, Source, Step
+from etl.mapping.model import (
+    Column,
+    Declarations,
+    Entry,
+    Hospital,
+    HospitalMapping,
+    Lookup,
+    Source,
+    Step,
+    deletions_of,
+)
 from etl.mapping.problems import keys_of, model_of_entry, nearest, problems_of
 
 
@@ -56,6 +66,11 @@ def landed_columns(source: Source) -> dict[str, Column]:
     return {n: c for n, c in source.declared.items() if c.identifier in (None, "person")}
 
 
+def person_columns(source: Source) -> list[str]:
+    """Columns of a source that hold ids of persons."""
+    return [n for n, c in source.declared.items() if c.identifier == "person"]
+
+
 def entity_columns(source: Source, entity: str) -> list[str]:
     """Columns of a source that name providers, care sites or locations."""
     return [n for n, c in source.declared.items() if c.entity == entity]
@@ -70,9 +85,14 @@ def _check_source(check: _Checker, name: str, source: Source) -> None:
             check.add((*path, "key"), f"column '{column}' is not in the source{nearest(column, usable)}")
     for column, computed in source.computed.items():
         check.expression((*path, "computed", column), computed.sql, source.columns, f"source '{name}'")
-    persons = [n for n, c in known.items() if c.identifier == "person"]
-    if len(persons) > 1:
-        check.add((*path, "columns"), f"two columns identify the person ({', '.join(persons)}); keep one")
+    persons = person_columns(source)
+    if source.merges:
+        for word, column in (("from", source.merges.from_), ("into", source.merges.into)):
+            if column not in persons:
+                check.add((*path, "merges", word), f"'{column}' is not declared `identifier: person`")
+    for key, sql in (("version", source.version), ("deleted", source.deleted)):
+        if sql:
+            check.expression((*path, key), sql, known, f"source '{name}'")
     try:
         if "\n".encode(source.encoding) != b"\n":
             check.add((*path, "encoding"), f"'{source.encoding}' is not supported: a line end must be one byte")
@@ -192,13 +212,47 @@ def _declarations(check: _Checker, data: dict[str, Any]) -> Declarations:
     )
 
 
+def _check_delivery(check: _Checker, hospital: Hospital, known: Declarations) -> None:
+    """Sources that come as changes need a key; names that texts must not show have to come every night."""
+    for name, source in known.sources.items():
+        path: Path_ = ("sources", name)
+        if (source.delivery or hospital.delivery) == "full":
+            continue
+        if not source.key:
+            check.add(path, "comes as changes (`delivery: delta`) and needs a `key` that tells which row is changed")
+        names = [n for n, c in source.declared.items() if c.identifier in ("name", "phone", "address") and not c.entity]
+        scrubbing = [s for s, other in known.sources.items() if any(c.scrub for c in other.declared.values())]
+        if names and any(c.registers for c in source.declared.values()) and scrubbing:
+            check.add(
+                (*path, "delivery"),
+                f"'{scrubbing[0]}' has free text in which this source's names are blanked out, so the names must come "
+                "with every night: say `delivery: full` here",
+            )
+
+
+def with_deletions(sources: dict[str, Source]) -> dict[str, Source]:
+    """The sources, and one more for each that has files of deleted keys."""
+    found = dict(sources)
+    for name, source in sources.items():
+        if source.deletions:
+            keys = {c: source.columns.get(c) for c in source.key}
+            found[deletions_of(name)] = source.model_copy(
+                update={
+                    "file": source.deletions, "optional": True, "delivery": "full", "columns": keys, "computed": {},
+                    "deletions": None, "deleted": None, "version": None, "merges": None,
+                    "unused": "keys of deleted rows",
+                }
+            )  # fmt: skip
+    return found
+
+
 def _check_used(check: _Checker, data: dict[str, Any], known: Declarations) -> None:
     """Every source is read by an entry or a master, or says why not."""
     used = {e.get("from") for e in (data.get("entries") or {}).values() if isinstance(e, dict)}
     used |= {s.source for steps in known.masters.values() for s in steps}
     unsure = any(kind == "masters" for kind, _ in check.broken)
     for name, source in known.sources.items():
-        if name not in used and source.unused is None and not unsure:
+        if name not in used and source.unused is None and source.merges is None and not unsure:
             check.add(("sources", name), "no entry or master reads it; say why with `unused: …`")
 
 
@@ -219,12 +273,14 @@ def check_document(document: Document, folder: str) -> tuple[HospitalMapping | N
     for entry in entries:
         _check_entry(check, entry, known)
     _check_used(check, data, known)
+    if hospital is not None:
+        _check_delivery(check, hospital, known)
     if check.problems or hospital is None:
         return None, check.problems
     text = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
     return (
         HospitalMapping(
-            hospital, known.sources, known.masters, known.maps, known.clean, tuple(entries),
+            hospital, with_deletions(known.sources), known.masters, known.maps, known.clean, tuple(entries),
             hashlib.sha256(text.encode()).hexdigest(),
         ),
         [],

@@ -56,7 +56,8 @@ def filled_by(entry: Entry) -> set[str]:
 def source_relation(mapping: HospitalMapping, entry: Entry) -> tuple[str, list[str]]:
     """SQL of the rows an entry reads, and the column names its expressions may use."""
     known = list(landed_columns_sql(mapping.sources[entry.from_]))
-    relation = f"landed.{quote(entry.from_)}"
+    # tables without persons are small and made of everybody's rows
+    relation = f"{'touched' if 'person' in entry.shape.kinds else 'landed'}.{quote(entry.from_)}"
     if entry.unpivot is None:
         return relation, known
     u = entry.unpivot
@@ -78,6 +79,8 @@ class EntryCompiler:
         self.lookups = lookups
         self.visits = visits
         self.source = mapping.sources[entry.from_]
+        self.is_delta = mapping.is_delta
+        self.owner = next((n for n, col in self.source.declared.items() if col.identifier == "person"), None)
         self.relation, self.known = source_relation(mapping, entry)
         self.said = entry.said()
         self.parsed: dict[str, str] = {}
@@ -100,13 +103,14 @@ class EntryCompiler:
                 f"case when {' and '.join(f'{k} is not null' for k in keys)} then row({', '.join(keys)}) end"
             )
         inner = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.parsed.items())
-        rows = f"select _row, {inner} from {self.relation}"
+        owner = quote(self.said["person"]) if "person" in self.said else quote(self.owner) if self.owner else "null"
+        rows = f"select _row, {owner}::bigint as _person, _given_up, {inner} from {self.relation}"
         if "person" in self.shape.kinds and self.entry.target != "person":
             self.joins.insert(0, "left join person_birth b on b.person = p.person")
         checked = f"select p.*, {self._doubled()} as _doubled from ({rows}) p"
         final = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.final.items())
         return (
-            f"select p._row, {self._status()} as _status, {self._fan('n', '1')} as _n, "
+            f"select p._row, coalesce(p._person, 0) as _person, {self._status()} as _status, {self._fan('n', '1')} as _n, "
             f"{self._fan('target', literal(self.entry.target))} as _target, {final} "
             f"from ({checked}) p {' '.join(self.joins)}"
         )
@@ -142,7 +146,11 @@ class EntryCompiler:
         if kind == "person":
             return quote(str(value))
         if kind in ENTITIES:
-            return f"nullif({quote(f'{value}__id')}, 0)"
+            column = quote(f"{value}__id")
+            if self.is_delta and name != self.shape.unique:
+                # the night's rows may name somebody whose own row never came
+                return f"case when {column} in (select id from entity where namespace = '{kind}') then {column} end"
+            return f"nullif({column}, 0)"
         text = self._sql(value)
         return {
             "timestamp": f"omop_end({text})" if name == "end" else f"omop_try_timestamp({text})",
@@ -210,7 +218,11 @@ class EntryCompiler:
         return f"case {cases} end"
 
     def _doubled(self) -> str:
-        """Whether an earlier row of the file has the same key (of the contract, or that the table allows once)."""
+        """Whether another row with the same key (of the contract, or that the table allows once) goes before this one.
+
+        What the rows say decides which one that is, and only between equal rows their place: so the order in which
+        rows were delivered changes nothing. A record that was merged into another goes behind the other.
+        """
         keys = ["_key"] if "_key" in self.parsed else []
         unique = self.shape.unique
         if unique and not self.shape.merge:
@@ -218,8 +230,10 @@ class EntryCompiler:
         if not keys or self.entry.unpivot is not None:
             return "false"
         valid = "p._filtered is null" + (" and p.person > 0" if "person" in self.parsed else "")
+        said = [f"p.{quote(n)}" for n in self.parsed if n not in ("_filtered", "_key") and not n.endswith("_given")]
+        order = ", ".join(["p._given_up", *said, "p._row"])
         return " or ".join(
-            f"({valid} and {k} is not null and row_number() over (partition by {valid}, {k} order by p._row) > 1)"
+            f"({valid} and {k} is not null and row_number() over (partition by {valid}, {k} order by {order}) > 1)"
             for k in keys
         )
 
@@ -233,6 +247,8 @@ class EntryCompiler:
         if "person" in self.shape.kinds:
             quarantine("p.person is null", "person_missing")
             quarantine("p.person = 0", "person_unknown")
+            if self.entry.target != "person":
+                quarantine("b.person is null", "person_unknown")
         for entity in ENTITIES:
             if self.shape.unique == entity:
                 quarantine(f"p.{entity} is null", "key_missing")
@@ -245,7 +261,7 @@ class EntryCompiler:
             quarantine("not p._birth_given", "birth_missing")
             quarantine("p.birth is null or p.birth > omop_night()", "birth_invalid")
         elif "person" in self.shape.kinds:
-            quarantine("b.person is null", "person_excluded")
+            quarantine("not b.loaded", "person_excluded")
         if "start" in self.shape.required:
             quarantine("not p._start_given", "start_missing")
             quarantine("p.start is null", "start_invalid")

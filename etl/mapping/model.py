@@ -25,6 +25,9 @@ Sql = Annotated[
 ConceptId = Annotated[int, Field(ge=0, description="a concept id that holds for every row")]
 
 
+Delivers = Literal["full", "delta"]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -53,6 +56,17 @@ class Hospital(_Strict):
         str | None,
         Field(description="folder of the deliveries, one sub-folder per night; default <home>/exports/<hospital>"),
     ] = None
+    delivery: Annotated[
+        Delivers,
+        Field(
+            description="`full`: every night holds all rows; `delta`: new and changed rows, and which ones are deleted "
+            "(a file named _FULL beside the others says that a night is whole). A source may say otherwise"
+        ),
+    ] = "full"
+    whole_every: Annotated[
+        int,
+        Field(ge=1, description="after so many nights of which only the touched persons were mapped, all are again"),
+    ] = 30
 
 
 class Column(_Strict):
@@ -84,6 +98,13 @@ class Computed(Column):
     sql: Sql
 
 
+class Merges(_Strict):
+    """Which columns of a source say that two record numbers are one patient."""
+
+    from_: Annotated[str, Field(alias="from", description="record number that is given up")]
+    into: Annotated[str, Field(description="record number that goes on")]
+
+
 class Source(_Strict):
     """One table of the delivery: where it is, how it is written, and the columns the mapping may use."""
 
@@ -105,6 +126,20 @@ class Source(_Strict):
         tuple[str, ...],
         Field(description="columns that identify a row; empty or doubled keys are quarantined"),
     ] = ()
+    delivery: Annotated[Delivers | None, Field(description="default: what hospital.yaml says; `delta` needs a key")] = (
+        None
+    )
+    version: Annotated[
+        Sql | None,
+        Field(description="of several rows of a night with one key the greatest counts; default: the last in the file"),
+    ] = None
+    deleted: Annotated[Sql | None, Field(description="holds for a row that only says: this key is deleted")] = None
+    deletions: Annotated[
+        str | None, Field(description="file name or glob of files with the keys of deleted rows, if there are any")
+    ] = None
+    merges: Annotated[
+        Merges | None, Field(description="every row says that two record numbers are one patient")
+    ] = None
     columns: Annotated[dict[str, Column | None], Field(description="what lands; other columns of the file do not")]
     computed: Annotated[dict[str, Computed], Field(description="columns made while landing")] = {}
     unused: Annotated[
@@ -115,6 +150,11 @@ class Source(_Strict):
     def declared(self) -> dict[str, Column]:
         """All columns of the contract by name, computed ones included."""
         return {n: c or Column() for n, c in self.columns.items()} | dict(self.computed)
+
+
+def deletions_of(source: str) -> str:
+    """Name of the source that holds the keys of a source's deleted rows."""
+    return f"{source}__deleted"
 
 
 class MasterStep(_Strict):
@@ -265,3 +305,12 @@ class HospitalMapping:
     clean: dict[str, str]
     entries: tuple[Entry, ...]
     digest: str
+
+    def delivers(self, source: str) -> Delivers:
+        """Whether a source comes whole every night or as changes."""
+        return self.sources[source].delivery or self.hospital.delivery
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether any source comes as changes."""
+        return any(self.delivers(name) == "delta" for name in self.sources)

@@ -66,10 +66,15 @@ def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry,
 
 def _create_births(con: DuckDBPyConnection, entries: dict[int, Entry]) -> None:
     persons = [e for e in entries.values() if e.target == "person"]
-    rows = " union all ".join(f"select person, birth from {staged(e)} where _status is null" for e in persons)
-    rows = rows or "select null::bigint as person, null::timestamp as birth where false"
+    rows = " union all ".join(
+        f"select person, case when _status is null then birth end as birth, _status is null as loaded from {staged(e)} "
+        "where person > 0"
+        for e in persons
+    )
+    rows = rows or "select null::bigint as person, null::timestamp as birth, false as loaded where false"
     con.execute(
-        f"create or replace table person_birth as select person, min(birth) as birth from ({rows}) group by person"
+        "create or replace table person_birth as "
+        f"select person, min(birth) as birth, bool_or(loaded) as loaded from ({rows}) group by person"
     )
 
 
@@ -132,9 +137,46 @@ def _write_tables(con: DuckDBPyConnection, entries: dict[int, Entry], target: Pa
 def _write_quarantine(con: DuckDBPyConnection, mapping: HospitalMapping, file: Path) -> None:
     """Which source row was quarantined by which entry, and why; its values stay in the landed table."""
     parts = [
-        f"select '{e.from_}' as source, '{e.label}' as entry, _row, substr(_status, 3) as reason from {staged(e)} "
-        f"where _status like 'q:%' and _n = 1"
+        f"select '{e.from_}' as source, '{e.label}' as entry, _row, substr(_status, 3) as reason, _person as person "
+        f"from {staged(e)} where _status like 'q:%' and _n = 1"
         for e in mapping.entries
     ]
-    empty = "select null::varchar as source, null::varchar as entry, null::bigint as _row, null::varchar as reason"
-    copy_to(con, " union all ".join(parts) or f"{empty} where false", file)
+    empty = (
+        "select null::varchar as source, null::varchar as entry, null::bigint as _row, null::varchar as reason, "
+        "null::bigint as person where false"
+    )
+    copy_to(con, " union all ".join(parts) or empty, file)
+
+
+def _write_due(con: DuckDBPyConnection, mapping: HospitalMapping, written: dict[str, Path], file: Path) -> None:
+    """Persons whose rows another day may change: dates in the future, stays that have not ended."""
+    parts = [
+        f"select _person as person from {staged(e)} where _status in ({', '.join(map(literal, _DAY_DECIDES))})"
+        for e in mapping.entries
+    ]
+    parts += [
+        f"select person_id from {parquet(written[table])} where {column} = {STILL_THERE}"
+        for table, column in _STAYS.items()
+        if table in written
+    ]
+    rows = " union ".join(parts) or "select null::bigint as person where false"
+    copy_to(con, f"select person from ({rows}) where person > 0", file)
+
+
+def _write_lookups(
+    con: DuckDBPyConnection, built: dict[str, LookupTable], earlier: Sequence[Mapped], folder: Path
+) -> None:
+    """Write the look-ups that a code master has a say in, with the codes that only earlier nights held."""
+    folder.mkdir()
+    for name, lookup in built.items():
+        if not lookup.dated:
+            continue
+        file = lookup_file(earlier[-1].folder / "lookup", name) if earlier else None
+        query = f"select * from {lookup.table}"
+        if file and file.exists():
+            keys = ", ".join(f"k{i}" for i in range(len(lookup.keys)))
+            query += (
+                f" union all by name select * from {parquet(file)} f where ({keys}) not in "
+                f"(select ({keys}) from {lookup.table})"
+            )
+        copy_to(con, query, lookup_file(folder, name))

@@ -58,9 +58,8 @@ def table_query(shape: Shape, entries: Iterable[tuple[int, Entry]]) -> str:
         rows = f"select *, row_number() over (partition by person order by {order}) - 1 as _k from ({rows})"
         columns[shape.id] = f"(person << {EVENT_BITS}) + _k"
     elif shape.unique:
-        rows = (
-            f"select * from ({rows}) qualify row_number() over (partition by {shape.unique} order by _entry, _row) = 1"
-        )
+        order = ", ".join(["_entry", *(quote(c) for c in fields_of(shape)), "_row"])
+        rows = f"select * from ({rows}) qualify row_number() over (partition by {shape.unique} order by {order}) = 1"
     select = ", ".join(_column(f, columns.get(f.name)) for f in spec.tables()[shape.table].fields)
     return f"select {select}, _entry, _row from ({rows})"
 

@@ -1,0 +1,145 @@
+"""The stage `merge`: adds a landed delivery to the hospital's state and finds out whom it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from etl.engine import copy_to
+from etl.ledger import Accounts
+from etl.mapping.expression import literal, quote, render
+from etl.mapping.model import HospitalMapping, deletions_of
+from etl.land.land import landed_columns_sql
+from etl.state.layers import Layer, chain
+from etl.state.state import (
+    DEAD,
+    ENTITIES,
+    State,
+    alive_rows,
+    all_rows,
+    empty_sql,
+    registering,
+    rows_sql,
+)
+
+SUPERSEDED = "superseded"
+DELETED = "deleted"
+EARLIER = "(earlier nights)"
+
+
+def find_dead(con: DuckDBPyConnection, mapping: HospitalMapping, layers: Sequence[Layer], before: State | None) -> None:
+    """Make the table `dead(source, _row, reason)` for all sources that come as changes.
+
+    When the night only adds a layer to what `before` had, the work is in proportion to that layer.
+    """
+    con.execute("create or replace table dead (source varchar, _row bigint, reason varchar)")
+    for name in mapping.sources:
+        if mapping.delivers(name) == "full":
+            continue
+        now = chain(mapping, name, layers)
+        was = chain(mapping, name, before.layers) if before else []
+        known = len(was) if before and [x.name for x in now[: len(was)]] == [x.name for x in was] else 0
+        if before and known:
+            con.execute(
+                f"insert into dead select * from read_parquet({literal(str(before.file(DEAD)))}) "
+                f"where source = {literal(name)}"
+            )
+        for position in range(known, len(now)):
+            _add(con, mapping, name, now[:position], now[position])
+
+
+def _add(
+    con: DuckDBPyConnection, mapping: HospitalMapping, name: str, earlier: Sequence[Layer], layer: Layer
+) -> None:
+    """Add the dead rows that come with one layer: its own that do not count, and those of `earlier` it replaces."""
+    source = mapping.sources[name]
+    known = landed_columns_sql(source)
+    keys = [_key(mapping, name, c) for c in source.key]
+    full = " and ".join(f"{k} is not null" for k in keys)
+    grouped = ", ".join(keys)
+    deleted = f"coalesce({render(source.deleted, known)}, false)" if source.deleted else "false"
+    version = f"{render(source.version, known)} desc nulls last, " if source.version else ""
+    rows = " union all ".join(rows_sql(mapping, name, layer)) or empty_sql(mapping, name)
+    con.execute(f"""
+      create or replace temp table version as
+      select {", ".join(f"{k} as k{i}" for i, k in enumerate(keys))}, _row, {deleted} as gone, {full} as keyed,
+        not ({full}) or row_number() over (partition by {grouped} order by {version}_row desc) = 1 as newest
+      from ({rows})
+    """)
+    label = literal(name)
+    con.execute(f"""
+      insert into dead select {label}, _row, case when gone then '{DELETED}' else '{SUPERSEDED}' end
+      from version where gone or not newest
+    """)
+    con.execute("create or replace temp table replaced as select * exclude (_row, gone, keyed, newest), "
+                "bool_or(gone and newest) as gone from version where keyed group by all")  # fmt: skip
+    columns = ", ".join(f"k{i}" for i in range(len(keys)))
+    gone = deletions_of(name)
+    if gone in mapping.sources:
+        listed = " union all ".join(rows_sql(mapping, gone, layer)) or empty_sql(mapping, gone)
+        named = ", ".join(f"{_key(mapping, gone, c)} as k{i}" for i, c in enumerate(source.key))
+        con.execute(f"insert into replaced select distinct {named}, true from ({listed}) d where not exists "
+                    f"(select 1 from version v where {_same('v', [_key(mapping, gone, c) for c in source.key])})")  # fmt: skip
+    if not earlier:
+        return
+    older = " union all ".join(part for x in earlier for part in rows_sql(mapping, name, x)) or empty_sql(mapping, name)
+    picked = ", ".join(f"{k} as k{i}" for i, k in enumerate(keys))
+    con.execute(f"""
+      insert into dead
+      select {label}, o._row, case when r.gone then '{DELETED}' else '{SUPERSEDED}' end
+      from (select _row, {picked} from ({older})) o join replaced r using ({columns})
+      where o._row not in (select _row from dead where source = {label})
+    """)
+
+
+def _same(alias: str, keys: Sequence[str]) -> str:
+    return " and ".join(f"{alias}.k{i} = {k}" for i, k in enumerate(keys))
+
+
+def _key(mapping: HospitalMapping, source: str, column: str) -> str:
+    """A key column as text; one that names an entity and does not land itself is there as its id."""
+    landed = column if column in landed_columns_sql(mapping.sources[source]) else f"{column}__id"
+    return f"omop_blank({quote(landed)}::varchar)"
+
+
+def write_dead(con: DuckDBPyConnection, place: Path) -> None:
+    """Write `dead.parquet`."""
+    copy_to(con, "select * from dead order by source, _row", place / DEAD)
+
+
+def write_entities(con: DuckDBPyConnection, mapping: HospitalMapping, state: State) -> None:
+    """Write `entity.parquet`: who of providers, care sites and locations has a row of its own."""
+    parts = [
+        f"select '{namespace}' as namespace, {quote(column)} as id from ({alive_rows(mapping, name, state)})"
+        for namespace in ("provider", "care_site", "location")
+        for name, column in registering(mapping, namespace)  # type: ignore[arg-type]
+    ]
+    rows = " union ".join(parts) or "select null::varchar as namespace, null::bigint as id where false"
+    copy_to(con, f"select * from ({rows}) where id > 0 order by all", state.file(ENTITIES))
+
+
+def state_accounts(con: DuckDBPyConnection, mapping: HospitalMapping, state: State, own: Layer) -> Accounts:
+    """Rows of earlier nights that the state still holds, and those that were replaced since, by source."""
+    files, source = [], []
+    for name in mapping.sources:
+        layers = chain(mapping, name, state.layers)
+        if own.name not in {x.name for x in layers}:  # a late night that a whole one has overtaken
+            late = rows_sql(mapping, name, own)
+            if late:
+                source.append({"source": name, "outcome": "filtered", "reason": SUPERSEDED,
+                               "rows": _count(con, " union all ".join(late))})  # fmt: skip
+        held = [part for x in layers if x.name != own.name for part in rows_sql(mapping, name, x)]
+        rows = _count(con, " union all ".join(held)) if held else 0
+        if rows:
+            files.append({"source": name, "file": EARLIER, "bytes": 0, "rows": rows})
+    for name, reason, rows in con.execute("select source, reason, count(*) from dead group by all").fetchall():
+        source.append({"source": name, "outcome": "filtered", "reason": reason, "rows": rows})
+    return Accounts(files=files, source=source)
+
+
+def _count(con: DuckDBPyConnection, query: str) -> int:
+    row = con.execute(f"select count(*) from ({query})").fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,196 @@
+"""The state of a hospital's sources after a night, and the views that mapping reads.
+
+A state folder holds `state.json`, `dead.parquet(source, _row, reason)` (rows of the layers that a later row or a
+deletion has replaced), `touched.parquet(person)` (whom the night touches; all rows of these persons are mapped
+again) and `entity.parquet(namespace, id)` (providers, care sites and locations that have a row of their own).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from etl.deidentify.keystore import Namespace
+from etl.engine import parquet
+from etl.land import identifiers
+from etl.land.land import FILE_BITS, ROW_BITS, landed_columns_sql
+from etl.mapping.expression import literal, quote
+from etl.mapping.model import HospitalMapping
+from etl.state.layers import Layer, chain, read_layer
+
+STATE = "state.json"
+DEAD = "dead.parquet"
+TOUCHED = "touched.parquet"
+ENTITIES = "entity.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The published state that a night was compared with."""
+
+    run_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a run maps: its layers, the day it stands for, and (unless `base` is None) only the persons touched."""
+
+    folder: Path
+    as_of: date
+    layers: tuple[Layer, ...]
+    base: Base | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether everybody is mapped, not only the persons touched."""
+        return self.base is None
+
+    @property
+    def digest(self) -> str:
+        """Tells this state from one that took its place in the same folder."""
+        return hashlib.sha256((self.folder / STATE).read_bytes()).hexdigest()
+
+    def file(self, name: str) -> Path:
+        """A file of the state."""
+        return self.folder / name
+
+
+def write_state(place: Path, as_of: date, layers: Iterable[Layer], base: Base | None) -> None:
+    """Write `state.json`."""
+    said = {
+        "as_of": as_of.isoformat(), "layers": [x.name for x in layers],
+        "base": {"run_id": base.run_id, "digest": base.digest} if base else None,
+    }  # fmt: skip
+    (place / STATE).write_text(json.dumps(said, indent=1), encoding="utf-8")
+
+
+def read_state(folder: Path, landed: Path) -> State | None:
+    """The state in `folder`, its layers being folders of `landed`; None when it or one of its layers is not there."""
+    if not (folder / STATE).exists():
+        return None
+    said = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    folders = [landed / name for name in said["layers"]]
+    if not all(f.is_dir() for f in folders):
+        return None
+    base = Base(**said["base"]) if said["base"] else None
+    return State(folder, date.fromisoformat(said["as_of"]), tuple(read_layer(f) for f in folders), base)
+
+
+def rows_sql(mapping: HospitalMapping, source: str, layer: Layer) -> list[str]:
+    """SQL of the landed rows of a source in one layer, one query per file; `_row` numbers them over all layers."""
+    declared = mapping.sources[source]
+    columns = ", ".join(map(quote, landed_columns_sql(declared)))
+    row = "_row" if identifiers.numbers_its_rows(declared) else "file_row_number"
+    return [
+        f"select ({(layer.number << FILE_BITS | i) << ROW_BITS}::bigint + {row}) as _row, {columns} "
+        f"from {parquet(file)}"
+        for i, file in enumerate(sorted((layer.folder / source).glob("*.parquet")))
+    ]
+
+
+def empty_sql(mapping: HospitalMapping, source: str) -> str:
+    """SQL of the source without rows."""
+    columns = landed_columns_sql(mapping.sources[source])
+    return f"select 0::bigint as _row, {', '.join(f'null::{t} as {quote(c)}' for c, t in columns.items())} where false"
+
+
+def all_rows(mapping: HospitalMapping, source: str, layers: Sequence[Layer]) -> str:
+    """SQL of every row of a source in its chain, replaced ones included."""
+    parts = [part for layer in chain(mapping, source, layers) for part in rows_sql(mapping, source, layer)]
+    return " union all ".join(parts) or empty_sql(mapping, source)
+
+
+def alive_rows(mapping: HospitalMapping, source: str, state: State) -> str:
+    """SQL of the rows that count today: the newest version of each key."""
+    rows = all_rows(mapping, source, state.layers)
+    if mapping.delivers(source) == "full":
+        return rows
+    dead = f"select _row from read_parquet({literal(str(state.file(DEAD)))}) where source = {literal(source)}"
+    return f"select * from ({rows}) where _row not in ({dead})"
+
+
+def person_columns(mapping: HospitalMapping, source: str) -> list[str]:
+    """Columns of a source that hold ids of persons."""
+    return [n for n, c in mapping.sources[source].declared.items() if c.identifier == "person"]
+
+
+def registering(mapping: HospitalMapping, namespace: Namespace) -> list[tuple[str, str]]:
+    """Sources and landed columns whose values are members of a namespace."""
+    return [
+        (name, column if namespace == "person" else f"{column}__id")
+        for name, source in mapping.sources.items()
+        for column, declared in source.declared.items()
+        if declared.registers and identifiers.namespace_of(declared) == namespace
+    ]
+
+
+def create_merged(con: DuckDBPyConnection, mapping: HospitalMapping, state: State, name: str = "merged") -> bool:
+    """Make the table `name`(person, into): record numbers that were given up and whose they are now."""
+    parts = [
+        f"select {quote(s.merges.from_)} as person, {quote(s.merges.into)} as goes from ({alive_rows(mapping, n, state)})"
+        for n, s in mapping.sources.items()
+        if s.merges
+    ]
+    pairs = " union all ".join(parts) or "select null::bigint as person, null::bigint as goes where false"
+    con.execute(f"""
+      create or replace table {name} as
+      with recursive pair as (
+        select person, arg_max(goes, goes) as goes from ({pairs}) where person > 0 and goes > 0 and person <> goes
+        group by person
+      ),
+      follow(person, at, steps) as (
+        select person, goes, 1 from pair
+        union all
+        select f.person, p.goes, f.steps + 1 from follow f join pair p on p.person = f.at
+        where p.goes <> f.person and f.steps < 100
+      )
+      select person, arg_max(at, steps) as "into" from follow group by person
+    """)
+    row = con.execute(f"select count(*) from {name}").fetchone()
+    return bool(row and row[0])
+
+
+def with_merged(mapping: HospitalMapping, source: str, rows: str, merged: str = "merged") -> str:
+    """SQL of `rows` with the ids of patients whose records were merged replaced; `_given_up` tells which rows."""
+    columns = person_columns(mapping, source)
+    if not columns or mapping.sources[source].merges:
+        return f"select *, false as _given_up from ({rows})"
+    joins = " ".join(f"left join {merged} m{i} on m{i}.person = r.{quote(c)}" for i, c in enumerate(columns))
+    replaced = ", ".join(f'coalesce(m{i}."into", r.{quote(c)}) as {quote(c)}' for i, c in enumerate(columns))
+    given_up = " or ".join(f'm{i}."into" is not null' for i in range(len(columns)))
+    return f"select r.* replace ({replaced}), {given_up} as _given_up from ({rows}) r {joins}"
+
+
+def current_rows(con: DuckDBPyConnection, mapping: HospitalMapping, source: str, state: State, *, merged: bool) -> str:
+    """SQL of the alive rows of a source under today's ids."""
+    rows = alive_rows(mapping, source, state)
+    return with_merged(mapping, source, rows) if merged else f"select *, false as _given_up from ({rows})"
+
+
+def create_views(con: DuckDBPyConnection, mapping: HospitalMapping, state: State) -> None:
+    """Make what mapping reads: `landed.<source>`, all rows; `touched.<source>`, those of the persons touched.
+
+    A row that names no person counts as touched: nothing tells whose it is.
+    """
+    con.execute("create schema if not exists landed; create schema if not exists touched")
+    merged = create_merged(con, mapping, state)
+    if not state.whole:
+        con.execute(
+            f"create or replace table whom as select person from read_parquet({literal(str(state.file(TOUCHED)))})"
+        )
+    for name in mapping.sources:
+        rows = current_rows(con, mapping, name, state, merged=merged)
+        con.execute(f"create or replace view landed.{quote(name)} as {rows}")
+        persons = person_columns(mapping, name)
+        if state.whole or not persons:
+            con.execute(f"create or replace view touched.{quote(name)} as from landed.{quote(name)}")
+            continue
+        of_them = " or ".join(f"coalesce({quote(c)}, 0) in (from whom)" for c in persons)
+        con.execute(f"create or replace table touched.{quote(name)} as select * from ({rows}) where {of_them}")
