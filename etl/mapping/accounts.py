@@ -28,7 +28,7 @@ def collect(
         source=[row for name in mapping.sources for row in _source(con, mapping, name)],
         tables=[row for table, file in written.items() for row in _table(con, table, file, entries)],
         rates=_rates(con, mapping.entries),
-        unmapped=_unmapped(con, mapping.entries),
+        unmapped=_unmapped(con, mapping.entries, mapping.hospital.small_cell),
     )
 
 
@@ -101,8 +101,11 @@ def _domain(shape: Shape) -> str:
     return (shape.event or shape.table.split("_", maxsplit=1)[0]).title()
 
 
-def _unmapped(con: DuckDBPyConnection, entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
-    """Codes without a standard concept by records: the worklist of whoever maps them."""
+def _unmapped(con: DuckDBPyConnection, entries: tuple[Entry, ...], small_cell: int) -> list[dict[str, Any]]:
+    """Codes without a standard concept by records: the worklist of whoever maps them.
+
+    Of fewer than `small_cell` patients neither the number nor the days are told. Days are ISO texts.
+    """
     parts = [
         _unmapped_codes(e, field, domain)
         for field, domain in (("concept", None), ("unit", "Unit"))
@@ -111,24 +114,30 @@ def _unmapped(con: DuckDBPyConnection, entries: tuple[Entry, ...]) -> list[dict[
     ]
     if not parts:
         return []
-    query = (
-        "select domain, coalesce(vocabulary, ''), left(code, 80), any_value(left(description, 200)), "
-        "sum(records)::bigint "
-        f"from ({' union all '.join(parts)}) group by 1, 2, 3 order by 5 desc, 1, 2, 3 limit {_WORKLIST}"
-    )
-    keys = ("domain", "vocabulary", "code", "description", "records")
-    return [dict(zip(keys, row, strict=True)) for row in con.execute(query).fetchall()]
+    shown = f"case when count(distinct person) >= {small_cell} then"
+    query = f"""
+      select domain, coalesce(vocabulary, '') as vocabulary, left(code, 80) as code,
+        any_value(left(description, 200)) as description, sum(records)::bigint as records,
+        {shown} count(distinct person) end as patients,
+        case when count(distinct person) < {small_cell} then {small_cell} end as fewer_than,
+        {shown} min(first_seen)::date::varchar end as first_seen, {shown} max(last_seen)::date::varchar end as last_seen
+      from ({" union all ".join(parts)}) group by 1, 2, 3 order by records desc, 1, 2, 3 limit {_WORKLIST}
+    """
+    found = con.execute(query)
+    keys = [column[0] for column in found.description]
+    return [dict(zip(keys, row, strict=True)) for row in found.fetchall()]
 
 
 def _unmapped_codes(entry: Entry, field: str, domain: str | None) -> str:
+    """SQL of an entry's unmapped codes, one row per code and person."""
     lookup = entry.said()[field]
     named = literal(lookup.vocabulary or lookup.map or "")
     table = f"lookup.{quote(f'{entry.label}.{field}')}"
     return f"""
-      select {literal(domain or _domain(entry.shape))} as domain, {named} as vocabulary, s.code,
-        l.description, s.records
-      from (select {field}_source as code, count(*) as records from {staged(entry)}
-            where _status is null and _n = 1 and {field} = 0 group by 1) s
+      select {literal(domain or _domain(entry.shape))} as domain, {named} as vocabulary, s.*, l.description
+      from (select {field}_source as code, person, count(*) as records, min(start) as first_seen,
+              max(start) as last_seen
+            from {staged(entry)} where _status is null and _n = 1 and {field} = 0 group by 1, 2) s
       left join (select k0, any_value(description) as description from {table} group by k0) l on l.k0 = s.code
     """
 

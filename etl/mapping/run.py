@@ -8,29 +8,28 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.shapes import shapes
-from etl.engine import copy_to, parquet
+from etl.cdm.shapes import shapes, waves
+from etl.engine import copy_to
 from etl.errors import ConfigError
 from etl.land.land import create_views
 from etl.ledger import Accounts
-from etl.mapping import accounts
+from etl.mapping import accounts, references
 from etl.mapping.compile import EntryCompiler, source_relation
 from etl.mapping.lookup import LookupTable, build_lookup, create_maps, create_vocabulary_views
 from etl.mapping.masters import create_masters
 from etl.mapping.model import Entry, HospitalMapping, Lookup
 from etl.mapping.tables import staged, write_table
+from etl.mapping.units import create_conversions
 from etl.vocabulary.release import Release
 
 QUARANTINE = "quarantine.parquet"
-_FIRST = ("person", "location", "care_site", "provider", "visit_occurrence")
 _NOT_A_NUMBER = "omop_result_number({code}) is null"
 
 
-def in_order(entries: tuple[Entry, ...]) -> dict[int, Entry]:
-    """Entries by their number (position in the mapping), those that others refer to first."""
+def in_order(entries: tuple[Entry, ...]) -> list[dict[int, Entry]]:
+    """Entries by their number (position in the mapping), in the waves in which their tables are filled."""
     numbered = dict(enumerate(entries))
-    rank = {table: i for i, table in enumerate(_FIRST)}
-    return dict(sorted(numbered.items(), key=lambda item: (rank.get(item[1].target, len(rank)), item[0])))
+    return [{n: e for n, e in numbered.items() if e.target in wave} for wave in waves()]
 
 
 def _lookups(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) -> dict[str, LookupTable]:
@@ -45,10 +44,12 @@ def _lookups(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) ->
     return built
 
 
-def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, *, visits: bool) -> None:
+def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) -> None:
     """Make the staged table of one entry (see `compile`) and its look-ups."""
     try:
-        compiler = EntryCompiler(mapping, entry, _lookups(con, mapping, entry), visits=visits)
+        compiler = EntryCompiler(
+            mapping, entry, _lookups(con, mapping, entry), references.relations(mapping.entries, entry)
+        )
         con.execute(f"create or replace table {staged(entry)} as {compiler.query()}")
     except (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException) as error:
         # said before any row is read, so it quotes the expression and no value
@@ -73,17 +74,6 @@ def _create_births(con: DuckDBPyConnection, entries: dict[int, Entry]) -> None:
     )
 
 
-def _create_visit_keys(con: DuckDBPyConnection, entries: dict[int, Entry], visits: Path) -> None:
-    rows = " union all ".join(
-        f"select {n}::smallint as _entry, _row, person, key from {staged(e)} where _status is null"
-        for n, e in entries.items()
-    )
-    con.execute(
-        f"create or replace table visit_key as select s.person, s.key, min(o.visit_occurrence_id) as visit "
-        f"from ({rows}) s join {parquet(visits)} o using (_entry, _row) group by all"
-    )
-
-
 def map_sources(
     con: DuckDBPyConnection, mapping: HospitalMapping, release: Release, landed: Path, target: Path,
     progress: Callable[[str], None] | None = None,
@@ -92,25 +82,23 @@ def map_sources(
     create_views(con, mapping, landed)
     create_vocabulary_views(con, release)
     create_maps(con, mapping)
+    create_conversions(con, mapping)
     create_masters(con, mapping)
     con.execute("create schema if not exists staged")
-    entries = in_order(mapping.entries)
-    visit_entries = {n: e for n, e in entries.items() if e.target == "visit_occurrence"}
-    births = visits = False
-    for entry in entries.values():
-        if entry.target != "person" and not births:
-            _create_births(con, entries)
-            births = True
-        if entry.target not in _FIRST and visit_entries and not visits:
-            file, _ = write_table(con, "visit_occurrence", visit_entries, target)
-            _create_visit_keys(con, visit_entries, file)
-            visits = True
-        stage_entry(con, mapping, entry, visits=visits)
-        if progress:
-            progress(entry.label)
-    written = _write_tables(con, entries, target)
+    targets = references.targets_of(mapping.entries)
+    written: dict[str, Path] = {}
+    for i, wave in enumerate(in_order(mapping.entries)):
+        for entry in wave.values():
+            stage_entry(con, mapping, entry)
+            if progress:
+                progress(entry.label)
+        if i == 0:  # persons
+            _create_births(con, wave)
+        files = _write_tables(con, wave, target)
+        references.create(con, targets, wave, files)
+        written |= files
     _write_quarantine(con, mapping, target / QUARANTINE)
-    return accounts.collect(con, mapping, entries, written)
+    return accounts.collect(con, mapping, dict(enumerate(mapping.entries)), written)
 
 
 def _write_tables(con: DuckDBPyConnection, entries: dict[int, Entry], target: Path) -> dict[str, Path]:

@@ -162,9 +162,7 @@ class DuckLake:
             for name, table in hospital_tables().items():
                 if name not in filled and name not in files:
                     continue
-                column = table.id_column or "person_id"
-                first, beyond = publication.id_range(column)
-                mine = f"{quote(column)} >= {first} and {quote(column)} < {beyond}"
+                mine = publication.mine(table)
                 con.execute(f"delete from {quote(name)} where {mine}")
                 if name in files:
                     _register(con, name, files[name])

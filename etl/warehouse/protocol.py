@@ -11,6 +11,7 @@ from typing import Protocol
 
 from duckdb import DuckDBPyConnection
 
+from etl.cdm.spec import Table
 from etl.vocabulary.release import Release
 
 
@@ -29,12 +30,10 @@ class Publication:
         """Ids of the hospital's persons, staff and places: first, and first beyond."""
         return self.number << 24, (self.number + 1) << 24
 
-    def id_range(self, column: str) -> tuple[int, int]:
-        """First id of the hospital and first beyond it, for a table's id column."""
+    def mine(self, table: Table) -> str:
+        """SQL condition: the rows of a table that belong to the hospital."""
         first, beyond = self.persons
-        if column in ("person_id", "provider_id", "care_site_id", "location_id"):
-            return first, beyond
-        return first << 23, beyond << 23
+        return f"({table.owner}) >= {first} and ({table.owner}) < {beyond}"
 
 
 class Warehouse(Protocol):
