@@ -16,7 +16,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, ExceptionContext
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from etl.errors import TransientError
 
@@ -111,6 +111,10 @@ UNMAPPED = sa.Table(
     sa.Column("code", sa.String(80), primary_key=True, comment="a source code, which is no value of a patient"),
     sa.Column("description", sa.String(200)),
     sa.Column("records", sa.BigInteger, nullable=False),
+    sa.Column("patients", sa.BigInteger, comment="distinct patients; none where they are fewer than `fewer_than`"),
+    sa.Column("fewer_than", sa.Integer, comment="the hospital's small_cell where it hides patients and days"),
+    sa.Column("first_seen", sa.Date, comment="day of the first record; none where patients are hidden"),
+    sa.Column("last_seen", sa.Date, comment="day of the last record; none where patients are hidden"),
 )
 
 FINDING = sa.Table(
@@ -187,6 +191,25 @@ def _may_pass(context: ExceptionContext) -> None:
         ) from None
 
 
+def _missing_columns(engine: Engine) -> list[sa.Column[Any]]:
+    """Columns of the tables above that an older version did not write yet."""
+    inspector = sa.inspect(engine)
+    there = {table.name: {c["name"] for c in inspector.get_columns(table.name)} for table in meta.sorted_tables}
+    return [c for table in meta.sorted_tables for c in table.columns if c.name not in there[table.name]]
+
+
+def _add_missing_columns(engine: Engine) -> None:
+    """Bring a ledger that an older version wrote up to date; its rows have nothing in the new columns."""
+    for column in _missing_columns(engine):
+        with engine.begin() as con:
+            try:
+                con.execute(sa.text(f"alter table {column.table.name} add column {CreateColumn(column).compile(engine)}"))
+            except TransientError:
+                # two runs began together and the other one was first
+                if column.name in {c.name for c in _missing_columns(engine)}:
+                    raise
+
+
 def now() -> datetime:
     """UTC now without time zone, as the ledger stores it."""
     return datetime.now(UTC).replace(tzinfo=None)
@@ -209,6 +232,7 @@ class Ledger:
                 con.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     con.execute(CreateIndex(index, if_not_exists=True))
+        _add_missing_columns(self.engine)
 
     def open_run(self, run_id: str, hospital: str, night: date, delivery: str, **columns: Any) -> None:
         """Start (or start again) a run; what an earlier attempt recorded of it is cleared."""
@@ -248,7 +272,7 @@ class Ledger:
         with self.engine.begin() as con:
             for table, rows in parts:
                 if rows:
-                    stamped = [{**row, "run_id": run_id} for row in rows]
+                    stamped = [_typed(table, {**row, "run_id": run_id}) for row in rows]
                     keys = [c.name for c in table.primary_key.columns]
                     con.execute(_delete_by_key(table, keys), [{f"k_{k}": r[k] for k in keys} for r in stamped])
                     con.execute(sa.insert(table), stamped)
@@ -307,3 +331,9 @@ class Ledger:
 
 def _delete_by_key(table: sa.Table, keys: list[str]) -> sa.Delete:
     return sa.delete(table).where(sa.and_(*(table.c[k] == sa.bindparam(f"k_{k}") for k in keys)))
+
+
+def _typed(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
+    """A row as the table takes it: the days of accounts, which a marker file keeps as ISO texts, become dates."""
+    days = (n for n, value in row.items() if isinstance(value, str) and isinstance(table.c[n].type, sa.Date))
+    return row | {name: date.fromisoformat(row[name]) for name in days}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +29,10 @@ from etl.publish.source import cdm_source_row, read_consortium
 from etl.run import MARKER, Progress, Run, begin, finish, hospital_lock, resume, reusable, workspace
 from etl.settings import Settings
 from etl.stages import STAGE_NAMES
+from etl.state.layers import number_of
+from etl.state.merge import joined_layers, merge
+from etl.state.published import find_published, layers_of, state_of
+from etl.state.state import State, create_views
 from etl.validate.gates import check_cdm, check_source
 from etl.warehouse.open import open_warehouse
 from etl.warehouse.protocol import Publication
@@ -69,8 +74,9 @@ def _land(run: Run, progress: Progress | None) -> tuple[int, str]:
     try:
 
         def work(place: Path) -> Accounts:
+            number = number_of(run.folder("land"))
             with open_engine(run.settings, run.delivery.night) as con:
-                return land(con, run.mapping, run.delivery, keys, place, progress)
+                return land(con, run.mapping, run.delivery, keys, place, number, progress)
 
         accounts, state = _written(run, "land", f"{run.delivery.sha256}\0{keys.id}", work)
     finally:
@@ -86,14 +92,33 @@ def _check_source(run: Run, progress: Progress | None) -> tuple[int, str]:
     return rows, DONE
 
 
-def _map(run: Run, progress: Progress | None) -> tuple[int, str]:
-    def work(place: Path) -> Accounts:
-        with open_engine(run.settings, run.delivery.night) as con:
-            return map_sources(con, run.mapping, run.release, run.folder("land"), place, progress)
+def _merge(run: Run, progress: Progress | None) -> tuple[int, str]:
+    published = find_published(run, run.ledger, open_warehouse(run.settings))
+    layers = joined_layers(run)
 
-    accounts, state = _written(run, "map", _stage_key(run, "land"), work)
+    def work(place: Path) -> Accounts:
+        with open_engine(run.settings) as con:
+            return merge(con, run, layers, published, place, progress)
+
+    before = f"{published.run_id}\0{published.state.digest}" if published else ""
+    inputs = "\0".join([_stage_key(run, "land"), before, *(x.name for x in layers)])
+    accounts, state = _written(run, "merge", inputs, work)
+    return _sum(accounts.files), state
+
+
+def _map(run: Run, progress: Progress | None) -> tuple[int, str]:
+    state, published = state_of(run)
+
+    def work(place: Path) -> Accounts:
+        with open_engine(run.settings, state.as_of) as con:
+            create_views(con, run.mapping, state)
+            earlier = published.mapped if published else ()
+            touched = layers_of(run, state, run.folder("map").name)[0].touched
+            return map_sources(con, run.mapping, run.release, place, progress, earlier, touched)
+
+    accounts, done = _written(run, "map", _stage_key(run, "merge"), work)
     _record_rates(run, accounts)
-    return _sum(accounts.source), state
+    return _sum(accounts.source), done
 
 
 def _record_rates(run: Run, accounts: Accounts) -> None:
@@ -105,12 +130,16 @@ def _record_rates(run: Run, accounts: Accounts) -> None:
 
 
 def _derive(run: Run, progress: Progress | None) -> tuple[int, str]:
-    def work(place: Path) -> Accounts:
-        with open_engine(run.settings, run.delivery.night) as con:
-            return derive(con, run.mapping.hospital, run.release, run.folder("map"), place)
+    state, published = state_of(run)
 
-    accounts, state = _written(run, "derive", _stage_key(run, "map"), work)
-    return _sum(accounts.tables), state
+    def work(place: Path) -> Accounts:
+        with open_engine(run.settings, state.as_of) as con:
+            earlier = published.derived if published else ()
+            touched = layers_of(run, state, run.folder("map").name)[0].touched
+            return derive(con, run.mapping.hospital, run.release, run.folder("map"), place, earlier, touched)
+
+    accounts, done = _written(run, "derive", _stage_key(run, "map"), work)
+    return _sum(accounts.tables), done
 
 
 def _stage_key(run: Run, stage: str) -> str:
@@ -147,17 +176,34 @@ def _hold(findings: list[ledgers.Finding]) -> None:
 
 
 def _publish(run: Run, progress: Progress | None) -> tuple[int, str]:
+    state, _ = state_of(run)
     files = candidate_files([run.folder("map"), run.folder("derive")])
-    reconcile(run.ledger.accounts(run.run_id), files)
+    accounts = run.ledger.accounts(run.run_id)
+    reconcile(accounts, files if state.whole else None)
     warehouse = open_warehouse(run.settings)
     warehouse.initialise()
+    if state.base and warehouse.published(run.delivery.hospital) not in (state.base.run_id, run.run_id):
+        raise TransientError(
+            f"another night of {run.delivery.hospital} was published meanwhile", hint="run again from the start"
+        )
     warehouse.publish_vocabulary(run.release)
-    hospital = run.mapping.hospital
-    mine = {t: f for t, f in files.items() if t in hospital_tables()}
-    publication = Publication(hospital.hospital, hospital.number, run.run_id, run.delivery.night, mine)
-    source = cdm_source_row(read_consortium(run.settings.mappings), run.release, run.delivery.night)
-    counts = warehouse.publish(publication, source)
+    source = cdm_source_row(read_consortium(run.settings.mappings), run.release, state.as_of)
+    counts = warehouse.publish(_publication(run, state, files, accounts), source)
     return sum(counts.values()), DONE
+
+
+def _publication(run: Run, state: State, files: dict[str, Path], accounts: Accounts) -> Publication:
+    hospital = run.mapping.hospital
+    rows: Counter[str] = Counter()
+    for account in accounts.tables:
+        rows[account["cdm_table"]] += account["rows"]
+    mapped, derived = layers_of(run, state, run.folder("map").name)
+    return Publication(
+        hospital.hospital, hospital.number, run.run_id, state.as_of,
+        files={t: f for t, f in files.items() if t in hospital_tables()},
+        rows={t: rows[t] for t in hospital_tables() if t in rows},
+        touched=mapped.touched, extended=derived.touched[1:],
+    )  # fmt: skip
 
 
 def _sum(rows: list[dict[str, int]]) -> int:
@@ -165,8 +211,8 @@ def _sum(rows: list[dict[str, int]]) -> int:
 
 
 _WORK = {
-    "land": _land, "check_source": _check_source, "map": _map, "derive": _derive, "check_cdm": _check_cdm,
-    "publish": _publish,
+    "land": _land, "check_source": _check_source, "merge": _merge, "map": _map, "derive": _derive,
+    "check_cdm": _check_cdm, "publish": _publish,
 }  # fmt: skip
 STAGES: tuple[Stage, ...] = tuple(Stage(s.name, s.title, s.retries, _WORK[s.name]) for s in STAGE_NAMES)
 
@@ -174,7 +220,7 @@ STAGES: tuple[Stage, ...] = tuple(Stage(s.name, s.title, s.retries, _WORK[s.name
 def open_run(run: Run) -> None:
     """Write the run into the ledger as running. Refuses a night older than the one that is published."""
     before = run.ledger.last_published(run.delivery.hospital)
-    if before and before["night"] > run.delivery.night:
+    if before and before["night"] > run.delivery.night and not run.mapping.is_delta:
         raise InputError(
             f"{run.delivery.hospital} has published the night {before['night']}; {run.delivery.night} is older",
             hint="deliver the newer night again, or give it its right date with --night",

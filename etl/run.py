@@ -49,7 +49,7 @@ class Run:
 
     def folder(self, stage: str) -> Path:
         """Where a stage that writes Parquet leaves its work."""
-        numbered = {"land": "1_landed", "map": "2_mapped", "derive": "3_derived"}[stage]
+        numbered = {"land": "1_landed", "merge": "2_state", "map": "3_mapped", "derive": "4_derived"}[stage]
         place = self.settings.lake / numbered / f"hospital={self.delivery.hospital}"
         return place / f"delivery={self.delivery.night:%Y%m%d}-{self.delivery.sha256[:12]}"
 

@@ -17,6 +17,7 @@ class StageName:
 STAGE_NAMES: tuple[StageName, ...] = (
     StageName("land", "land the files", 2),
     StageName("check_source", "check the source", 2),
+    StageName("merge", "find whom it touches", 2),
     StageName("map", "map to the CDM", 2),
     StageName("derive", "derive eras and periods", 2),
     StageName("check_cdm", "check the CDM", 2),

@@ -92,7 +92,7 @@ class Tiny:
 
     def mapped(self, **raw: bytes | None) -> Run:
         """Deliver, land and map."""
-        return self.through("land", "map", folder=self.deliver(**raw))  # type: ignore[arg-type]
+        return self.through("land", "merge", "map", folder=self.deliver(**raw))  # type: ignore[arg-type]
 
     def publish(self, night: date = NIGHT) -> str:
         """Deliver and run the whole night; returns the run's id."""

@@ -12,8 +12,8 @@ import yaml
 from etl.cdm import spec
 
 Kind = Literal[
-    "person", "visit", "provider", "care_site", "location", "timestamp", "number", "integer", "text", "concept",
-    "result", "key",
+    "person", "visit", "visit_detail", "ref", "provider", "care_site", "location", "timestamp", "partial", "number",
+    "integer", "text", "concept", "result", "key",
 ]  # fmt: skip
 ENTITIES = ("provider", "care_site", "location")
 FALLBACK_TABLE = "observation"
@@ -31,11 +31,13 @@ class Shape:
     kinds: dict[str, Kind]
     required: frozenset[str]
     order: tuple[str, ...]
+    setting: str | None
     columns: dict[str, str]
 
 
 def _shape(table: str, raw: dict[str, Any]) -> Shape:
-    written: dict[str, str] = raw["fields"]
+    # rows that have an id can be referred to, so every such entry may say what names them in their source
+    written: dict[str, str] = raw["fields"] | ({"key": "key"} if "id" in raw and "key" not in raw["fields"] else {})
     kinds = {name: kind.rstrip("!") for name, kind in written.items()}
     unknown = set(kinds.values()) - set(get_args(Kind)) or set(raw["columns"]) - set(spec.tables()[table].columns)
     if unknown:
@@ -49,6 +51,7 @@ def _shape(table: str, raw: dict[str, Any]) -> Shape:
         kinds=kinds,  # type: ignore[arg-type]
         required=frozenset(n for n, k in written.items() if k.endswith("!")),
         order=tuple(raw.get("order", ())),
+        setting=raw.get("setting"),
         columns=raw["columns"],
     )
 
@@ -68,6 +71,22 @@ def shapes() -> dict[str, Shape]:
 def events() -> dict[str, Shape]:
     """Shapes of the event tables by the word an entry uses: condition, drug, …"""
     return {s.event: s for s in shapes().values() if s.event}
+
+
+@cache
+def waves() -> tuple[tuple[str, ...], ...]:
+    """Tables in the order in which they are filled: those of a wave together, after all that their rows refer to.
+
+    That is the order of `shapes.yaml`. Events are one wave, as the domain of a concept sends rows from one to another.
+    """
+    found: list[tuple[str, ...]] = []
+    together = tuple(shape.table for shape in events().values())
+    for table in shapes():
+        if table not in together:
+            found.append((table,))
+        elif together not in found:
+            found.append(together)
+    return tuple(found)
 
 
 @cache

@@ -1,6 +1,7 @@
 """Tables and fields of the CDM v5.4, read from `tables.csv` and `fields.csv`.
 
-Source of the facts: OHDSI's specification files `OMOP_CDMv5.4_Table_Level.csv` and `OMOP_CDMv5.4_Field_Level.csv`.
+Source of the facts: OHDSI's specification files `OMOP_CDMv5.4_Table_Level.csv` and `OMOP_CDMv5.4_Field_Level.csv`; the
+concepts of tables and domains are those of the standardised vocabularies `CDM` and `Domain`. `owner` is ours.
 """
 
 from __future__ import annotations
@@ -49,11 +50,19 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table with its fields in the order of the specification."""
+    """One table with its fields in the order of the specification.
+
+    `owner` is SQL over its columns: the id of the person, staff or place (of the hospital, for `metadata`) that a row
+    belongs to. `domain`, `domain_concept` and `field_concept` are how other rows name the table when they refer to it.
+    """
 
     name: str
     schema: Schema
     fields: tuple[Field, ...]
+    owner: str | None
+    domain: str | None
+    domain_concept: int | None
+    field_concept: int | None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -61,10 +70,10 @@ class Table:
         return tuple(f.name for f in self.fields)
 
     @property
-    def id_column(self) -> str | None:
-        """The column whose range tells whose rows they are: the primary key, else `person_id`."""
-        key = next((f.name for f in self.fields if f.primary_key), None)
-        return key or ("person_id" if "person_id" in self.columns else None)
+    def personal(self) -> bool:
+        """Whether every row belongs to a person (and not to staff, a place or the hospital itself)."""
+        keys = {f.name for f in self.fields if f.primary_key}
+        return self.owner is not None and (self.owner == "person_id" or self.owner not in keys)
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -88,12 +97,23 @@ def tables() -> dict[str, Table]:
             )
         )
     schemas: dict[str, Schema] = {"cdm": "cdm", "vocab": "vocab", "results": "results"}
-    return {r["table"]: Table(r["table"], schemas[r["schema"]], tuple(fields[r["table"]])) for r in _rows("tables.csv")}
+    return {
+        row["table"]: Table(
+            name=row["table"],
+            schema=schemas[row["schema"]],
+            fields=tuple(fields[row["table"]]),
+            owner=row["owner"] or None,
+            domain=row["domain"] or None,
+            domain_concept=int(row["domain_concept_id"]) if row["domain_concept_id"] else None,
+            field_concept=int(row["field_concept_id"]) if row["field_concept_id"] else None,
+        )
+        for row in _rows("tables.csv")
+    }
 
 
 def hospital_tables() -> dict[str, Table]:
-    """Tables whose rows belong to one hospital each: schema `cdm` with an id or person column."""
-    return {n: t for n, t in tables().items() if t.schema == "cdm" and t.id_column is not None}
+    """Tables whose rows belong to one hospital each."""
+    return {n: t for n, t in tables().items() if t.owner is not None}
 
 
 def vocabulary_tables() -> dict[str, Table]:

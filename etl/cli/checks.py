@@ -16,6 +16,7 @@ from etl.mapping.model import HospitalMapping
 from etl.mapping.run import map_sources
 from etl.publish.source import read_consortium
 from etl.settings import Settings
+from etl.state.state import create_empty
 from etl.validate.suites import load_suites
 from etl.vocabulary.release import Release, current_release, releases
 
@@ -24,9 +25,8 @@ def bind(settings: Settings, mapping: HospitalMapping, release: Release) -> None
     """Map a delivery without rows: the engine binds every expression, so a wrong function shows before a night."""
     settings.scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=settings.scratch) as folder, open_engine(settings, date(2000, 1, 1)) as con:
-        nothing = Path(folder) / "landed"
-        nothing.mkdir()
-        map_sources(con, mapping, release, nothing, Path(folder))
+        create_empty(con, mapping)
+        map_sources(con, mapping, release, Path(folder))
 
 
 def check_everything(settings: Settings, hospitals: Sequence[str] | None) -> Iterator[str]:

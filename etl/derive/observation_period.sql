@@ -14,7 +14,7 @@ with record as (
 bounded as (
   select r.person_id, greatest(r.begins, omop_live_since()) as begins,
     least(r.ends, coalesce(d.death_date + 60, omop_night()), omop_night()) as ends,
-    least(coalesce(d.death_date + 60, omop_night()), omop_night()) as latest
+    least(r.ends, d.death_date + 60) as open_ends, d.death_date + 60 as latest
   from record r left join death d using (person_id)
 ),
 kept as (select * from bounded where begins <= ends),
@@ -31,7 +31,9 @@ numbered as (
 select (person_id << 23) + row_number() over (partition by person_id order by min(begins)) - 1 as observation_period_id,
   person_id,
   min(begins) as observation_period_start_date,
-  least(max(ends) + 60, any_value(latest)) as observation_period_end_date,
-  32882::bigint as period_type_concept_id
+  least(max(ends) + 60, any_value(latest), omop_night()) as observation_period_end_date,
+  32882::bigint as period_type_concept_id,
+  -- where the period would end if the day of the delivery did not end it: a later night goes on from there
+  least(max(open_ends) + 60, any_value(latest)) as _open_end
 from numbered
 group by person_id, period

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from etl.cdm.candidate import create_views
 from etl.cdm.spec import hospital_tables, tables
 from etl.engine import copy_to
 from etl.ledger import Accounts
-from etl.mapping.expression import quote
+from etl.mapping.expression import literal, quote
 from etl.mapping.lookup import create_vocabulary_views
 from etl.mapping.model import Hospital
+from etl.state.mapped import EXTENDED, Mapped, current
 from etl.vocabulary.release import Release
 
 DERIVED = "derived"
+PERIOD = "observation_period"
 
 
 def derivations() -> dict[str, str]:
@@ -25,14 +28,50 @@ def derivations() -> dict[str, str]:
     return {n.removesuffix(".sql"): files("etl.derive").joinpath(n).read_text(encoding="utf-8") for n in found}
 
 
-def derive(con: DuckDBPyConnection, hospital: Hospital, release: Release, mapped: Path, target: Path) -> Accounts:
-    """Write `<table>.parquet` for every derivation into `target`, from the tables in the folder `mapped`."""
+def derive(
+    con: DuckDBPyConnection, hospital: Hospital, release: Release, mapped: Path, target: Path,
+    earlier: Sequence[Mapped] = (), touched: tuple[Path, ...] = (),
+) -> Accounts:  # fmt: skip
+    """Write `<table>.parquet` for every derivation into `target`, from the tables in the folder `mapped`.
+
+    `earlier` are the derived layers that this one comes on top of, `touched` the files of the persons it holds then.
+    Returns the accounts of all layers together.
+    """
     create_vocabulary_views(con, release)
     create_views(con, [mapped], hospital_tables())
     con.execute(f"create or replace macro omop_live_since() as date '{hospital.live_since.isoformat()}'")
-    accounts = []
     for name, sql in derivations().items():
         columns = ", ".join(f"{quote(f.name)}::{f.duckdb_type} as {quote(f.name)}" for f in tables()[name].fields)
-        rows = copy_to(con, f"select {columns} from ({sql})", target / f"{name}.parquet")
-        accounts.append({"cdm_table": name, "entry": DERIVED, "source": DERIVED, "source_rows": rows, "rows": rows})
-    return Accounts(tables=accounts)
+        query = f"select {columns}, _open_end from ({sql})" if name == PERIOD else f"select {columns} from ({sql})"
+        if name == PERIOD and earlier:
+            query = _with_extended(con, query, earlier, touched, target)
+        copy_to(con, query, target / f"{name}.parquet")
+    layers = [*earlier, Mapped(target, (*touched, target / EXTENDED) if earlier else ())]
+    return Accounts(tables=[_account(con, name, layers) for name in derivations()])
+
+
+def _account(con: DuckDBPyConnection, table: str, layers: Sequence[Mapped]) -> dict[str, object]:
+    row = con.execute(f"select count(*) from ({current(layers, table, tables()[table].owner or 'null')})").fetchone()
+    rows = int(row[0]) if row else 0
+    return {"cdm_table": table, "entry": DERIVED, "source": DERIVED, "source_rows": rows, "rows": rows}
+
+
+def _with_extended(
+    con: DuckDBPyConnection, query: str, earlier: Sequence[Mapped], touched: tuple[Path, ...], target: Path
+) -> str:
+    """SQL of the periods of the persons touched, and of all others that a day more of observation lengthens.
+
+    Writes who these are into `extended.parquet`.
+    """
+    end = "observation_period_end_date"
+    files = ", ".join(literal(str(f)) for f in touched)
+    con.execute(f"""
+      create or replace temp table period as select * from ({current(earlier, PERIOD, "person_id")})
+      where person_id not in (select person from read_parquet([{files}]))
+    """)
+    longer = f"select distinct person_id as person from period where least(_open_end, omop_night()) <> {end}"
+    copy_to(con, longer, target / EXTENDED)
+    return f"""
+      {query} union all by name
+      select * replace (least(_open_end, omop_night()) as {end}) from period where person_id in (select person from ({longer}))
+    """

@@ -13,14 +13,14 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.shapes import Shape
+from etl.cdm.shapes import Shape, shapes
 from etl.cdm.spec import tables
 from etl.engine import copy_to, parquet
 from etl.ledger import Accounts
 from etl.mapping.expression import literal, quote
 from etl.mapping.model import Entry, HospitalMapping, Lookup
 from etl.mapping.tables import staged
-from etl.state.published import Mapped, current
+from etl.state.mapped import Mapped, current
 
 MASTER = "code_master"
 UNUSED = "unused"
@@ -34,8 +34,8 @@ def write_counts(
 ) -> None:
     """Write the counts of the staged tables and of the files `written`, by person, into `folder`."""
     for dataset, parts, columns in (
-        ("outcome", [_outcomes(con, mapping, n) for n in mapping.sources], "source varchar, outcome varchar, reason varchar, rows bigint"),
-        ("produced", [_produced(con, t, f, entries) for t, f in written.items()],
+        ("outcome", [_outcomes(mapping, n) for n in mapping.sources], "source varchar, outcome varchar, reason varchar, rows bigint"),
+        ("produced", [_produced(t, f, entries) for t, f in written.items()],
          "cdm_table varchar, entry varchar, source varchar, source_rows bigint, rows bigint"),
         ("rate", _rates(mapping.entries), "domain varchar, records bigint, mapped bigint"),
         ("unmapped", _unmapped(mapping.entries),
@@ -49,7 +49,7 @@ def write_counts(
         copy_to(con, f"select {select} from ({query})", folder / f"{dataset}.parquet")
 
 
-def _outcomes(con: DuckDBPyConnection, mapping: HospitalMapping, name: str) -> str:
+def _outcomes(mapping: HospitalMapping, name: str) -> str:
     """SQL of the rows of a source by outcome. A row that several entries read counts once, by the best of it."""
     entries = [e for e in mapping.entries if e.from_ == name]
     label = literal(name)
@@ -77,24 +77,18 @@ _OUTCOME = """case _status[1] when 'f' then 'filtered' when 'q' then 'quarantine
 _RANK = "case when _status is null then '0' when _status[1] = 'q' then '1' else '2' end"
 
 
-def _produced(con: DuckDBPyConnection, table: str, file: Path, entries: dict[int, Entry]) -> str:
+def _produced(table: str, file: Path, entries: dict[int, Entry]) -> str:
     """SQL of the rows each entry produced in a table, and of the source rows they came from."""
     owner = tables()[table].owner
     names = " ".join(f"when {n} then {literal(e.label)}" for n, e in entries.items())
     sources = " ".join(f"when {n} then {literal(e.from_)}" for n, e in entries.items())
     # rows of places and staff are nobody's
-    person = f"({owner})" if "person" in _shape(entries, table) else "0"
+    person = f"({owner})" if "person" in shapes()[table].kinds else "0"
     return f"""
       select person, '{table}' as cdm_table, case _entry {names} end as entry, case _entry {sources} end as source,
         count(distinct _row) as source_rows, count(*) as rows
       from (select {person} as person, _entry, _row from {parquet(file)}) group by person, _entry
     """
-
-
-def _shape(entries: dict[int, Entry], table: str) -> dict[str, Any]:
-    from etl.cdm.shapes import shapes  # noqa: PLC0415
-
-    return dict(shapes()[table].kinds)
 
 
 def _coded(entries: tuple[Entry, ...], field: str) -> list[Entry]:
@@ -154,8 +148,12 @@ def _descriptions(entries: tuple[Entry, ...]) -> list[str]:
     ]
 
 
-def totals(con: DuckDBPyConnection, layers: Sequence[Mapped]) -> Accounts:
-    """The accounts of the whole hospital, from the counts of all its mapped layers."""
+def totals(con: DuckDBPyConnection, layers: Sequence[Mapped], small_cell: int) -> Accounts:
+    """The accounts of the whole hospital, from the counts of all its mapped layers.
+
+    Of codes of fewer than `small_cell` patients neither their number nor the days are told. Days are ISO texts.
+    """
+    shown = f"case when count(distinct person) >= {small_cell} then"
 
     def rows(select: str, dataset: str, tail: str) -> list[dict[str, Any]]:
         found = con.execute(f"select {select} from ({current(layers, dataset)}) {tail}")
@@ -177,7 +175,10 @@ def totals(con: DuckDBPyConnection, layers: Sequence[Mapped]) -> Accounts:
         unmapped=[
             {**row, "vocabulary": row["vocabulary"] or ""}
             for row in rows(
-                "domain, vocabulary, code, any_value(d.description) as description, sum(records)::bigint as records",
+                "domain, vocabulary, code, any_value(d.description) as description, sum(records)::bigint as records, "
+                f"{shown} count(distinct person) end as patients, "
+                f"case when count(distinct person) < {small_cell} then {small_cell} end as fewer_than, "
+                f"{shown} min(first)::date::varchar end as first_seen, {shown} max(last)::date::varchar end as last_seen",
                 "unmapped",
                 "left join described d using (code) group by domain, vocabulary, code "
                 f"order by records desc, domain, vocabulary, code limit {_WORKLIST}",

@@ -27,6 +27,7 @@ from etl.mapping.model import (
     deletions_of,
 )
 from etl.mapping.problems import keys_of, model_of_entry, nearest, problems_of
+from etl.mapping.units import conversion_problems
 
 
 class _Checker:
@@ -165,6 +166,8 @@ def _check_declarations(check: _Checker, known: Declarations) -> None:
         _check_source(check, name, declared)
     for name, sql in known.clean.items():
         check.expression(("clean", name), sql, ["code"], "a cleaning rule, which sees only `code`")
+    for path_, message in conversion_problems(known.conversions):
+        check.add(path_, message)
     for name, steps in known.masters.items():
         for i, step in enumerate(steps):
             path: Path_ = ("masters", name, i)
@@ -281,7 +284,7 @@ def check_document(document: Document, folder: str) -> tuple[HospitalMapping | N
     return (
         HospitalMapping(
             hospital, with_deletions(known.sources), known.masters, known.maps, known.clean, tuple(entries),
-            hashlib.sha256(text.encode()).hexdigest(),
+            hashlib.sha256(text.encode()).hexdigest(), known.conversions,
         ),
         [],
     )  # fmt: skip

@@ -6,16 +6,19 @@ is quarantined. Fields carry the names of the target's shape, typed; `_n` number
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from etl.cdm.shapes import ENTITIES, Kind, Shape
 from etl.land.land import landed_columns_sql
 from etl.mapping.expression import literal, quote, render
 from etl.mapping.lookup import LookupTable
-from etl.mapping.model import Entry, HospitalMapping, Lookup
+from etl.mapping.model import Entry, HospitalMapping, Lookup, Ref
+from etl.mapping.units import conversion_join, converted
 
 SQL_TYPES: dict[Kind, str] = {
-    "person": "bigint", "visit": "bigint", "provider": "bigint", "care_site": "bigint", "location": "bigint",
+    "person": "bigint", "visit": "bigint", "visit_detail": "bigint", "provider": "bigint", "care_site": "bigint",
+    "location": "bigint",
     "timestamp": "timestamp", "number": "double", "integer": "integer", "text": "varchar", "key": "varchar",
 }  # fmt: skip
 VALUED = "value"
@@ -24,6 +27,8 @@ VALUED = "value"
 def _columns(name: str, kind: Kind) -> dict[str, str]:
     if kind == "concept":
         return {name: "bigint", f"{name}_source": "varchar", f"{name}_source_id": "bigint"}
+    if kind == "partial":
+        return {name: "timestamp", f"{name}_known": "varchar"}
     if kind == "result":
         return {
             f"{name}_number": "double",
@@ -31,6 +36,9 @@ def _columns(name: str, kind: Kind) -> dict[str, str]:
             f"{name}_concept": "bigint",
             f"{name}_source": "varchar",
         }
+    if kind == "ref":
+        facts = {"domain": "varchar", "domain_concept": "bigint", "field": "bigint"}
+        return {name: "bigint"} | {f"{name}_{fact}": sql_type for fact, sql_type in facts.items()}
     return {name: SQL_TYPES[kind]}
 
 
@@ -71,18 +79,23 @@ class EntryCompiler:
     """Writes one entry's SQL. The look-ups it needs have been built and are given by field."""
 
     def __init__(
-        self, mapping: HospitalMapping, entry: Entry, lookups: dict[str, LookupTable], *, visits: bool
+        self, mapping: HospitalMapping, entry: Entry, lookups: dict[str, LookupTable], references: Mapping[str, str]
     ) -> None:
-        """`visits`: whether `visit_key` exists, so that visit numbers can be looked up."""
+        """`references`: by field, the relation that resolves its keys (see `etl.mapping.references`).
+
+        A reference that is not there finds nothing.
+        """
+        self.hospital = mapping.hospital
         self.entry = entry
         self.shape = entry.shape
         self.lookups = lookups
-        self.visits = visits
+        self.references = references
         self.source = mapping.sources[entry.from_]
         self.is_delta = mapping.is_delta
         self.owner = next((n for n, col in self.source.declared.items() if col.identifier == "person"), None)
         self.relation, self.known = source_relation(mapping, entry)
         self.said = entry.said()
+        self.converts = mapping.hospital.units.convert
         self.parsed: dict[str, str] = {}
         self.joins: list[str] = []
         self.final: dict[str, str] = {}
@@ -96,6 +109,9 @@ class EntryCompiler:
             value = self.said.get(name)
             if value is not None:
                 self._field(name, kind, value)
+        if self.converts and self.shape.kinds.get("value") == "result" and {"value", "unit"} <= self.said.keys():
+            self.joins.append(conversion_join("u", self.final["concept"], self.final["unit"]))
+            self.final |= converted(self.final, "u")
         self.parsed["_filtered"] = self._filtered()
         keys = [self._plain(c) for c in self.source.key]
         if keys:
@@ -131,16 +147,27 @@ class EntryCompiler:
             self._concept(name, value)
         elif kind == "result":
             self._result(name, value)
-        elif kind == "visit":
-            self.parsed[name] = f"omop_blank({self._sql(value)})"
-            if self.visits:
-                self.joins.append(f"left join visit_key v on v.person = p.person and v.key = p.{quote(name)}")
-            self.final[name] = "v.visit" if self.visits else "null::bigint"
+        elif kind in ("visit", "visit_detail", "ref"):
+            self._reference(name, kind, value.key if isinstance(value, Ref) else value)
         else:
             self.parsed[name] = self._scalar(name, kind, value)
             self.final[name] = f"p.{quote(name)}"
         if kind == "timestamp" and name in self.shape.required:
             self.parsed[f"_{name}_given"] = f"omop_blank({self._sql(value)}) is not null"
+
+    def _reference(self, name: str, kind: Kind, key: str) -> None:
+        self.parsed[name] = f"omop_blank({self._sql(key)})"
+        alias, relation = f"r_{name}", self.references.get(name)
+        if relation:
+            self.joins.append(
+                f"left join {relation} {alias} on {alias}.person = p.person and {alias}.key = p.{quote(name)}"
+            )
+        for column, sql_type in _columns(name, kind).items():
+            part = column.removeprefix(f"{name}_") if column != name else "id"
+            self.final[column] = f"{alias}.{part}" if relation else f"null::{sql_type}"
+
+    def _unresolved(self, name: str) -> str:
+        return f"r_{name}.id is null" if name in self.references else "true"
 
     def _scalar(self, name: str, kind: Kind, value: Any) -> str:
         if kind == "person":
@@ -208,6 +235,9 @@ class EntryCompiler:
         }
 
     def _filtered(self) -> str:
+        setting = self.shape.setting
+        if setting and not getattr(self.hospital, setting):
+            return literal(f"f:{setting}_off")
         rules = self.entry.rules
         if not rules:
             return "null::varchar"
@@ -269,6 +299,10 @@ class EntryCompiler:
             quarantine("p.start < b.birth - interval 1 year", "before_birth")
         if self.shape.event and "concept" in self.lookups:
             quarantine("p._concept_k0 is null", "code_missing")
-        if "visit" in self.shape.required:
-            quarantine("v.visit is null" if self.visits else "true", "visit_unknown")
+        for name in sorted(self.shape.required):
+            kind = self.shape.kinds[name]
+            if kind == "text":
+                quarantine(f"p.{quote(name)} is null", "text_missing")
+            elif kind in ("visit", "ref"):
+                quarantine(self._unresolved(name), "visit_unknown" if kind == "visit" else "reference_unknown")
         return f"case {' '.join(cases)} end"

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from etl.mapping.expression import literal
 from etl.mapping.model import HospitalMapping, Lookup
+from etl.mapping.units import written_concepts
 from etl.vocabulary.release import Release
 
 
@@ -22,6 +23,7 @@ def _written(mapping: HospitalMapping) -> Iterator[tuple[str, int]]:
         for name, value in entry.said().items():
             if entry.shape.kinds[name] == "concept" and isinstance(value, int):
                 yield f"entries.{entry.label}.{name}", value
+    yield from written_concepts(mapping)
 
 
 def doubtful_concepts(mapping: HospitalMapping, release: Release) -> list[str]:

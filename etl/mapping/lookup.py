@@ -71,21 +71,27 @@ def _create(con: DuckDBPyConnection, name: str, rows: pa.Table, select: str) -> 
     con.unregister("given_rows")
 
 
-def _candidates(number: int, step: Step, key: int, mapping: HospitalMapping) -> str:
-    """SQL of what one step finds: keys, window, source concept, target concept and its domain, value concept."""
+def searched(step: Step, key: int, mapping: HospitalMapping) -> str:
+    """SQL of what one step searches for: keys, the code as cleaned, what the master makes of it and when (`outside`
+    of every window or not)."""
     code = f"c.k{key}"
     if step.clean:
         code = render(mapping.clean[step.clean], ["code"], {"code": code})
-    windows = f"{FIRST_DAY} as valid_from, {LAST_DAY} as valid_to"
-    through = ""
-    if step.through:
-        through = f"join master.{quote(step.through)} m on m.code = c.code"
-        windows = "m.valid_from, m.valid_to"
-    searched = "m.target" if step.through else "c.code"
-    coded = f"""
-      select c.* exclude (code), {searched} as code, {windows}
-      from (select c.*, {code} as code from code c) c {through}
-    """
+    cleaned = f"(select c.*, {code} as cleaned from code c) c"
+    if not step.through:
+        return (
+            f"select c.*, c.cleaned as code, {FIRST_DAY} as valid_from, {LAST_DAY} as valid_to, false as outside "
+            f"from {cleaned}"
+        )
+    return (
+        "select c.*, m.target as code, m.valid_from, m.valid_to, m.outside "
+        f"from {cleaned} join master.{quote(step.through)} m on m.code = c.cleaned"
+    )
+
+
+def _candidates(number: int, step: Step, key: int, mapping: HospitalMapping) -> str:
+    """SQL of what one step finds: keys, window, source concept, target concept and its domain, value concept."""
+    coded = searched(step, key, mapping)
     found = _in_map(step.map, coded) if step.map else _in_vocabulary(step, coded)
     label = literal(step.vocabulary or step.map or "")
     return f"select *, {number} as step, {label} as vocabulary from ({found})"
@@ -124,15 +130,22 @@ def _in_vocabulary(step: Step, coded: str) -> str:
     """
 
 
-def build_lookup(
-    con: DuckDBPyConnection, mapping: HospitalMapping, name: str, lookup: Lookup, relation: str, known: list[str],
-    default_table: str, only: str | None = None,
-) -> LookupTable:  # fmt: skip
-    """Make the table `lookup.<name>` for the codes found in `relation`; `only` narrows which codes are looked up."""
-    con.execute("create schema if not exists lookup")
-    steps: list[Step] = [lookup, *lookup.fallback]
-    codes = list(dict.fromkeys(s.code or lookup.code for s in steps))
-    keys = [f"omop_blank({render(c, known)}::varchar)" for c in codes]
+def steps_of(lookup: Lookup) -> list[tuple[Step, int]]:
+    """The steps of a look-up in turn, each with the number of the key (see `keys_of_lookup`) that it looks up."""
+    keys = keys_of_lookup(lookup)
+    return [(step, keys.index(step.code or lookup.code)) for step in (lookup, *lookup.fallback)]
+
+
+def keys_of_lookup(lookup: Lookup) -> list[str]:
+    """The expressions whose values a look-up takes as codes, as written; the first is the code of the row."""
+    return list(dict.fromkeys(step.code or lookup.code for step in (lookup, *lookup.fallback)))
+
+
+def collect_codes(
+    con: DuckDBPyConnection, lookup: Lookup, relation: str, known: list[str], only: str | None = None
+) -> None:
+    """Make the table `code(k0 …, description)` of the distinct codes in `relation`; `only` narrows them."""
+    keys = [f"omop_blank({render(c, known)}::varchar)" for c in keys_of_lookup(lookup)]
     description = (
         f"any_value(omop_blank({render(lookup.description, known)}::varchar))" if lookup.description else "null"
     )
@@ -143,14 +156,30 @@ def build_lookup(
         f"create or replace temp table code as select {selected}, {description}::varchar as description "
         f"from {relation} group by {groups} having k0 is not null {narrowed}"
     )
+
+
+def choose(con: DuckDBPyConnection, mapping: HospitalMapping, lookup: Lookup, table: str, default_table: str) -> None:
+    """Make `table` for the codes in `code`: what every step finds (`candidate`), and of that the first step's."""
     candidates = " union all by name ".join(
-        _candidates(i, step, codes.index(step.code or lookup.code), mapping) for i, step in enumerate(steps)
+        _candidates(i, step, key, mapping) for i, (step, key) in enumerate(steps_of(lookup))
     )
     con.execute(f"create or replace temp table candidate as {candidates}")
-    table = f"lookup.{quote(name)}"
+    groups = ", ".join(f"k{i}" for i in range(len(keys_of_lookup(lookup))))
     con.execute(f"create or replace table {table} as {_choice(groups, default_table)}")
+
+
+def build_lookup(
+    con: DuckDBPyConnection, mapping: HospitalMapping, name: str, lookup: Lookup, relation: str, known: list[str],
+    default_table: str, only: str | None = None,
+) -> LookupTable:  # fmt: skip
+    """Make the table `lookup.<name>` for the codes found in `relation`; `only` narrows which codes are looked up."""
+    con.execute("create schema if not exists lookup")
+    table = f"lookup.{quote(name)}"
+    collect_codes(con, lookup, relation, known, only)
+    choose(con, mapping, lookup, table, default_table)
     con.execute("drop table code; drop table candidate")
-    return LookupTable(table, tuple(codes), any(s.through for s in steps))
+    keys = tuple(keys_of_lookup(lookup))
+    return LookupTable(table, keys, any(step.through for step, _ in steps_of(lookup)))
 
 
 def _choice(keys: str, default_table: str) -> str:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model, model_validator
 
 from etl.cdm.shapes import Kind, Shape, events, shapes
 
@@ -39,6 +39,42 @@ class Name(_Strict):
     en: Annotated[str, Field(description="in English")]
 
 
+class Units(_Strict):
+    """What happens to units of measured values."""
+
+    convert: Annotated[
+        bool,
+        Field(description="values become the preferred unit of their concept (`conversions`); the source fields stay"),
+    ] = False
+
+
+class Visits(_Strict):
+    """How encounters of one person become visits."""
+
+    roll_up: Annotated[
+        bool,
+        Field(
+            description="stays that overlap, and an emergency visit with the stay it led to, are one visit; its encounters "
+            "are its visit_detail rows. Without it every encounter is a visit of its own"
+        ),
+    ] = True
+
+
+class ObservationPeriods(_Strict):
+    """How long a person's care is taken to be recorded."""
+
+    gap_days: Annotated[int, Field(ge=2, description="so many days without a record split a period")] = 548
+    tail_days: Annotated[
+        int, Field(ge=0, description="a period lasts so many days beyond the last record, but not longer beyond death")
+    ] = 60
+
+    @model_validator(mode="after")
+    def _apart(self) -> ObservationPeriods:
+        if self.gap_days <= self.tail_days + 1:
+            raise ValueError("gap_days must exceed tail_days by two or more, else periods of one person would touch")
+        return self
+
+
 class Hospital(_Strict):
     """`hospital.yaml`: who delivers, and the settings that hold for all of its mappings."""
 
@@ -52,6 +88,23 @@ class Hospital(_Strict):
     live_since: Annotated[
         date, Field(description="day the records system went live; no observation period starts before")
     ] = date(1900, 1, 1)
+    visits: Annotated[Visits, Field(description="how encounters become visits")] = Visits()
+    observation_period: Annotated[
+        ObservationPeriods, Field(description="how long a person's care is taken to be recorded")
+    ] = ObservationPeriods()
+    drug_default_days: Annotated[
+        int, Field(ge=1, le=365, description="days of a prescription that says neither end, days of supply nor dose")
+    ] = 30
+    era_gap_days: Annotated[
+        int, Field(ge=30, le=365, description="so many days without record or drug at most lie inside an era")
+    ] = 30
+    negative_values: Annotated[
+        tuple[int, ...],
+        Field(description="measurement concepts whose values may be negative, besides those of etl/cdm/negative_values.csv"),
+    ] = ()
+    notes: Annotated[
+        bool, Field(description="load free text (note, note_nlp); else its rows are filtered under `notes_off`")
+    ] = False
     drops: Annotated[
         str | None,
         Field(description="folder of the deliveries, one sub-folder per night; default <home>/exports/<hospital>"),
@@ -67,6 +120,14 @@ class Hospital(_Strict):
         int,
         Field(ge=1, description="after so many nights of which only the touched persons were mapped, all are again"),
     ] = 30
+    units: Annotated[Units, Field(description="units of measured values")] = Units()
+    small_cell: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="the worklist of unmapped codes tells neither days nor the number of fewer patients than this",
+        ),
+    ] = 5
 
 
 class Column(_Strict):
@@ -194,6 +255,14 @@ class Lookup(Step):
     description: Annotated[Sql | None, Field(description="text of the code, for the worklist of unmapped codes")] = None
 
 
+class Ref(_Strict):
+    """Another row of the same person: the table or the entry it comes from, and its `key` there."""
+
+    table: Annotated[str | None, Field(description="a CDM table; its entries that say a `key` are searched")] = None
+    entry: Annotated[str | None, Field(description="the name of one entry that says a `key`")] = None
+    key: Annotated[Sql, Field(description="what names the row in its source, as `key` does there")]
+
+
 class Unpivot(_Strict):
     """Turns one wide row into one row per filled column."""
 
@@ -252,6 +321,7 @@ def _or_lookup(plain: Any) -> Any:
 _TYPES: dict[Kind, Any] = {
     "concept": _or_lookup(ConceptId),
     "result": _or_lookup(Sql),
+    "ref": Ref,
     "number": int | float | Sql,
     "integer": int | Sql,
 }
@@ -282,6 +352,28 @@ class CodeMap(_Strict):
     codes: Annotated[dict[str, int | tuple[int, ...]], Field(description="what each code, as text, becomes")]
 
 
+class Affine(_Strict):
+    """A conversion that does more than multiply: value × factor + offset."""
+
+    factor: Annotated[float, Field(gt=0, allow_inf_nan=False, description="what the value is multiplied by")]
+    offset: Annotated[float, Field(allow_inf_nan=False, description="what is added then")]
+
+
+Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Conversion(_Strict):
+    """How values of some measurements become their preferred unit."""
+
+    concepts: Annotated[tuple[ConceptId, ...], Field(min_length=1, description="measurement concepts it holds for")]
+    to: Annotated[ConceptId, Field(description="unit concept that the values get")]
+    from_: Annotated[
+        dict[int, Factor | Affine],
+        Field(alias="from", min_length=1, description="unit concept that comes: factor, or factor and offset"),
+    ]
+    source: Annotated[str, Field(description="where the factors come from")]
+
+
 class Declarations(_Strict):
     """What the files of a hospital and of mappings/shared hold besides hospital.yaml's keys and `entries`."""
 
@@ -292,6 +384,9 @@ class Declarations(_Strict):
     ] = {}
     maps: Annotated[dict[str, CodeMap], Field(description="code maps by name")] = {}
     clean: Annotated[dict[str, Sql], Field(description="cleaning rules: SQL over `code`")] = {}
+    conversions: Annotated[
+        dict[str, Conversion], Field(description="conversions to preferred units, where `units` asks for them")
+    ] = {}
 
 
 @dataclass(frozen=True)
@@ -305,6 +400,7 @@ class HospitalMapping:
     clean: dict[str, str]
     entries: tuple[Entry, ...]
     digest: str
+    conversions: dict[str, Conversion] = field(default_factory=dict)
 
     def delivers(self, source: str) -> Delivers:
         """Whether a source comes whole every night or as changes."""

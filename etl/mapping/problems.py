@@ -19,9 +19,11 @@ from etl.mapping.model import (
     Lookup,
     MasterStep,
     Name,
+    ObservationPeriods,
     Source,
     Step,
     Unpivot,
+    Visits,
     entry_model,
 )
 
@@ -41,6 +43,10 @@ def _models(path: Path_, document: Document) -> type[BaseModel] | None:
     match path:
         case ("name",):
             found = Name
+        case ("visits",):
+            found = Visits
+        case ("observation_period",):
+            found = ObservationPeriods
         case ("sources", _):
             found = Source
         case ("sources", _, "columns", _):

@@ -19,7 +19,7 @@ from etl.cdm.shapes import FALLBACK_TABLE, Shape, domains, events, shapes
 from etl.mapping import model as models
 from etl.mapping.compile import EntryCompiler
 from etl.mapping.lookup import LookupTable
-from etl.mapping.model import Column, Hospital, HospitalMapping, Lookup, Source, entry_model
+from etl.mapping.model import Column, Hospital, HospitalMapping, Lookup, Ref, Source, entry_model
 from etl.mapping.schema import Json, columns_of_field, model_schema, schema, texts
 from etl.report import reasons
 
@@ -122,7 +122,12 @@ def _complete(shape: Shape) -> tuple[HospitalMapping, models.Entry]:
     said: dict[str, Any] = {}
     for name, kind in shape.kinds.items():
         plain = "person" if kind == "person" else name if name in entities else "code"
-        said[name] = Lookup(code="code", vocabulary="any") if kind == "concept" else plain
+        if kind == "concept":
+            said[name] = Lookup(code="code", vocabulary="any")
+        elif kind == "ref":
+            said[name] = Ref(table="person", key="code")
+        else:
+            said[name] = plain
     source = Source(file="any", columns=dict(columns), key=("code",))
     entry = entry_model("table", shape.table).model_validate({"from": "any", "table": shape.table, **said})
     hospital = Hospital(hospital="any", number=1, name=models.Name(ko="any", en="any"))
@@ -133,7 +138,8 @@ def quarantines(shape: Shape) -> list[str]:
     """Reason codes that the compiled entries of a shape give, in the order in which they are asked."""
     mapping, entry = _complete(shape)
     lookups = {name: LookupTable("any", ("code",), False) for name, kind in shape.kinds.items() if kind == "concept"}
-    sql = EntryCompiler(mapping, entry, lookups, visits=True).query()
+    references = {name: "any" for name, kind in shape.kinds.items() if kind in ("visit", "visit_detail", "ref")}
+    sql = EntryCompiler(mapping, entry, lookups, references).query()
     return list(dict.fromkeys(re.findall(r"'q:(\w+)'", sql)))
 
 

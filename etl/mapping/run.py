@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import quote as file_name
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.shapes import shapes
+from etl.cdm.shapes import shapes, waves
 from etl.engine import copy_to, parquet
 from etl.errors import ConfigError
-from etl.land.land import create_views
 from etl.ledger import Accounts
-from etl.mapping import accounts
+from etl.mapping import accounts, references
 from etl.mapping.compile import EntryCompiler, source_relation
+from etl.mapping.expression import literal
 from etl.mapping.lookup import LookupTable, build_lookup, create_maps, create_vocabulary_views
 from etl.mapping.masters import create_masters
 from etl.mapping.model import Entry, HospitalMapping, Lookup
 from etl.mapping.tables import staged, write_table
+from etl.mapping.units import create_conversions
+from etl.state.mapped import Mapped
 from etl.vocabulary.release import Release
 
 QUARANTINE = "quarantine.parquet"
-_FIRST = ("person", "location", "care_site", "provider", "visit_occurrence")
+LOOKUPS = "lookup"
+STILL_THERE = 32220  # type concept: still patient
+_STAYS = {"visit_occurrence": "visit_type_concept_id", "visit_detail": "visit_detail_type_concept_id"}
+_DAY_DECIDES = ("q:start_in_future", "q:birth_invalid")
 _NOT_A_NUMBER = "omop_result_number({code}) is null"
 
 
-def in_order(entries: tuple[Entry, ...]) -> dict[int, Entry]:
-    """Entries by their number (position in the mapping), those that others refer to first."""
+def in_order(entries: tuple[Entry, ...]) -> list[dict[int, Entry]]:
+    """Entries by their number (position in the mapping), in the waves in which their tables are filled."""
     numbered = dict(enumerate(entries))
-    rank = {table: i for i, table in enumerate(_FIRST)}
-    return dict(sorted(numbered.items(), key=lambda item: (rank.get(item[1].target, len(rank)), item[0])))
+    return [{n: e for n, e in numbered.items() if e.target in wave} for wave in waves()]
 
 
 def _lookups(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) -> dict[str, LookupTable]:
@@ -45,10 +50,11 @@ def _lookups(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) ->
     return built
 
 
-def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, *, visits: bool) -> None:
-    """Make the staged table of one entry (see `compile`) and its look-ups."""
+def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) -> dict[str, LookupTable]:
+    """Make the staged table of one entry (see `compile`) and its look-ups; returns these by field."""
     try:
-        compiler = EntryCompiler(mapping, entry, _lookups(con, mapping, entry), visits=visits)
+        lookups = _lookups(con, mapping, entry)
+        compiler = EntryCompiler(mapping, entry, lookups, references.relations(mapping.entries, entry))
         con.execute(f"create or replace table {staged(entry)} as {compiler.query()}")
     except (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException) as error:
         # said before any row is read, so it quotes the expression and no value
@@ -62,6 +68,7 @@ def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry,
             f"entry '{entry.label}': its SQL fails on this night's data ({type(error).__name__})",
             hint="an expression of the entry cannot take every text: use try_cast or the omop_try_… functions",
         ) from None
+    return lookups
 
 
 def _create_births(con: DuckDBPyConnection, entries: dict[int, Entry]) -> None:
@@ -78,44 +85,39 @@ def _create_births(con: DuckDBPyConnection, entries: dict[int, Entry]) -> None:
     )
 
 
-def _create_visit_keys(con: DuckDBPyConnection, entries: dict[int, Entry], visits: Path) -> None:
-    rows = " union all ".join(
-        f"select {n}::smallint as _entry, _row, person, key from {staged(e)} where _status is null"
-        for n, e in entries.items()
-    )
-    con.execute(
-        f"create or replace table visit_key as select s.person, s.key, min(o.visit_occurrence_id) as visit "
-        f"from ({rows}) s join {parquet(visits)} o using (_entry, _row) group by all"
-    )
-
-
 def map_sources(
-    con: DuckDBPyConnection, mapping: HospitalMapping, release: Release, landed: Path, target: Path,
-    progress: Callable[[str], None] | None = None,
+    con: DuckDBPyConnection, mapping: HospitalMapping, release: Release, target: Path,
+    progress: Callable[[str], None] | None = None, earlier: Sequence[Mapped] = (), touched: tuple[Path, ...] = (),
 ) -> Accounts:  # fmt: skip
-    """Map what landed in the folder `landed` into `<table>.parquet` files and `quarantine.parquet` in `target`."""
-    create_views(con, mapping, landed)
+    """Map the views `landed.…` and `touched.…` into `<table>.parquet` files, `quarantine.parquet` and counts in `target`.
+
+    `earlier` are the mapped layers that this one comes on top of, `touched` the files of the persons it holds then.
+    Returns the accounts of all layers together.
+    """
     create_vocabulary_views(con, release)
     create_maps(con, mapping)
+    create_conversions(con, mapping)
     create_masters(con, mapping)
     con.execute("create schema if not exists staged")
-    entries = in_order(mapping.entries)
-    visit_entries = {n: e for n, e in entries.items() if e.target == "visit_occurrence"}
-    births = visits = False
-    for entry in entries.values():
-        if entry.target != "person" and not births:
-            _create_births(con, entries)
-            births = True
-        if entry.target not in _FIRST and visit_entries and not visits:
-            file, _ = write_table(con, "visit_occurrence", visit_entries, target)
-            _create_visit_keys(con, visit_entries, file)
-            visits = True
-        stage_entry(con, mapping, entry, visits=visits)
-        if progress:
-            progress(entry.label)
-    written = _write_tables(con, entries, target)
+    targets = references.targets_of(mapping.entries)
+    written: dict[str, Path] = {}
+    built: dict[str, LookupTable] = {}
+    for i, wave in enumerate(in_order(mapping.entries)):
+        for entry in wave.values():
+            lookups = stage_entry(con, mapping, entry)
+            built |= {f"{entry.label}.{field}": table for field, table in lookups.items()}
+            if progress:
+                progress(entry.label)
+        if i == 0:  # persons
+            _create_births(con, wave)
+        files = _write_tables(con, wave, target)
+        references.create(con, targets, wave, files)
+        written |= files
     _write_quarantine(con, mapping, target / QUARANTINE)
-    return accounts.collect(con, mapping, entries, written)
+    _write_due(con, mapping, written, target / "due.parquet")
+    _write_lookups(con, built, earlier, target / LOOKUPS)
+    accounts.write_counts(con, mapping, dict(enumerate(mapping.entries)), written, target)
+    return accounts.totals(con, [*earlier, Mapped(target, touched)], mapping.hospital.small_cell)
 
 
 def _write_tables(con: DuckDBPyConnection, entries: dict[int, Entry], target: Path) -> dict[str, Path]:
@@ -171,12 +173,17 @@ def _write_lookups(
     for name, lookup in built.items():
         if not lookup.dated:
             continue
-        file = lookup_file(earlier[-1].folder / "lookup", name) if earlier else None
+        file = lookup_file(earlier[-1].folder / LOOKUPS, name) if earlier else None
         query = f"select * from {lookup.table}"
         if file and file.exists():
-            keys = ", ".join(f"k{i}" for i in range(len(lookup.keys)))
+            same = " and ".join(f"f.k{i} is not distinct from l.k{i}" for i in range(len(lookup.keys)))
             query += (
-                f" union all by name select * from {parquet(file)} f where ({keys}) not in "
-                f"(select ({keys}) from {lookup.table})"
+                f" union all by name select * from read_parquet({literal(str(file))}) f "
+                f"where not exists (select 1 from {lookup.table} l where {same})"
             )
         copy_to(con, query, lookup_file(folder, name))
+
+
+def lookup_file(folder: Path, name: str) -> Path:
+    """The file of a look-up, named `<entry>.<field>`, in the folder of a mapped layer's look-ups."""
+    return folder / f"{file_name(name, safe='')}.parquet"

@@ -8,23 +8,23 @@ mapping depends on the day (open stays, dates in the future).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
 from etl.land.land import landed_columns_sql
-from etl.mapping.expression import literal, quote, render
-from etl.mapping.lookup import changed_codes
+from etl.mapping.changed import persons_of_changed_codes
+from etl.mapping.expression import literal, quote
 from etl.mapping.model import HospitalMapping
+from etl.mapping.run import LOOKUPS
+from etl.publish.reconcile import file_rows
 from etl.state.layers import Layer, chain
-from etl.state.published import Mapped, current
+from etl.state.mapped import Mapped, current
 from etl.state.state import (
     DEAD,
     ENTITIES,
     State,
-    all_rows,
     alive_rows,
+    create_landed,
     create_merged,
     empty_sql,
     person_columns,
@@ -72,7 +72,11 @@ def _changed_rows(con: DuckDBPyConnection, mapping: HospitalMapping, name: str, 
 
 def _digests(name: str, layers: Sequence[Layer]) -> list[str]:
     """Digests of the files of a source; two chains of one whole file each are equal when the files are."""
-    return [x.sources[name] for x in layers] if len(layers) == 1 and name in layers[0].sources else [x.name for x in layers]
+    return (
+        [x.sources[name] for x in layers]
+        if len(layers) == 1 and name in layers[0].sources
+        else [x.name for x in layers]
+    )
 
 
 def _appended(
@@ -121,11 +125,14 @@ def _shared_keys(con: DuckDBPyConnection, mapping: HospitalMapping, name: str, b
     ) else [now]  # fmt: skip
     for state in states:
         rows = alive_rows(mapping, name, state)
-        _find(con, f"""
+        _find(
+            con,
+            f"""
           select unnest(persons) as person from (
             select list(distinct {person}) as persons from ({rows}) group by {keys}
             having min({person}) <> max({person}))
-        """)
+        """,
+        )
 
 
 def _changed_entities(con: DuckDBPyConnection, mapping: HospitalMapping, before: State, now: State) -> None:
@@ -163,7 +170,8 @@ def _changed_codes(
         != _digests(step.source, chain(mapping, step.source, now.layers))
     }
     if masters:
-        for query in changed_codes(con, mapping, release, masters, published[-1].folder / "lookup"):
+        create_landed(con, mapping, now)
+        for query in persons_of_changed_codes(con, mapping, release, masters, published[-1].folder / LOOKUPS):
             _find(con, query)
 
 
@@ -183,3 +191,9 @@ def count_touched(con: DuckDBPyConnection) -> int:
     """How many persons `found` holds."""
     row = con.execute("select count(distinct person) from found where person > 0").fetchone()
     return int(row[0]) if row else 0
+
+
+def persons_of(layers: Sequence[Mapped]) -> int:
+    """About how many persons the layers hold: a person who came again counts again."""
+    files = [x.folder / "person.parquet" for x in layers]
+    return sum(file_rows(f) for f in files if f.exists())

@@ -2,32 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import copy_to
+from etl.engine import copy_to, define_night
+from etl.land.land import landed_columns_sql
 from etl.ledger import Accounts
 from etl.mapping.expression import literal, quote, render
 from etl.mapping.model import HospitalMapping, deletions_of
-from etl.land.land import landed_columns_sql
-from etl.state.layers import Layer, chain
+from etl.run import Progress, Run
+from etl.state.changes import count_touched, find_touched, persons_of
+from etl.state.layers import LAYER, Layer, chain, in_order, read_layer
+from etl.state.published import Published
 from etl.state.state import (
     DEAD,
     ENTITIES,
+    STATE,
+    TOUCHED,
+    Base,
     State,
     alive_rows,
-    all_rows,
     empty_sql,
     registering,
     rows_sql,
+    write_state,
 )
 
 SUPERSEDED = "superseded"
 DELETED = "deleted"
 EARLIER = "(earlier nights)"
+_TOO_MANY = 0.4  # share of the persons above which mapping everybody costs less than layering
+
+
+def joined_layers(run: Run) -> list[Layer]:
+    """All landed deliveries of the hospital that count, in order: this one and those that passed the source gate."""
+    place = run.folder("land").parent
+    found = [read_layer(run.folder("land"))]
+    for state in run.folder("merge").parent.glob(f"delivery=*/{STATE}"):
+        folder = place / state.parent.name
+        if folder != run.folder("land") and (folder / LAYER).exists():
+            found.append(read_layer(folder))
+    if not run.mapping.is_delta:
+        return found[:1]
+    # an older delivery of a night does not come back by being looked at again
+    return in_order(found)
+
+
+def merge(
+    con: DuckDBPyConnection, run: Run, layers: list[Layer], published: Published | None, place: Path,
+    progress: Progress | None = None,
+) -> Accounts:  # fmt: skip
+    """Write the state of the hospital with this delivery into the folder `place` (see `etl.state.state`).
+
+    Only persons touched since `published` are to be mapped, unless it is None or they are so many that it does not pay.
+    """
+    mapping = run.mapping
+    as_of = max(x.night for x in layers)
+    define_night(con, as_of)
+    base = Base(published.run_id, published.state.digest) if published else None
+    state = State(place, as_of, tuple(layers), base)
+    find_dead(con, mapping, layers, published.state if published else None)
+    write_dead(con, place)
+    write_entities(con, mapping, state)
+    if published:
+        find_touched(con, mapping, run.release, published.state, state, published.mapped)
+        persons, known = count_touched(con), persons_of(published.mapped)
+        copy_to(con, "select distinct person from found", place / TOUCHED)
+        if persons > _TOO_MANY * known:
+            state = State(place, as_of, tuple(layers), None)
+        if progress:
+            progress(f"{persons:,} of about {known:,} persons" + (": everybody is mapped" if state.whole else ""))
+    write_state(place, as_of, layers, state.base)
+    return state_accounts(con, mapping, state, read_layer(run.folder("land")))
 
 
 def find_dead(con: DuckDBPyConnection, mapping: HospitalMapping, layers: Sequence[Layer], before: State | None) -> None:
@@ -51,9 +99,7 @@ def find_dead(con: DuckDBPyConnection, mapping: HospitalMapping, layers: Sequenc
             _add(con, mapping, name, now[:position], now[position])
 
 
-def _add(
-    con: DuckDBPyConnection, mapping: HospitalMapping, name: str, earlier: Sequence[Layer], layer: Layer
-) -> None:
+def _add(con: DuckDBPyConnection, mapping: HospitalMapping, name: str, earlier: Sequence[Layer], layer: Layer) -> None:
     """Add the dead rows that come with one layer: its own that do not count, and those of `earlier` it replaces."""
     source = mapping.sources[name]
     known = landed_columns_sql(source)
@@ -115,7 +161,7 @@ def write_entities(con: DuckDBPyConnection, mapping: HospitalMapping, state: Sta
     parts = [
         f"select '{namespace}' as namespace, {quote(column)} as id from ({alive_rows(mapping, name, state)})"
         for namespace in ("provider", "care_site", "location")
-        for name, column in registering(mapping, namespace)  # type: ignore[arg-type]
+        for name, column in registering(mapping, namespace)
     ]
     rows = " union ".join(parts) or "select null::varchar as namespace, null::bigint as id where false"
     copy_to(con, f"select * from ({rows}) where id > 0 order by all", state.file(ENTITIES))

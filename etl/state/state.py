@@ -168,10 +168,32 @@ def with_merged(mapping: HospitalMapping, source: str, rows: str, merged: str = 
     return f"select r.* replace ({replaced}), {given_up} as _given_up from ({rows}) r {joins}"
 
 
-def current_rows(con: DuckDBPyConnection, mapping: HospitalMapping, source: str, state: State, *, merged: bool) -> str:
-    """SQL of the alive rows of a source under today's ids."""
-    rows = alive_rows(mapping, source, state)
-    return with_merged(mapping, source, rows) if merged else f"select *, false as _given_up from ({rows})"
+def create_delivered(con: DuckDBPyConnection, mapping: HospitalMapping, layer: Layer) -> None:
+    """Make the views `landed.<source>` of what one delivery brought; empty where no file came."""
+    con.execute("create schema if not exists landed")
+    for name in mapping.sources:
+        query = " union all ".join(rows_sql(mapping, name, layer)) or empty_sql(mapping, name)
+        con.execute(f"create or replace view landed.{quote(name)} as {query}")
+
+
+def create_empty(con: DuckDBPyConnection, mapping: HospitalMapping) -> None:
+    """Make the views that mapping reads of a hospital that never delivered anything."""
+    con.execute("create schema if not exists landed; create schema if not exists touched")
+    con.execute("create or replace table entity (namespace varchar, id bigint)")
+    for name in mapping.sources:
+        rows = f"select *, false as _given_up from ({empty_sql(mapping, name)})"
+        con.execute(f"create or replace view landed.{quote(name)} as {rows}")
+        con.execute(f"create or replace view touched.{quote(name)} as {rows}")
+
+
+def create_landed(con: DuckDBPyConnection, mapping: HospitalMapping, state: State) -> None:
+    """Make the views `landed.<source>`: all rows that count today, under today's ids."""
+    con.execute("create schema if not exists landed")
+    merged = create_merged(con, mapping, state)
+    for name in mapping.sources:
+        rows = alive_rows(mapping, name, state)
+        rows = with_merged(mapping, name, rows) if merged else f"select *, false as _given_up from ({rows})"
+        con.execute(f"create or replace view landed.{quote(name)} as {rows}")
 
 
 def create_views(con: DuckDBPyConnection, mapping: HospitalMapping, state: State) -> None:
@@ -179,18 +201,19 @@ def create_views(con: DuckDBPyConnection, mapping: HospitalMapping, state: State
 
     A row that names no person counts as touched: nothing tells whose it is.
     """
-    con.execute("create schema if not exists landed; create schema if not exists touched")
-    merged = create_merged(con, mapping, state)
+    create_landed(con, mapping, state)
+    con.execute("create schema if not exists touched")
     if not state.whole:
         con.execute(
             f"create or replace table whom as select person from read_parquet({literal(str(state.file(TOUCHED)))})"
         )
+    con.execute(f"create or replace table entity as from read_parquet({literal(str(state.file(ENTITIES)))})")
     for name in mapping.sources:
-        rows = current_rows(con, mapping, name, state, merged=merged)
-        con.execute(f"create or replace view landed.{quote(name)} as {rows}")
         persons = person_columns(mapping, name)
         if state.whole or not persons:
             con.execute(f"create or replace view touched.{quote(name)} as from landed.{quote(name)}")
             continue
         of_them = " or ".join(f"coalesce({quote(c)}, 0) in (from whom)" for c in persons)
-        con.execute(f"create or replace table touched.{quote(name)} as select * from ({rows}) where {of_them}")
+        con.execute(
+            f"create or replace table touched.{quote(name)} as select * from landed.{quote(name)} where {of_them}"
+        )

@@ -11,13 +11,14 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.candidate import candidate_files, create_views
 from etl.cdm.spec import tables, vocabulary_tables
 from etl.engine import open_engine
-from etl.land.land import create_views as create_landed_views
 from etl.land.land import landed_columns_sql
 from etl.ledger import Finding
 from etl.mapping.expression import literal, quote
 from etl.publish.reconcile import file_rows
 from etl.publish.source import cdm_source_row, read_consortium
 from etl.run import Progress, Run
+from etl.state.layers import read_layer
+from etl.state.state import create_delivered
 from etl.validate.gate import run_suites
 from etl.validate.suites import Suite, load_suites
 
@@ -50,7 +51,7 @@ def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Fin
 
 def create_sources(con: DuckDBPyConnection, run: Run) -> None:
     """Views of the landed tables by the sources' names; `_row` numbers their rows."""
-    create_landed_views(con, run.mapping, run.folder("land"))
+    create_delivered(con, run.mapping, read_layer(run.folder("land")))
     for name in run.mapping.sources:
         con.execute(f"create view {quote(name)} as from landed.{quote(name)}")
 

@@ -100,7 +100,7 @@ class DuckLake:
         self.data.mkdir(parents=True, exist_ok=True)
         if not self.catalog.exists():
             self._create()
-        elif not set(tables()) <= set(self._file_counts()):
+        elif not {*tables(), "published"} <= set(self._file_counts()):
             self._transaction(_make_tables)
 
     def _create(self) -> None:
@@ -162,15 +162,15 @@ class DuckLake:
             for name, table in hospital_tables().items():
                 if name not in filled and name not in files:
                     continue
-                column = table.id_column or "person_id"
-                first, beyond = publication.id_range(column)
-                mine = f"{quote(column)} >= {first} and {quote(column)} < {beyond}"
-                con.execute(f"delete from {quote(name)} where {mine}")
+                con.execute(f"delete from {quote(name)} where {publication.replaced(table)}")
                 if name in files:
                     _register(con, name, files[name])
-                row = con.execute(f"select count(*) from {quote(name)} where {mine}").fetchone()
+                row = con.execute(f"select count(*) from {quote(name)} where {publication.mine(table)}").fetchone()
                 counts[name] = int(row[0]) if row else 0
             _replace_source(con, source)
+            con.execute("delete from admin.published where hospital = ?", [publication.hospital])
+            con.execute("insert into admin.published values (?, ?)", [publication.hospital, publication.run_id])
+            _compare(counts, publication.rows)
 
         try:
             self._transaction(replace)
@@ -178,6 +178,14 @@ class DuckLake:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return counts
+
+    def published(self, hospital: str) -> str | None:
+        """See Warehouse.published."""
+        if not self.catalog.exists():
+            return None
+        with self._writing() as con:
+            row = con.execute("select run_id from admin.published where hospital = ?", [hospital]).fetchone()
+        return str(row[0]) if row else None
 
     def _remove_leftovers(self, hospital: str) -> None:
         """Remove folders that a killed publisher linked and never registered; the hospital's lock is held."""
@@ -215,6 +223,24 @@ class DuckLake:
 def _make_tables(con: DuckDBPyConnection) -> None:
     for statement in create_statements(Dialect(), keys=False).values():
         con.execute(statement)
+    con.execute("create schema if not exists admin")
+    con.execute("create table if not exists admin.published (hospital varchar, run_id varchar)")
+
+
+def _compare(counts: Mapping[str, int], expected: Mapping[str, int] | None) -> None:
+    """Raise ConfigError, which ends the transaction, unless every table has the rows it should have."""
+    if expected is None:
+        return
+    wrong = [
+        f"table {t}: {counts.get(t, 0):,} rows would be there, {expected.get(t, 0):,} were produced"
+        for t in sorted({*counts, *expected})
+        if counts.get(t, 0) != expected.get(t, 0)
+    ]
+    if wrong:
+        raise ConfigError(
+            "the warehouse would not hold what was mapped; nothing was published:\n" + "\n".join(wrong),
+            hint="map everybody again: etl run HOSPITAL DELIVERY --force",
+        )
 
 
 def _may_pass(error: duckdb.Error) -> bool:

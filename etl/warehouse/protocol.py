@@ -11,30 +11,45 @@ from typing import Protocol
 
 from duckdb import DuckDBPyConnection
 
+from etl.cdm.spec import Table
+from etl.mapping.expression import literal
 from etl.vocabulary.release import Release
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One hospital's candidate: its rows are all rows of these files, in the id range of the hospital's number."""
+    """One hospital's candidate: its rows are all rows of these files, in the id range of the hospital's number.
+
+    With `touched` (files of persons) it holds these persons only: theirs are replaced, and all rows that are nobody's;
+    `extended` persons only have other observation periods. `rows` is what the hospital has afterwards, by table.
+    """
 
     hospital: str
     number: int
     run_id: str
     night: date
     files: Mapping[str, Path]
+    rows: Mapping[str, int] | None = None
+    touched: tuple[Path, ...] = ()
+    extended: tuple[Path, ...] = ()
 
     @property
     def persons(self) -> tuple[int, int]:
         """Ids of the hospital's persons, staff and places: first, and first beyond."""
         return self.number << 24, (self.number + 1) << 24
 
-    def id_range(self, column: str) -> tuple[int, int]:
-        """First id of the hospital and first beyond it, for a table's id column."""
+    def replaced(self, table: Table) -> str:
+        """SQL condition: the rows of a table that this publication replaces."""
+        if not self.touched or not table.personal:
+            return self.mine(table)
+        files = [*self.touched, *(self.extended if table.name == "observation_period" else ())]
+        persons = f"select person from read_parquet([{', '.join(literal(str(f)) for f in files)}])"
+        return f"{self.mine(table)} and ({table.owner}) in ({persons})"
+
+    def mine(self, table: Table) -> str:
+        """SQL condition: the rows of a table that belong to the hospital."""
         first, beyond = self.persons
-        if column in ("person_id", "provider_id", "care_site_id", "location_id"):
-            return first, beyond
-        return first << 23, beyond << 23
+        return f"({table.owner}) >= {first} and ({table.owner}) < {beyond}"
 
 
 class Warehouse(Protocol):
@@ -47,10 +62,14 @@ class Warehouse(Protocol):
         """Make a release the warehouse's vocabulary, in one transaction; False when it is already."""
 
     def publish(self, publication: Publication, source: Mapping[str, object]) -> dict[str, int]:
-        """Replace all rows of one hospital in one transaction; returns the rows it now has by table.
+        """Replace the rows of one hospital in one transaction; returns the rows it now has by table.
 
-        `source` is the warehouse's row of cdm_source. Readers see the old night or the new one, never both.
+        `source` is the warehouse's row of cdm_source. Readers see the old night or the new one, never both. Raises
+        ConfigError, and changes nothing, when the hospital would not have the rows that the publication says.
         """
+
+    def published(self, hospital: str) -> str | None:
+        """The run that a hospital's rows are of, or None."""
 
     def reader(self) -> AbstractContextManager[DuckDBPyConnection]:
         """A connection that reads the published tables by their plain names and cannot write."""

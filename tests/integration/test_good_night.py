@@ -9,7 +9,7 @@ from etl.cdm.spec import hospital_tables
 
 
 def test_a_good_night_accounts_for_every_row(hospital: Tiny) -> None:
-    run = hospital.through("land", "check_source", "map", "derive", "check_cdm", "publish")
+    run = hospital.through("land", "check_source", "merge", "map", "derive", "check_cdm", "publish")
 
     rows = {"patients": 6, "visits": 8, "diagnoses": 8, "results": 8, "exam_codes": 4}
     accounts = {source: tiny.account(run, source) for source in rows}

@@ -32,7 +32,7 @@ def ids(keys: KeyStore, values: list[str]) -> dict[str, int]:
 def test_ids_are_unique_and_lie_in_the_range_of_the_hospital(number: int, values: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = ids(store(folder, number), values)
-    first, beyond = Publication("tiny", number, "", None, {}).id_range("person_id")  # type: ignore[arg-type]
+    first, beyond = Publication("tiny", number, "", None, {}).persons  # type: ignore[arg-type]
     assert len(set(found.values())) == len(values)
     assert all(first < i < beyond for i in found.values())
     assert beyond <= 1 << 31  # a 32-bit integer holds a person

@@ -133,7 +133,7 @@ def example(tmp_path: Path, vocabulary: Path) -> Run:
     )  # fmt: skip
     run = begin(settings, "clinic", tmp_path / "drop", date(2024, 4, 12), None)
     open_run(run)
-    for stage in ("land", "map"):
+    for stage in ("land", "merge", "map"):
         run_stage(run, stage_by_name(stage))
     return run
 

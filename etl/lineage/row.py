@@ -1,0 +1,215 @@
+"""From a row of the CDM back to the line of the delivered file it was made of, and how; never a patient's value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from etl.cdm import candidate as views
+from etl.cdm.shapes import shapes
+from etl.cdm.spec import hospital_tables
+from etl.derive.run import derivations
+from etl.engine import define_functions, define_night
+from etl.errors import EtlError, InputError, UsageError
+from etl.lineage.codes import LookedUp, look_up
+from etl.lineage.columns import Filled, filled
+from etl.lineage.lines import line_index
+from etl.lineage.places import (
+    Position,
+    candidate,
+    create_landed,
+    create_landed_row,
+    position,
+    publications,
+    published,
+)
+from etl.mapping.expression import literal, quote
+from etl.mapping.load import Document, Path_, hospital_folders, read_file, read_hospital
+from etl.mapping.lookup import create_maps, create_vocabulary_views
+from etl.mapping.masters import create_masters
+from etl.mapping.model import Entry, HospitalMapping, Lookup
+from etl.mapping.problems import nearest
+from etl.run import Run
+from etl.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A place in a delivery; `record` is the row's number in the file (from 1), `line` None where it cannot be told."""
+
+    delivery: str
+    source: str
+    file: str
+    line: int | None
+    record: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How a mapped row was made: of which line, by which entry, column by column and code by code."""
+
+    origin: Origin
+    entry: str
+    place: str
+    rules: dict[str, str]
+    columns: tuple[Filled, ...]
+    places: dict[str, str]
+    lookups: tuple[LookedUp, ...]
+    melted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RowTrace:
+    """Where one row of the CDM comes from: `made` for a mapped row, `parts` (ids by table) for a derived one."""
+
+    table: str
+    id: int
+    hospital: str
+    night: str
+    run_id: str
+    made: Made | None
+    parts: dict[str, list[int]]
+
+
+class YamlPlaces:
+    """Where a hospital's YAML says what it says."""
+
+    def __init__(self, settings: Settings, hospital: str) -> None:
+        """Read the hospital's files."""
+        self._root = settings.mappings.name
+        self._document: Document = read_hospital(settings.mappings / hospital)
+
+    def of(self, path: Path_) -> str:
+        """File and line of the nearest written part of `path`."""
+        place = self._document.place(path)
+        return f"{self._root}/{place.file}:{place.line}"
+
+
+@contextmanager
+def open_night(run: Run) -> Iterator[DuckDBPyConnection]:
+    """An engine in memory with the functions of the mapping language and the vocabulary; nothing is written."""
+    with duckdb.connect(config={"threads": run.settings.threads, "memory_limit": run.settings.memory}) as con:
+        define_functions(con)
+        define_night(con, run.delivery.night)
+        create_vocabulary_views(con, run.release)
+        yield con
+
+
+def trace_row(settings: Settings, table: str, id_: int) -> RowTrace:
+    """Trace the row of `table` with the id `id_` in what is published.
+
+    Raises UsageError for a table whose rows are no hospital's, InputError when the published night has no such row.
+    """
+    column = _id_column(table)
+    run = published(settings, _hospital(settings, column, id_))
+    file = candidate(run).get(table)
+    found = _find(file, column, id_, derived=table in derivations()) if file else None
+    if found is None:
+        raise _unknown(settings, run, table, column, id_)
+    head = (table, id_, run.delivery.hospital, str(run.delivery.night), run.run_id)
+    with open_night(run) as con:
+        if table in derivations():
+            return RowTrace(*head, None, _parts(con, run, table, id_))
+        number, row, code = found
+        entry = run.mapping.entries[number]
+        return RowTrace(*head, _made(con, run, table, entry, position(run, entry.from_, row), row, code), {})
+
+
+def _id_column(table: str) -> str:
+    known = hospital_tables()
+    if table not in known or not (table in shapes() or table in derivations()):
+        raise UsageError(f"'{table}' is no table that this pipeline fills{nearest(table, [*shapes(), *derivations()])}")
+    column = known[table].id_column
+    assert column is not None
+    return column
+
+
+def _hospital(settings: Settings, column: str, id_: int) -> str:
+    """The hospital whose number the id carries."""
+    short = column in ("person_id", "provider_id", "care_site_id", "location_id")
+    number = id_ >> (24 if short else 47)
+    for folder in hospital_folders(settings.mappings):
+        document = Document()
+        read_file(folder / "hospital.yaml", settings.mappings, document)
+        if str(document.data.get("number")) == str(number):
+            return folder.name
+    raise InputError(
+        f"{column} {id_} carries the number of no hospital", hint="copy the id from the table: etl sql shows its rows"
+    )
+
+
+def _find(file: Path, column: str, id_: int, *, derived: bool) -> tuple[int, int, str | None] | None:
+    """Entry, `_row` and source value of a row's main concept; row groups are left out by their range of ids."""
+    shape = shapes().get(file.stem)
+    code = next((c for c, rule in shape.columns.items() if rule == "concept_source"), None) if shape else None
+    select = "0, 0, null" if derived else f"_entry, _row, {quote(code) if code else 'null'}"
+    with duckdb.connect() as con:
+        found = con.execute(
+            f"select {select} from read_parquet({literal(str(file))}) where {quote(column)} = {id_}"
+        ).fetchone()
+    return found if found is None else (int(found[0]), int(found[1]), found[2])
+
+
+def _unknown(settings: Settings, run: Run, table: str, column: str, id_: int) -> InputError:
+    """What to say of an id that is not there: perhaps an earlier night had it."""
+    night = f"the published night {run.delivery.night} of {run.delivery.hospital}"
+    for run_id, day in publications(settings, run.delivery.hospital):
+        if run_id == run.run_id:
+            continue
+        try:
+            file = candidate(published(settings, run.delivery.hospital, day)).get(table)
+        except EtlError:
+            continue
+        if file and _find(file, column, id_, derived=table in derivations()):
+            return InputError(
+                f"{table} {id_} was a row of the night {day}, which was replaced: {night} has no such row",
+                hint="ids follow a person's rows of the night; look the row up again with etl sql",
+            )
+    return InputError(f"{night} has no {table} {id_}", hint="look the row up with etl sql; an id is good for its night")
+
+
+def origin(run: Run, at: Position) -> Origin:
+    """The place of a landed row in its delivery."""
+    index = line_index(run.mapping.sources[at.source], at)
+    line = index.line_of(at.row) if index else None
+    return Origin(at.delivery.folder.name, at.source, at.file.path.name, line, at.row + 1)
+
+
+def _made(
+    con: DuckDBPyConnection, run: Run, table: str, entry: Entry, at: Position, row: int, code: str | None
+) -> Made:
+    columns = tuple(filled(run.mapping, entry, table))
+    yaml = YamlPlaces(run.settings, run.delivery.hospital)
+    said = {s.field: s for f in columns for s in f.fields}
+    lookups: list[LookedUp] = []
+    if any(isinstance(v, Lookup) for v in entry.said().values()):
+        create_landed(con, run)
+        create_maps(con, run.mapping)
+        masters = {s.master for f in said.values() for s in f.searches if s.master}
+        create_masters(con, _only(run, masters))
+        create_landed_row(con, run, at, row)
+        lookups = look_up(con, run.mapping, entry, code)
+    return Made(
+        origin(run, at), entry.label, yaml.of(("entries", entry.label)), entry.rules, columns,
+        {name: yaml.of(s.path) for name, s in said.items()}, tuple(lookups), entry.shape.merge,
+    )  # fmt: skip
+
+
+def _only(run: Run, masters: set[str]) -> HospitalMapping:
+    return replace(run.mapping, masters={n: steps for n, steps in run.mapping.masters.items() if n in masters})
+
+
+def _parts(con: DuckDBPyConnection, run: Run, table: str, id_: int) -> dict[str, list[int]]:
+    """Ids, by table, of the rows that a derived row was made of."""
+    views.create_views(con, [f.parent for f in candidate(run).values()], hospital_tables())
+    query = files("etl.lineage").joinpath("derived", f"{table}.sql").read_text(encoding="utf-8")
+    found: dict[str, list[int]] = {}
+    for name, part in con.execute(query, {"id": id_}).fetchall():
+        found.setdefault(name, []).append(part)
+    return found

@@ -1,0 +1,160 @@
+"""OHDSI's own analyses and cohorts, made from our warehouse by tools that know nothing of it, beside our counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+from duckdb import DuckDBPyConnection
+
+from etl.engine import extension_file
+from etl.mapping.expression import literal
+from etl.settings import PROJECT
+
+pytestmark = pytest.mark.xdist_group("judge")
+
+DATA = Path(os.environ.get("ETL_TEST_DATA") or PROJECT.parent / "shared" / "data")
+JUDGE = PROJECT / ".judge" / "bin" / "python"
+PLACE = Path(__file__).with_name("outside_judge")
+COUNTS = yaml.safe_load((PLACE / "counts.yaml").read_text(encoding="utf-8"))
+COHORTS = {file.stem: number for number, file in enumerate(sorted(PLACE.glob("*.json")), 1)}
+# What Achilles looks for under these names is a defect of the CDM.
+DEFECT = "invalid|outside|without valid|< start|end < |before year-of-birth"
+ROWS = "subject_id, cohort_start_date, cohort_end_date"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A file with the results, and the analyses that were asked for, done and failed."""
+
+    file: Path
+    analyses: int
+    done: list[int]
+    failed: list[list[object]]
+
+
+def etl(home: Path, *arguments: str) -> None:
+    environment = {**os.environ, "ETL_HOME": str(home), "ETL_KEY_SECRET": "a secret for tests, long enough to be one"}
+    command = [str(Path(sys.executable).with_name("etl")), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def judge(file: Path, *arguments: str) -> Judged:
+    command = [str(JUDGE), "-I", str(PLACE / "judge.py"), str(file), str(PLACE), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=file.parent, check=False)
+    assert done.returncode == 0, done.stderr
+    return Judged(file, **json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published night of Synthea, and its warehouse exported to `cdm.duckdb`."""
+    if not (DATA / "synthea-27").is_dir():
+        pytest.skip(f"no test data at {DATA}; set ETL_TEST_DATA to the folder that holds synthea-27/ and vocabulary/")
+    assert JUDGE.exists(), "the judge's tools are missing: make install"
+    folder = tmp_path_factory.mktemp("judge")
+    etl(folder, "vocabulary", "load", str(DATA / "vocabulary"))
+    etl(folder, "run", "synthea", str(DATA / "synthea-27"), "--night", "2025-01-01")
+    etl(folder, "export", str(folder / "cdm.duckdb"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(home: Path) -> Judged:
+    """A scratch copy of the exported file, judged."""
+    return judge(Path(shutil.copy(home / "cdm.duckdb", home / "judged.duckdb")))
+
+
+@pytest.fixture(scope="module")
+def lake(home: Path) -> Judged:
+    """The warehouse, judged where it lies and only read."""
+    extensions = [f"--load={extension_file(name)}" for name in ("sqlite_scanner", "ducklake")]
+    return judge(home / "lake.duckdb", "--lake", str(home / "warehouse" / "catalog.sqlite"), *extensions)
+
+
+@pytest.fixture(scope="module")
+def con(home: Path, exported: Judged) -> Iterator[DuckDBPyConnection]:
+    """`judged`: the scratch copy with the results; `cdm`: the exported warehouse; `raw`: the CSV files."""
+    with duckdb.connect() as con:
+        con.execute(f"attach {literal(str(exported.file))} as judged (read_only)")
+        con.execute(f"attach {literal(str(home / 'cdm.duckdb'))} as cdm (read_only)")
+        con.execute("create schema raw")
+        for file in (DATA / "synthea-27").glob("*.csv"):
+            read = f"read_csv({literal(str(file))}, all_varchar = true, header = true)"
+            con.execute(f"create view raw.{file.stem} as from {read}")
+        con.execute((PLACE / "export.sql").read_text(encoding="utf-8"))
+        yield con
+
+
+def test_every_analysis_of_achilles_runs(exported: Judged) -> None:
+    assert exported.failed == []
+    assert len(exported.done) == exported.analyses
+    assert exported.analyses > 290, "all that the judge ships"
+
+
+@pytest.mark.parametrize(
+    ("origin", "analysis"), [(origin, analysis) for origin, queries in COUNTS.items() for analysis in queries]
+)
+def test_achilles_counts_what_we_count(con: DuckDBPyConnection, origin: str, analysis: int) -> None:
+    query = COUNTS[origin][analysis]
+    ours = sorted(con.execute(f"select columns(*)::varchar from ({query})").fetchall())
+    width = len(ours[0])
+    strata = "".join(f"stratum_{n}, " for n in range(1, width))
+    rest = " and ".join(f"stratum_{n} is null" for n in range(width, 6))
+    counted = f"from judged.results.achilles_results where analysis_id = {analysis}"
+    assert sorted(con.execute(f"select {strata}count_value::varchar {counted}").fetchall()) == ours
+    assert con.execute(f"select count(*) {counted} and not ({rest})").fetchone() == (0,)
+
+
+def test_achilles_finds_no_row_that_points_nowhere_or_lies_outside_the_observation(con: DuckDBPyConnection) -> None:
+    looked_for = f"from judged.results.achilles_analysis where regexp_matches(analysis_name, '{DEFECT}')"
+    (analyses,) = con.execute(f"select count(*) {looked_for}").fetchone() or (0,)
+    assert analyses > 50
+    for table in ("achilles_results", "achilles_results_dist"):
+        found = f"select analysis_id, count_value from judged.results.{table} semi join (select analysis_id {looked_for}) "
+        assert con.execute(f"{found} using (analysis_id)").fetchall() == []
+
+
+@pytest.mark.parametrize("engine", ["circepy", "duckcdm", "ibis"])
+@pytest.mark.parametrize("cohort", COHORTS)
+def test_a_cohort_of_atlas_has_the_members_we_find_by_hand(con: DuckDBPyConnection, cohort: str, engine: str) -> None:
+    con.execute("use cdm")
+    by_hand = sorted(con.execute((PLACE / f"{cohort}.sql").read_text(encoding="utf-8")).fetchall())
+    con.execute("use memory")
+    made = f"select {ROWS} from judged.results.cohort_{engine} where cohort_definition_id = {COHORTS[cohort]}"
+    assert sorted(con.execute(made).fetchall()) == by_hand
+    assert len(by_hand) >= 4, "a cohort that shows something"
+
+
+def test_cohorts_fill_the_tables_of_the_cdm(con: DuckDBPyConnection) -> None:
+    defined = con.execute("select cohort_definition_id, cohort_definition_name from judged.cohort_definition").fetchall()
+    assert {name: number for number, name in defined} == COHORTS
+    lost = "from judged.results.cohort_circepy except all by name from judged.cohort"
+    assert con.execute(f"select count(*) from ({lost})").fetchone() == (0,)
+    strange = "from judged.cohort anti join cdm.person on person_id = subject_id"
+    assert con.execute(f"select count(*) {strange}").fetchone() == (0,)
+
+
+def test_the_lake_read_in_place_gives_the_same(con: DuckDBPyConnection, lake: Judged) -> None:
+    assert lake.failed == []
+    assert len(lake.done) == lake.analyses > 100
+    con.execute(f"attach {literal(str(lake.file))} as lake (read_only)")
+    try:
+        for table in ("achilles_results", "achilles_results_dist", "cohort_circepy", "cohort_duckcdm"):
+            same = table if table.startswith("cohort") else f"{table} where analysis_id in (from unnest($done))"
+            rows = "select columns(c -> c not in ('avg_value', 'stdev_value')) from {}.results." + same
+            both = "({0} except all {1}) union all ({1} except all {0})".format(*map(rows.format, ("lake", "judged")))
+            given = {} if table.startswith("cohort") else {"done": lake.done}
+            assert con.execute(f"select count(*) from ({both})", given).fetchone() == (0,), table
+    finally:
+        con.execute("detach lake")
