@@ -106,8 +106,9 @@ def _record_rates(run: Run, accounts: Accounts) -> None:
 
 def _derive(run: Run, progress: Progress | None) -> tuple[int, str]:
     def work(place: Path) -> Accounts:
+        before = run.ledger.accounts(run.run_id)
         with open_engine(run.settings, run.delivery.night) as con:
-            return derive(con, run.mapping.hospital, run.release, run.folder("map"), place)
+            return derive(con, run.mapping.hospital, run.release, run.folder("map"), place, before)
 
     accounts, state = _written(run, "derive", _stage_key(run, "map"), work)
     return _sum(accounts.tables), state

@@ -12,7 +12,7 @@ from etl.engine import parquet
 from etl.ledger import Accounts
 from etl.mapping.expression import literal, quote
 from etl.mapping.model import Entry, HospitalMapping, Lookup
-from etl.mapping.tables import staged
+from etl.mapping.tables import changes_of, staged
 
 MASTER = "code_master"
 UNUSED = "unused"
@@ -28,6 +28,7 @@ def collect(
         source=[row for name in mapping.sources for row in _source(con, mapping, name)],
         tables=[row for table, file in written.items() for row in _table(con, table, file, entries)],
         rates=_rates(con, mapping.entries),
+        changes=[row for table, file in written.items() for row in _changes(con, table, file)],
         unmapped=_unmapped(con, mapping.entries, mapping.hospital.small_cell),
     )
 
@@ -69,10 +70,25 @@ def _table(con: DuckDBPyConnection, table: str, file: Path, entries: dict[int, E
             con,
             f"select count(distinct _row) from {staged(entry)} where _status is null and _target = {literal(table)}",
         )
+        # encounters that were rolled up are staged for another table; each of them is one row of visit_detail
+        came = came or produced
         rows.append(
             {"cdm_table": table, "entry": entry.label, "source": entry.from_, "source_rows": came, "rows": produced}
         )
     return rows
+
+
+def _changes(con: DuckDBPyConnection, table: str, file: Path) -> list[dict[str, Any]]:
+    """Rows of a table that lost something on their way, by what they lost (see `tables.changes_of`)."""
+    bits = ", ".join(f"count(*) filter (_changed & {1 << bit} <> 0)" for bit, _ in enumerate(changes_of(table)))
+    if not bits:
+        return []
+    counts = con.execute(f"select {bits} from {parquet(file)} where _changed <> 0").fetchone() or ()
+    return [
+        {"cdm_table": table, "change": change.name, "column_name": change.column, "rows": rows}
+        for change, rows in zip(changes_of(table), counts, strict=True)
+        if rows
+    ]
 
 
 def _coded(entries: tuple[Entry, ...], field: str) -> list[Entry]:

@@ -14,15 +14,19 @@ from etl.errors import ConfigError
 from etl.land.land import create_views
 from etl.ledger import Accounts
 from etl.mapping import accounts, references
+from etl.mapping.births import create_births, find_first_records
+from etl.mapping.choices import define_choices
 from etl.mapping.compile import EntryCompiler, source_relation
 from etl.mapping.lookup import LookupTable, build_lookup, create_maps, create_vocabulary_views
 from etl.mapping.masters import create_masters
 from etl.mapping.model import Entry, HospitalMapping, Lookup
-from etl.mapping.tables import staged, write_table
+from etl.mapping.tables import rows_query, staged, write_table
 from etl.mapping.units import create_conversions
+from etl.mapping.visits import DETAIL, VISIT, detail_rows, roll_up, visit_rows
 from etl.vocabulary.release import Release
 
 QUARANTINE = "quarantine.parquet"
+PERSON = "person"
 _NOT_A_NUMBER = "omop_result_number({code}) is null"
 
 
@@ -32,12 +36,25 @@ def in_order(entries: tuple[Entry, ...]) -> list[dict[int, Entry]]:
     return [{n: e for n, e in numbered.items() if e.target in wave} for wave in waves()]
 
 
+def narrowing(entry: Entry, name: str) -> str | None:
+    """SQL over {code} that says which codes of a field are looked up: of results only those that are no number."""
+    return _NOT_A_NUMBER if entry.shape.kinds[name] == "result" else None
+
+
+def create_inputs(con: DuckDBPyConnection, mapping: HospitalMapping, release: Release, landed: Path) -> None:
+    """What look-ups read: views of what landed in the folder `landed` and of the vocabulary, code maps, masters."""
+    create_views(con, mapping, landed)
+    create_vocabulary_views(con, release)
+    create_maps(con, mapping)
+    create_masters(con, mapping)
+
+
 def _lookups(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) -> dict[str, LookupTable]:
     relation, known = source_relation(mapping, entry)
     built: dict[str, LookupTable] = {}
     for name, value in entry.said().items():
         if isinstance(value, Lookup):
-            only = _NOT_A_NUMBER if entry.shape.kinds[name] == "result" else None
+            only = narrowing(entry, name)
             built[name] = build_lookup(
                 con, mapping, f"{entry.label}.{name}", value, relation, known, entry.target, only
             )
@@ -65,44 +82,45 @@ def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry)
         ) from None
 
 
-def _create_births(con: DuckDBPyConnection, entries: dict[int, Entry]) -> None:
-    persons = [e for e in entries.values() if e.target == "person"]
-    rows = " union all ".join(f"select person, birth from {staged(e)} where _status is null" for e in persons)
-    rows = rows or "select null::bigint as person, null::timestamp as birth where false"
-    con.execute(
-        f"create or replace table person_birth as select person, min(birth) as birth from ({rows}) group by person"
-    )
-
-
 def map_sources(
     con: DuckDBPyConnection, mapping: HospitalMapping, release: Release, landed: Path, target: Path,
     progress: Callable[[str], None] | None = None,
 ) -> Accounts:  # fmt: skip
     """Map what landed in the folder `landed` into `<table>.parquet` files and `quarantine.parquet` in `target`."""
-    create_views(con, mapping, landed)
-    create_vocabulary_views(con, release)
-    create_maps(con, mapping)
+    create_inputs(con, mapping, release, landed)
     create_conversions(con, mapping)
-    create_masters(con, mapping)
+    define_choices(con, mapping.hospital)
     con.execute("create schema if not exists staged")
     targets = references.targets_of(mapping.entries)
     written: dict[str, Path] = {}
-    for i, wave in enumerate(in_order(mapping.entries)):
+    ordered = dict(zip(waves(), in_order(mapping.entries), strict=True))
+    rolled_up = False
+    for tables, wave in ordered.items():
         for entry in wave.values():
             stage_entry(con, mapping, entry)
             if progress:
                 progress(entry.label)
-        if i == 0:  # persons
-            _create_births(con, wave)
-        files = _write_tables(con, wave, target)
+        other: dict[str, str] = {}
+        if tables == (PERSON,):
+            create_births(con, wave.values())
+        elif tables == (VISIT,):
+            rolled_up = roll_up(con, mapping.hospital.visits, wave)
+            other = {VISIT: visit_rows(wave)} if rolled_up else {}
+        elif tables == (DETAIL,) and rolled_up:
+            other = {DETAIL: detail_rows(ordered[VISIT,], wave, written[VISIT])}
+        files = _write_tables(con, wave, target, other)
         references.create(con, targets, wave, files)
         written |= files
+    if find_first_records(con, mapping.entries):
+        write_table(con, PERSON, rows_query(shapes()[PERSON], ordered[PERSON,].items()), target)
     _write_quarantine(con, mapping, target / QUARANTINE)
     return accounts.collect(con, mapping, dict(enumerate(mapping.entries)), written)
 
 
-def _write_tables(con: DuckDBPyConnection, entries: dict[int, Entry], target: Path) -> dict[str, Path]:
-    """Write every CDM table that some staged row goes to."""
+def _write_tables(
+    con: DuckDBPyConnection, entries: dict[int, Entry], target: Path, other: dict[str, str]
+) -> dict[str, Path]:
+    """Write every CDM table that some staged row goes to; those in `other` from that SQL of their rows."""
     goes_to = {
         number: {
             t for (t,) in con.execute(f"select distinct _target from {staged(e)} where _status is null").fetchall()
@@ -112,8 +130,9 @@ def _write_tables(con: DuckDBPyConnection, entries: dict[int, Entry], target: Pa
     written: dict[str, Path] = {}
     for table in shapes():
         feeding = {n: entries[n] for n, tables in goes_to.items() if table in tables}
-        if feeding:
-            written[table], _ = write_table(con, table, feeding, target)
+        if feeding or table in other:
+            rows = other.get(table) or rows_query(shapes()[table], feeding.items())
+            written[table], _ = write_table(con, table, rows, target)
     return written
 
 
