@@ -13,7 +13,7 @@ export ETL_HOME ?= $(CURDIR)/demo
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-install: .venv/.installed  ## the virtual environment, from the hashed lock
+install: .venv/.installed .judge/.installed  ## the virtual environments, from the hashed locks
 
 .venv/.installed: requirements/bootstrap.txt requirements/lock.txt pyproject.toml
 	@echo "→ installing into .venv (about a minute the first time)"
@@ -24,6 +24,11 @@ install: .venv/.installed  ## the virtual environment, from the hashed lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@.venv/bin/uv pip sync --quiet --require-hashes requirements/lock.txt
 	@.venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.judge/.installed: requirements/judge.txt .venv/.installed
+	@test -x .judge/bin/python || .venv/bin/uv venv --quiet --python $(PY) .judge
+	@.venv/bin/uv pip sync --quiet --require-hashes --python .judge/bin/python requirements/judge.txt
 	@touch $@
 
 .env:
@@ -58,6 +63,8 @@ bench: install  ## the whole run beside the floor, on one machine in one go
 lock: install  ## resolve the dependencies of pyproject.toml again
 	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --extra dev pyproject.toml -o requirements/lock.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  requirements/judge.in -o requirements/judge.txt
 
 clean:  ## remove the demo (exports, lake, warehouse, keys, reports)
 	@rm -rf demo

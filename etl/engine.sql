@@ -18,6 +18,25 @@ create or replace macro omop_try_timestamp(t) as coalesce(
   try_cast(replace(replace(trim(t), '/', '-'), '.', '-') as timestamp),
   try_strptime(trim(t), ['%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y.%m.%d %H:%M', '%Y-%m-%d %H%M', '%Y-%m-%d %H%M%S']));
 
+-- How much of a date a text tells: 'day', 'month' (1980-03, 19800300) or 'year' (1980, 19800000); NULL when it is no date.
+-- Six digits are not read: 198003 may be a month, and 800315 is a day.
+create or replace macro omop_known(t) as case
+  when omop_try_timestamp(t) is not null then 'day'
+  when regexp_full_match(t, '\s*(18|19|20|21)[0-9]{2}([-./](0[1-9]|1[0-2])([-./]00)?|(0[1-9]|1[0-2])00)\s*') then 'month'
+  when regexp_full_match(t, '\s*(18|19|20|21)[0-9]{2}([-./]?00[-./]?00|[-./]00)?\s*') then 'year' end;
+
+-- The first moment of what a text tells of a date; see omop_known.
+create or replace macro omop_partial(t) as case omop_known(t)
+  when 'day' then omop_try_timestamp(t)
+  when 'month' then try_strptime(left(regexp_replace(t, '[^0-9]', '', 'g'), 6) || '01', '%Y%m%d')
+  when 'year' then try_strptime(left(trim(t), 4) || '0101', '%Y%m%d') end;
+
+-- The last day of what is known of a date, given its first moment and omop_known's word.
+create or replace macro omop_last_day(first_moment, known) as case known
+  when 'month' then last_day(first_moment::date)
+  when 'year' then make_date(year(first_moment), 12, 31)
+  else first_moment::date end;
+
 -- Open ends such as 29991231 and 9999-12-31 mean: not ended.
 create or replace macro omop_end(t) as case when year(omop_try_timestamp(t)) < 2900 then omop_try_timestamp(t) end;
 

@@ -92,6 +92,16 @@ TABLE_ACCOUNT = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False, comment="CDM rows produced; more than source_rows is fan-out"),
 )
 
+ROW_CHANGE = sa.Table(
+    "row_change",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("cdm_table", sa.String(40), primary_key=True),
+    sa.Column("change", sa.String(40), primary_key=True, comment="code of what rows lost: text_cut, end_before_start, …"),
+    sa.Column("column_name", sa.String(80), primary_key=True, comment="the column of a text; '' for others"),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)
+
 MAPPING_RATE = sa.Table(
     "mapping_rate",
     meta,
@@ -172,6 +182,7 @@ class Accounts:
     tables: list[dict[str, Any]] = field(default_factory=list)
     rates: list[dict[str, Any]] = field(default_factory=list)
     unmapped: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Serialise, for the marker file a finished stage leaves."""
@@ -199,11 +210,12 @@ def _missing_columns(engine: Engine) -> list[sa.Column[Any]]:
 
 
 def _add_missing_columns(engine: Engine) -> None:
-    """Bring a ledger that an older version wrote up to date; its rows have nothing in the new columns."""
+    """Bring a ledger that an older version wrote up to date: its rows have nothing in a new, so nullable, column."""
     for column in _missing_columns(engine):
+        added = CreateColumn(column).compile(engine)
         with engine.begin() as con:
             try:
-                con.execute(sa.text(f"alter table {column.table.name} add column {CreateColumn(column).compile(engine)}"))
+                con.execute(sa.text(f"alter table {column.table.name} add column {added}"))
             except TransientError:
                 # two runs began together and the other one was first
                 if column.name in {c.name for c in _missing_columns(engine)}:
@@ -266,6 +278,7 @@ class Ledger:
             (SOURCE_FILE, accounts.files),
             (SOURCE_ACCOUNT, accounts.source),
             (TABLE_ACCOUNT, accounts.tables),
+            (ROW_CHANGE, accounts.changes),
             (MAPPING_RATE, accounts.rates),
             (UNMAPPED, accounts.unmapped),
         ]
@@ -326,7 +339,9 @@ class Ledger:
         def rows(table: sa.Table) -> list[dict[str, Any]]:
             return [dict(r) for r in self.read(sa.select(table).where(table.c.run_id == run_id))]
 
-        return Accounts(files=rows(SOURCE_FILE), source=rows(SOURCE_ACCOUNT), tables=rows(TABLE_ACCOUNT))
+        return Accounts(
+            files=rows(SOURCE_FILE), source=rows(SOURCE_ACCOUNT), tables=rows(TABLE_ACCOUNT), changes=rows(ROW_CHANGE)
+        )
 
 
 def _delete_by_key(table: sa.Table, keys: list[str]) -> sa.Delete:

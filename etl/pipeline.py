@@ -133,10 +133,11 @@ def _derive(run: Run, progress: Progress | None) -> tuple[int, str]:
     state, published = state_of(run)
 
     def work(place: Path) -> Accounts:
+        before = run.ledger.accounts(run.run_id)
+        earlier = published.derived if published else ()
+        touched = layers_of(run, state, run.folder("map").name)[0].touched
         with open_engine(run.settings, state.as_of) as con:
-            earlier = published.derived if published else ()
-            touched = layers_of(run, state, run.folder("map").name)[0].touched
-            return derive(con, run.mapping.hospital, run.release, run.folder("map"), place, earlier, touched)
+            return derive(con, run.mapping.hospital, run.release, run.folder("map"), place, before, earlier, touched)
 
     accounts, done = _written(run, "derive", _stage_key(run, "map"), work)
     return _sum(accounts.tables), done

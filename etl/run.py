@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -104,6 +104,13 @@ def resume(settings: Settings, run_id: str) -> Run:
     mapping = load_mappings(settings.mappings, [delivery.hospital])[delivery.hospital]
     pinned = settings.model_copy(update={"vocabulary": said["release"]})
     return Run(settings, mapping, delivery, current_release(pinned), said["force"])
+
+
+def newest_landed(settings: Settings, hospital: str) -> tuple[date, Path] | None:
+    """The newest night of a hospital that landed wholly, and the folder it lies in; None when there is none."""
+    markers = (settings.lake / "1_landed" / f"hospital={hospital}").glob(f"delivery=*/{MARKER}")
+    nights = sorted((m.parent.name.removeprefix("delivery=")[:8], m.stat().st_mtime_ns, m.parent) for m in markers)
+    return (datetime.strptime(nights[-1][0], "%Y%m%d").date(), nights[-1][2]) if nights else None
 
 
 def write_atomically(file: Path, text: str) -> None:

@@ -33,6 +33,7 @@ class Shape:
     order: tuple[str, ...]
     setting: str | None
     columns: dict[str, str]
+    changes: dict[str, str]
 
 
 def _shape(table: str, raw: dict[str, Any]) -> Shape:
@@ -53,6 +54,7 @@ def _shape(table: str, raw: dict[str, Any]) -> Shape:
         order=tuple(raw.get("order", ())),
         setting=raw.get("setting"),
         columns=raw["columns"],
+        changes=raw.get("changes", {}),
     )
 
 

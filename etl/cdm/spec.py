@@ -65,6 +65,12 @@ class Table:
     field_concept: int | None
 
     @property
+    def id_column(self) -> str | None:
+        """The column that names a row: the primary key, else `person_id`."""
+        key = next((f.name for f in self.fields if f.primary_key), None)
+        return key or ("person_id" if "person_id" in self.columns else None)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Column names."""
         return tuple(f.name for f in self.fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -77,7 +77,7 @@ def vocabulary_load(
     from etl.vocabulary.release import load_bundle  # noqa: PLC0415
 
     with errors_to_exit_codes(), console.progress("loading vocabulary") as tell:
-        release = load_bundle(load_settings(), folder, lambda text: tell("table", text))
+        release = load_bundle(load_settings(), folder, tell)
     out.print(f"loaded {release.version} as {release.name}")
 
 
@@ -178,15 +178,34 @@ def status(as_json: AsJson = False) -> None:
 @app.command(rich_help_panel="Look")
 def unmapped(
     hospital: Annotated[str, typer.Argument(help="Short name of the hospital.")],
-    limit: Annotated[int, typer.Option(min=1, help="How many codes.")] = 30,
+    domain: Annotated[
+        str | None, typer.Option(help="Only codes of this domain: Condition, Drug, Measurement, Unit, …")
+    ] = None,
+    by: Annotated[Literal["records", "patients"], typer.Option(help="What counts first.")] = "records",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="How many codes; default: 30 in the table, all in files and JSON.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the codes as CSV; a file that is there is replaced.")
+    ] = None,
+    usagi: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the codes as a CSV file that Usagi imports.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the codes that found no standard concept, by records: what to map next."""
-    from etl.cli.nights import show_unmapped  # noqa: PLC0415
+    """List the codes that found no standard concept: what to map next, and how much each code would win.
+
+    Of codes that fewer than `small_cell` patients have (hospital.yaml, default 5) neither the number of patients nor
+    the days are told. `etl why HOSPITAL CODE` tells where the look-up of a code ended.
+    """
+    from etl.cli.worklist import show_worklist  # noqa: PLC0415
     from etl.settings import load_settings  # noqa: PLC0415
 
     with errors_to_exit_codes():
-        show_unmapped(load_settings(), hospital, limit, as_json=as_json)
+        show_worklist(
+            load_settings(), hospital, limit=limit, domain=domain, by=by, csv_file=csv, usagi_file=usagi,
+            as_json=as_json,
+        )  # fmt: skip
 
 
 @app.command(rich_help_panel="Look")
@@ -220,6 +239,34 @@ def sql(
             prompt(con, limit)
         else:
             show_query(con, query, limit, as_csv=as_csv)
+
+
+@app.command(rich_help_panel="Look")
+def trace(
+    what: Annotated[str, typer.Argument(metavar="TABLE|HOSPITAL", help="CDM table of the row; with --file, the hospital.")],
+    id_: Annotated[int | None, typer.Argument(metavar="[ID]", help="Id of the row (of death: its person_id).")] = None,
+    place: Annotated[
+        str | None,
+        typer.Option("--file", metavar="FILE:LINE", help="What became of a line of a delivered file (1 is its header)."),
+    ] = None,
+    night: Night = None,
+    as_json: AsJson = False,
+) -> None:
+    """Trace a published CDM row to delivery, file, line and mapping entry; or, with --file, a line to its CDM rows.
+
+    Shows expressions, vocabulary steps and ids, never a value of a patient. A derived row (era, observation period)
+    leads to the rows it was made of. Exit code 3: the published night has no such row or line; ids are good for the
+    night they were read from.
+
+    etl trace condition_occurrence 8866463058231297
+
+    etl trace --file conditions.csv:17 synthea --night 2026-01-01
+    """
+    from etl.cli.lineage import show_trace  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        show_trace(load_settings(), what, id_, place, _day(night), as_json=as_json)
 
 
 @app.command(rich_help_panel="Look")

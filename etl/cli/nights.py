@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from rich.table import Table
 
 from etl.cli import console
 from etl.cli.console import err, out, print_json, show_error
 from etl.delivery import night_of
 from etl.errors import EtlError, InputError, of_file_system
-from etl.ledger import RUN, UNMAPPED, Ledger
+from etl.ledger import RUN, Ledger
 from etl.mapping.check import load_mappings
 from etl.mapping.load import hospital_folders, read_hospital
 from etl.pipeline import run_delivery
@@ -121,32 +120,6 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
                 out.print(f"{row['hospital']}: readers still see the night {published['night']}")
     else:
         out.print("no night has been run yet; try: make demo")
-
-
-def show_unmapped(settings: Settings, hospital: str, limit: int, *, as_json: bool) -> None:
-    """The worklist of codes without a standard concept, of the night that is published, else of the newest run."""
-    load_mappings(settings.mappings, [hospital])
-    published = Ledger(settings.ledger_url).last_published(hospital)
-    run_id = published["run_id"] if published else _last_run(settings, hospital)
-    query = sa.select(UNMAPPED).where(UNMAPPED.c.run_id == run_id).order_by(UNMAPPED.c.records.desc(), UNMAPPED.c.code)
-    rows = Ledger(settings.ledger_url).read(query)
-    if as_json:
-        print_json(rows[:limit])
-        return
-    total = sum(r["records"] for r in rows)
-    table = Table(box=None, header_style="bold", title=f"{hospital}: {len(rows):,} codes, {total:,} records unmapped")
-    for column in ("domain", "vocabulary", "code", "description"):
-        table.add_column(column)
-    for column in ("records", "together"):
-        table.add_column(column, justify="right")
-    together = 0
-    for r in rows[:limit]:
-        together += r["records"]
-        table.add_row(r["domain"], r["vocabulary"], r["code"], r["description"] or "", f"{r['records']:,}",
-                      f"{together / total:.0%}")  # fmt: skip
-    out.print(table)
-    if len(rows) > limit:
-        err.print(f"the first {limit:,} codes; --limit shows more", style="dim")
 
 
 def write_all_reports(settings: Settings) -> Path:

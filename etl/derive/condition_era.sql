@@ -1,4 +1,4 @@
--- Records of one condition with no more than thirty days between them; concept 0 makes no era. A record without an end
+-- Records of one condition with no more than omop_era_gap() (thirty) days between them; concept 0 makes no era. A record without an end
 -- lasts to the next day, as in OHDSI's reference script.
 with record as (
   select person_id, condition_concept_id as concept_id, condition_start_date as begins,
@@ -6,7 +6,7 @@ with record as (
   from condition_occurrence where condition_concept_id <> 0
 ),
 marked as (
-  select *, begins > 30 + max(ends) over (
+  select *, begins > omop_era_gap() + max(ends) over (
     partition by person_id, concept_id order by begins, ends rows between unbounded preceding and 1 preceding) as fresh
   from record
 ),

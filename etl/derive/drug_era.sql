@@ -1,4 +1,4 @@
--- Exposure to one ingredient with no more than thirty days between; days without drug inside an era are its gap days.
+-- Exposure to one ingredient with no more than omop_era_gap() (thirty) days between; days without drug inside an era are its gap days.
 -- Nothing is stockpiled: an early refill does not lengthen the era.
 with ingredient as (
   select a.descendant_concept_id, a.ancestor_concept_id
@@ -18,13 +18,13 @@ reached as (
   from record
 ),
 numbered as (
-  select *, count(*) filter (where begins > covered + 30) over (
+  select *, count(*) filter (where begins > covered + omop_era_gap()) over (
     partition by person_id, concept_id order by begins, ends) as era
   from reached
 )
 select (person_id << 23) + row_number() over (partition by person_id order by min(begins), concept_id) - 1 as drug_era_id,
   person_id, concept_id as drug_concept_id, min(begins) as drug_era_start_date, max(ends) as drug_era_end_date,
   count(*)::integer as drug_exposure_count,
-  coalesce(sum(begins - covered) filter (where begins > covered and begins <= covered + 30), 0)::integer as gap_days
+  coalesce(sum(begins - covered) filter (where begins > covered and begins <= covered + omop_era_gap()), 0)::integer as gap_days
 from numbered
 group by person_id, concept_id, era

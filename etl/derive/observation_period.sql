@@ -1,5 +1,6 @@
--- When a person's care is taken to be recorded: from the first to the last record, sixty days longer, but not before the
--- records system went live, not past sixty days after death, and not past the delivery. Silence of 548 days splits it.
+-- When a person's care is taken to be recorded: from the first to the last record, and a tail (sixty days) longer, but not
+-- before the records system went live, not past the tail after death, and not past the delivery. A long silence (548 days)
+-- splits it. The hospital's settings say how long.
 with record as (
   select person_id, visit_start_date as begins, visit_end_date as ends from visit_occurrence
   union select person_id, condition_start_date, coalesce(condition_end_date, condition_start_date) from condition_occurrence
@@ -10,11 +11,12 @@ with record as (
   union select person_id, device_exposure_start_date, coalesce(device_exposure_end_date, device_exposure_start_date)
     from device_exposure
   union select person_id, specimen_date, specimen_date from specimen
+  union select person_id, note_date, note_date from note
 ),
 bounded as (
   select r.person_id, greatest(r.begins, omop_live_since()) as begins,
-    least(r.ends, coalesce(d.death_date + 60, omop_night()), omop_night()) as ends,
-    least(r.ends, d.death_date + 60) as open_ends, d.death_date + 60 as latest
+    least(r.ends, coalesce(d.death_date + omop_period_tail(), omop_night()), omop_night()) as ends,
+    least(r.ends, d.death_date + omop_period_tail()) as open_ends, d.death_date + omop_period_tail() as latest
   from record r left join death d using (person_id)
 ),
 kept as (select * from bounded where begins <= ends),
@@ -24,16 +26,16 @@ marked as (
   from kept
 ),
 numbered as (
-  select *, count(*) filter (where silence >= 548) over (
+  select *, count(*) filter (where silence >= omop_period_gap()) over (
     partition by person_id order by begins, ends) as period
   from marked
 )
 select (person_id << 23) + row_number() over (partition by person_id order by min(begins)) - 1 as observation_period_id,
   person_id,
   min(begins) as observation_period_start_date,
-  least(max(ends) + 60, any_value(latest), omop_night()) as observation_period_end_date,
+  least(max(ends) + omop_period_tail(), any_value(latest), omop_night()) as observation_period_end_date,
   32882::bigint as period_type_concept_id,
   -- where the period would end if the day of the delivery did not end it: a later night goes on from there
-  least(max(open_ends) + 60, any_value(latest)) as _open_end
+  least(max(open_ends) + omop_period_tail(), any_value(latest)) as _open_end
 from numbered
 group by person_id, period

@@ -1,4 +1,4 @@
-"""The stage `derive`: observation periods and eras from the mapped tables."""
+"""The stage `derive`: observation periods and eras from the mapped tables, and what was left out of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.candidate import create_views
 from etl.cdm.spec import hospital_tables, tables
 from etl.engine import copy_to
 from etl.ledger import Accounts
+from etl.mapping.choices import define_choices
 from etl.mapping.expression import literal, quote
 from etl.mapping.lookup import create_vocabulary_views
 from etl.mapping.model import Hospital
@@ -28,18 +30,31 @@ def derivations() -> dict[str, str]:
     return {n.removesuffix(".sql"): files("etl.derive").joinpath(n).read_text(encoding="utf-8") for n in found}
 
 
+def create_accounts(con: DuckDBPyConnection, accounts: Accounts) -> None:
+    """The table `account(source, outcome, reason, rows)`: what became of the rows of every source."""
+    columns = {"source": pa.string(), "outcome": pa.string(), "reason": pa.string(), "rows": pa.int64()}
+    con.register(
+        "account_rows",
+        pa.table({name: pa.array([row[name] for row in accounts.source], kind) for name, kind in columns.items()}),
+    )
+    con.execute("create or replace temp table account as from account_rows")
+    con.unregister("account_rows")
+
+
 def derive(
-    con: DuckDBPyConnection, hospital: Hospital, release: Release, mapped: Path, target: Path,
+    con: DuckDBPyConnection, hospital: Hospital, release: Release, mapped: Path, target: Path, before: Accounts,
     earlier: Sequence[Mapped] = (), touched: tuple[Path, ...] = (),
 ) -> Accounts:  # fmt: skip
     """Write `<table>.parquet` for every derivation into `target`, from the tables in the folder `mapped`.
 
-    `earlier` are the derived layers that this one comes on top of, `touched` the files of the persons it holds then.
+    `before`: the accounts of landing and mapping, of which `metadata` tells what was left out. `earlier` are the
+    derived layers that this one comes on top of, `touched` the files of the persons it holds then.
     Returns the accounts of all layers together.
     """
     create_vocabulary_views(con, release)
     create_views(con, [mapped], hospital_tables())
-    con.execute(f"create or replace macro omop_live_since() as date '{hospital.live_since.isoformat()}'")
+    define_choices(con, hospital)
+    create_accounts(con, before)
     for name, sql in derivations().items():
         columns = ", ".join(f"{quote(f.name)}::{f.duckdb_type} as {quote(f.name)}" for f in tables()[name].fields)
         query = f"select {columns}, _open_end from ({sql})" if name == PERIOD else f"select {columns} from ({sql})"
@@ -51,7 +66,9 @@ def derive(
 
 
 def _account(con: DuckDBPyConnection, table: str, layers: Sequence[Mapped]) -> dict[str, object]:
-    row = con.execute(f"select count(*) from ({current(layers, table, tables()[table].owner or 'null')})").fetchone()
+    held = tables()[table]
+    layers = layers if held.personal else layers[-1:]  # what belongs to no person is there as a whole every night
+    row = con.execute(f"select count(*) from ({current(layers, table, held.owner or 'null')})").fetchone()
     rows = int(row[0]) if row else 0
     return {"cdm_table": table, "entry": DERIVED, "source": DERIVED, "source_rows": rows, "rows": rows}
 

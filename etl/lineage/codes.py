@@ -80,7 +80,7 @@ def look_up(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, cod
 def _withheld(mapping: HospitalMapping, entry: Entry, name: str, lookup: Lookup) -> bool:
     """Results are values of a patient, and a code taken out of free text may hold some."""
     declared = mapping.sources[entry.from_].declared
-    read = {c for s in searches(lookup) for c in columns_of(s.code, declared)}
+    read = {c for s in searches(lookup) for c in columns_of(s.lookup.code, declared)}
     if entry.unpivot and entry.unpivot.value in read:
         return True
     return entry.shape.kinds[name] == "result" or any(declared[c].scrub for c in read if c in declared)
@@ -108,16 +108,13 @@ def _ask(
     known: list[str],
 ) -> _Asked:  # fmt: skip
     """What a single step makes of the row's code on the row's day."""
-    alone = Lookup(
-        code=search.code, clean=search.clean, through=search.master, vocabulary=search.vocabulary, map=search.map,
-        prefix=search.prefix,
-    )  # fmt: skip
+    alone = search.lookup
     table = build_lookup(con, mapping, label, alone, relation, known, entry.target)
     start = entry.said().get("start")
     day = f"omop_try_timestamp({render(start, known)}::varchar)::date" if start else "null::date"
     rows = con.execute(
         f"select p.code, l.source_id, l.concept_id from (select distinct "
-        f"omop_blank({render(search.code, known)}::varchar) as code, {day} as day from {relation}) p "
+        f"omop_blank({render(alone.code, known)}::varchar) as code, {day} as day from {relation}) p "
         f"{table.join('l', ['p.code'], 'p.day' if start else None)} order by l.n"
     ).fetchall()
     if not rows:

@@ -8,33 +8,26 @@ from etl.cdm.shapes import Shape, shapes
 from etl.mapping.compile import source_relation
 from etl.mapping.expression import columns_of
 from etl.mapping.load import Path_
-from etl.mapping.model import Entry, HospitalMapping, Lookup, Step
+from etl.mapping.model import Entry, HospitalMapping, Lookup, Ref, Step
 from etl.mapping.schema import columns_of_field
 
+_WORDS = {"through": "master", "prefix": "or its longest known prefix, letters at least"}
 ID_RULE = "person's id, then the position among the person's rows of the table"
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One step of a look-up: what is done to the code, and where it is looked up."""
+    """One step of a look-up, as a look-up of its own without any fallback."""
 
-    code: str
-    clean: str | None
-    master: str | None
-    vocabulary: str | None
-    map: str | None
-    prefix: int | None
+    lookup: Lookup
 
     @property
     def text(self) -> str:
-        """The step in words, without the code."""
-        place = f"map {self.map}" if self.map else f"vocabulary {self.vocabulary}"
-        parts = [
-            f"clean {self.clean}" if self.clean else "",
-            f"master {self.master}" if self.master else "",
-            place + (f" (or a prefix of {self.prefix}+ letters)" if self.prefix else ""),
-        ]
-        return " → ".join(p for p in parts if p)
+        """The step in words, without the code: what is done to it, and where it is looked up."""
+        said = {name: getattr(self.lookup, name) for name in Step.model_fields if name != "code"}
+        order = {**dict.fromkeys(("clean", "through")), **said}
+        parts = [f"{_WORDS.get(name, name)} {said[name]}" for name in order if said[name] is not None]
+        return " → ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +67,12 @@ class Filled:
 
 def searches(lookup: Lookup) -> tuple[Search, ...]:
     """The steps of a look-up in their order."""
-    steps: list[Step] = [lookup, *lookup.fallback]
-    return tuple(Search(s.code or lookup.code, s.clean, s.through, s.vocabulary, s.map, s.prefix) for s in steps)
+    own = [name for name in Step.model_fields if name != "code"]
+    rest = [
+        lookup.model_copy(update={n: getattr(step, n) for n in own} | {"code": step.code or lookup.code})
+        for step in lookup.fallback
+    ]
+    return tuple(Search(one.model_copy(update={"fallback": ()})) for one in (lookup, *rest))
 
 
 def sayings(mapping: HospitalMapping, entry: Entry) -> dict[str, Said]:
@@ -85,11 +82,12 @@ def sayings(mapping: HospitalMapping, entry: Entry) -> dict[str, Said]:
 
 def _said(mapping: HospitalMapping, entry: Entry, name: str, value: object) -> Said:
     found = searches(value) if isinstance(value, Lookup) else ()
-    texts = list(dict.fromkeys(s.code for s in found)) or [str(value)]
+    key = value.key if isinstance(value, Ref) else value
+    texts = list(dict.fromkeys(s.lookup.code for s in found)) or [str(key)]
     kind = entry.shape.kinds[name]
     fixed = isinstance(value, int | float)
     direct = [] if fixed else [Input(entry.from_, c) for text in texts for c in inputs(mapping, entry, text)]
-    masters = [i for s in found if s.master for i in _of_master(mapping, s.master)]
+    masters = [i for s in found if s.lookup.through for i in _of_master(mapping, s.lookup.through)]
     return Said(
         name, kind, " or ".join(texts), found, tuple(dict.fromkeys([*direct, *masters])),
         ("entries", entry.label, name),

@@ -18,12 +18,13 @@ from etl.engine import parquet
 from etl.errors import ConfigError, InputError
 from etl.land.contract import find_files
 from etl.land.identifiers import numbers_its_rows
-from etl.land.land import REJECTED, ROW_BITS, create_views, landed_columns_sql
+from etl.land.land import REJECTED, ROW_BITS, landed_columns_sql
 from etl.ledger import PUBLICATION, Ledger
 from etl.mapping.expression import quote
 from etl.mapping.run import QUARANTINE
 from etl.run import Run, resume
 from etl.settings import Settings
+from etl.state.state import create_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def _positions(run: Run, source: str) -> list[_FileOf]:
 
 def create_landed(con: DuckDBPyConnection, run: Run) -> None:
     """Views `landed."<source>"` of everything that landed of a run."""
-    create_views(con, run.mapping, run.folder("land"))
+    create_alone(con, run.mapping, run.folder("land"))
 
 
 def create_landed_row(con: DuckDBPyConnection, run: Run, at: Position, number: int) -> None:

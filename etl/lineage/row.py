@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm import candidate as views
 from etl.cdm.shapes import shapes
-from etl.cdm.spec import hospital_tables
+from etl.cdm.spec import hospital_tables, tables
 from etl.derive.run import derivations
 from etl.engine import define_functions, define_night
 from etl.errors import EtlError, InputError, UsageError
@@ -35,8 +35,11 @@ from etl.mapping.lookup import create_maps, create_vocabulary_views
 from etl.mapping.masters import create_masters
 from etl.mapping.model import Entry, HospitalMapping, Lookup
 from etl.mapping.problems import nearest
+from etl.mapping.tables import EVENT_BITS
 from etl.run import Run
 from etl.settings import Settings
+
+PERSON_BITS = 24  # the ids of a hospital's persons, staff and places: its number, then so many bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def trace_row(settings: Settings, table: str, id_: int) -> RowTrace:
 
     Raises UsageError for a table whose rows are no hospital's, InputError when the published night has no such row.
     """
-    column = _id_column(table)
+    column = _checked(table)
     run = published(settings, _hospital(settings, column, id_))
     file = candidate(run).get(table)
     found = _find(file, column, id_, derived=table in derivations()) if file else None
@@ -121,19 +124,29 @@ def trace_row(settings: Settings, table: str, id_: int) -> RowTrace:
         return RowTrace(*head, _made(con, run, table, entry, position(run, entry.from_, row), row, code), {})
 
 
-def _id_column(table: str) -> str:
-    known = hospital_tables()
-    if table not in known or not (table in shapes() or table in derivations()):
-        raise UsageError(f"'{table}' is no table that this pipeline fills{nearest(table, [*shapes(), *derivations()])}")
-    column = known[table].id_column
-    assert column is not None
+def id_column(table: str) -> str | None:
+    """The column by which a row of a table is named: its primary key, else its person."""
+    fields = tables()[table].fields
+    key = next((f.name for f in fields if f.primary_key), None)
+    return key or next((f.name for f in fields if f.name == "person_id"), None)
+
+
+def _checked(table: str) -> str:
+    """The id column of a table; UsageError when its rows have no ids or are no hospital's."""
+    filled_here = {*shapes(), *derivations()} & set(hospital_tables())
+    column = id_column(table) if table in filled_here else None
+    if column is None:
+        raise UsageError(
+            f"'{table}' is no table whose rows can be traced{nearest(table, filled_here)}",
+            hint="name a table of the CDM that mappings fill or that is derived",
+        )
     return column
 
 
 def _hospital(settings: Settings, column: str, id_: int) -> str:
     """The hospital whose number the id carries."""
     short = column in ("person_id", "provider_id", "care_site_id", "location_id")
-    number = id_ >> (24 if short else 47)
+    number = id_ >> (PERSON_BITS if short else PERSON_BITS + EVENT_BITS)
     for folder in hospital_folders(settings.mappings):
         document = Document()
         read_file(folder / "hospital.yaml", settings.mappings, document)
@@ -191,7 +204,7 @@ def _made(
     if any(isinstance(v, Lookup) for v in entry.said().values()):
         create_landed(con, run)
         create_maps(con, run.mapping)
-        masters = {s.master for f in said.values() for s in f.searches if s.master}
+        masters = {s.lookup.through for f in said.values() for s in f.searches if s.lookup.through}
         create_masters(con, _only(run, masters))
         create_landed_row(con, run, at, row)
         lookups = look_up(con, run.mapping, entry, code)

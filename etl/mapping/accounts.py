@@ -13,13 +13,13 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.shapes import Shape, shapes
+from etl.cdm.shapes import Shape
 from etl.cdm.spec import tables
 from etl.engine import copy_to, parquet
 from etl.ledger import Accounts
 from etl.mapping.expression import literal, quote
 from etl.mapping.model import Entry, HospitalMapping, Lookup
-from etl.mapping.tables import staged
+from etl.mapping.tables import changes_of, staged
 from etl.state.mapped import Mapped, current
 
 MASTER = "code_master"
@@ -40,6 +40,8 @@ def write_counts(
         ("rate", _rates(mapping.entries), "domain varchar, records bigint, mapped bigint"),
         ("unmapped", _unmapped(mapping.entries),
          "domain varchar, vocabulary varchar, code varchar, records bigint, first date, last date"),
+        ("change", [_changes(t, f) for t, f in written.items()],
+         "cdm_table varchar, change varchar, column_name varchar, rows bigint"),
         ("description", _descriptions(mapping.entries), "code varchar, description varchar"),
     ):  # fmt: skip
         named = [c.rsplit(" ", 1) for c in f"person bigint, {columns}".split(", ")]
@@ -82,13 +84,23 @@ def _produced(table: str, file: Path, entries: dict[int, Entry]) -> str:
     owner = tables()[table].owner
     names = " ".join(f"when {n} then {literal(e.label)}" for n, e in entries.items())
     sources = " ".join(f"when {n} then {literal(e.from_)}" for n, e in entries.items())
-    # rows of places and staff are nobody's
-    person = f"({owner})" if "person" in shapes()[table].kinds else "0"
+    person = f"({owner})" if tables()[table].personal else "0"
     return f"""
       select person, '{table}' as cdm_table, case _entry {names} end as entry, case _entry {sources} end as source,
         count(distinct _row) as source_rows, count(*) as rows
       from (select {person} as person, _entry, _row from {parquet(file)}) group by person, _entry
     """
+
+
+def _changes(table: str, file: Path) -> str:
+    """SQL of the rows of a table that lost something on their way, by what they lost (see `tables.changes_of`)."""
+    owner = f"({tables()[table].owner})" if tables()[table].personal else "0"
+    return " union all ".join(
+        f"select {owner} as person, '{table}' as cdm_table, {literal(change.name)} as change, "
+        f"{literal(change.column)} as column_name, count(*) as rows from {parquet(file)} "
+        f"where _changed & {1 << bit} <> 0 group by all"
+        for bit, change in enumerate(changes_of(table))
+    )
 
 
 def _coded(entries: tuple[Entry, ...], field: str) -> list[Entry]:
@@ -171,6 +183,9 @@ def totals(con: DuckDBPyConnection, layers: Sequence[Mapped], small_cell: int) -
         ),
         rates=rows(
             "domain, sum(records)::bigint as records, sum(mapped)::bigint as mapped", "rate", "group by all order by all"
+        ),
+        changes=rows(
+            "cdm_table, change, column_name, sum(rows)::bigint as rows", "change", "group by all order by all"
         ),
         unmapped=[
             {**row, "vocabulary": row["vocabulary"] or ""}

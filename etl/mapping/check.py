@@ -22,11 +22,13 @@ from etl.mapping.model import (
     Hospital,
     HospitalMapping,
     Lookup,
+    Ref,
     Source,
     Step,
     deletions_of,
 )
 from etl.mapping.problems import keys_of, model_of_entry, nearest, problems_of
+from etl.mapping.references import problem_of, steps_of
 from etl.mapping.units import conversion_problems
 
 
@@ -134,6 +136,18 @@ def _check_entry(check: _Checker, entry: Entry, known: Declarations) -> None:
         _check_field(check, (*path, name), entry, name, value, source, columns, known)
 
 
+def _check_references(check: _Checker, entries: list[Entry]) -> None:
+    for entry in entries:
+        for field in entry.said():
+            if entry.shape.kinds[field] == "visit":
+                continue  # a hospital without visits leaves it empty
+            for i, (target, _) in enumerate(steps_of(entry, field)):
+                path = ("entries", entry.label, field, *(("fallback", i - 1) if i else ()))
+                problem = problem_of(entries, entry, target)
+                if problem:
+                    check.add(path, problem)
+
+
 def _check_field(
     check: _Checker, path: Path_, entry: Entry, name: str, value: Any, source: Source, columns: set[str],
     known: Declarations,
@@ -157,6 +171,10 @@ def _check_field(
             _check_step(check, (*path, "fallback", i), step, known)
             if step.code:
                 check.expression((*path, "fallback", i, "code"), step.code, columns, where)
+    elif isinstance(value, Ref):
+        check.expression((*path, "key"), value.key, columns, where)
+        for i, ref in enumerate(value.fallback):
+            check.expression((*path, "fallback", i, "key"), ref.key, columns, where)
     elif isinstance(value, str):
         check.expression(path, value, columns, where)
 
@@ -275,6 +293,7 @@ def check_document(document: Document, folder: str) -> tuple[HospitalMapping | N
     _check_declarations(check, known)
     for entry in entries:
         _check_entry(check, entry, known)
+    _check_references(check, entries)
     _check_used(check, data, known)
     if hospital is not None:
         _check_delivery(check, hospital, known)

@@ -31,6 +31,7 @@ def define_choices(con: DuckDBPyConnection, hospital: Hospital) -> None:
     """Define the functions `omop_…` that shapes and derivations take the hospital's choices from."""
     negative = listed("negative_values.csv") + hospital.negative_values
     for call, sql in {
+        "omop_hospital()": f"{hospital.number}::bigint",
         "omop_live_since()": f"date '{hospital.live_since.isoformat()}'",
         "omop_period_gap()": str(hospital.observation_period.gap_days),
         "omop_period_tail()": str(hospital.observation_period.tail_days),

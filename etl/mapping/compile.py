@@ -13,7 +13,7 @@ from etl.cdm.shapes import ENTITIES, Kind, Shape
 from etl.land.land import landed_columns_sql
 from etl.mapping.expression import literal, quote, render
 from etl.mapping.lookup import LookupTable
-from etl.mapping.model import Entry, HospitalMapping, Lookup, Ref
+from etl.mapping.model import Entry, HospitalMapping, Lookup
 from etl.mapping.units import conversion_join, converted
 
 SQL_TYPES: dict[Kind, str] = {
@@ -79,11 +79,12 @@ class EntryCompiler:
     """Writes one entry's SQL. The look-ups it needs have been built and are given by field."""
 
     def __init__(
-        self, mapping: HospitalMapping, entry: Entry, lookups: dict[str, LookupTable], references: Mapping[str, str]
-    ) -> None:
-        """`references`: by field, the relation that resolves its keys (see `etl.mapping.references`).
+        self, mapping: HospitalMapping, entry: Entry, lookups: dict[str, LookupTable],
+        references: Mapping[str, list[tuple[str, str]]],
+    ) -> None:  # fmt: skip
+        """`references`: by field, the relations that resolve its keys in turn, and the keys (`etl.mapping.references`).
 
-        A reference that is not there finds nothing.
+        A field without a relation finds nothing.
         """
         self.hospital = mapping.hospital
         self.entry = entry
@@ -147,27 +148,27 @@ class EntryCompiler:
             self._concept(name, value)
         elif kind == "result":
             self._result(name, value)
+        elif kind == "partial":
+            text = f"omop_blank({self._sql(value)})"
+            self.parsed |= {name: f"omop_partial({text})", f"{name}_known": f"omop_known({text})"}
+            self.final |= {name: f"p.{quote(name)}", f"{name}_known": f"p.{quote(f'{name}_known')}"}
         elif kind in ("visit", "visit_detail", "ref"):
-            self._reference(name, kind, value.key if isinstance(value, Ref) else value)
+            self._reference(name, kind)
         else:
             self.parsed[name] = self._scalar(name, kind, value)
             self.final[name] = f"p.{quote(name)}"
-        if kind == "timestamp" and name in self.shape.required:
+        if kind in ("timestamp", "partial") and name in self.shape.required:
             self.parsed[f"_{name}_given"] = f"omop_blank({self._sql(value)}) is not null"
 
-    def _reference(self, name: str, kind: Kind, key: str) -> None:
-        self.parsed[name] = f"omop_blank({self._sql(key)})"
-        alias, relation = f"r_{name}", self.references.get(name)
-        if relation:
-            self.joins.append(
-                f"left join {relation} {alias} on {alias}.person = p.person and {alias}.key = p.{quote(name)}"
-            )
+    def _reference(self, name: str, kind: Kind) -> None:
+        steps = {f"r_{name}_{i}": step for i, step in enumerate(self.references.get(name, ()))}
+        for alias, (relation, key) in steps.items():
+            self.parsed[f"_{alias}"] = f"omop_blank({self._sql(key)})"
+            self.joins.append(f"left join {relation} {alias} on {alias}.person = p.person and {alias}.key = p._{alias}")
         for column, sql_type in _columns(name, kind).items():
             part = column.removeprefix(f"{name}_") if column != name else "id"
-            self.final[column] = f"{alias}.{part}" if relation else f"null::{sql_type}"
-
-    def _unresolved(self, name: str) -> str:
-        return f"r_{name}.id is null" if name in self.references else "true"
+            found = " ".join(f"when {alias}.id is not null then {alias}.{part}" for alias in steps)
+            self.final[column] = f"case {found} end" if found else f"null::{sql_type}"
 
     def _scalar(self, name: str, kind: Kind, value: Any) -> str:
         if kind == "person":
@@ -304,5 +305,5 @@ class EntryCompiler:
             if kind == "text":
                 quarantine(f"p.{quote(name)} is null", "text_missing")
             elif kind in ("visit", "ref"):
-                quarantine(self._unresolved(name), "visit_unknown" if kind == "visit" else "reference_unknown")
+                quarantine(f"{self.final[name]} is null", "visit_unknown" if kind == "visit" else "reference_unknown")
         return f"case {' '.join(cases)} end"

@@ -92,7 +92,7 @@ def read_file(path: Path, root: Path, document: Document) -> None:
     file = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
     reader = _Reader(file, document)
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1

@@ -1,6 +1,6 @@
 """Look-up tables: what every code that a source holds becomes, worked out once per distinct code.
 
-`lookup."<entry>.<field>"(k0 …, valid_from, valid_to, n, concept_id, source_id, target, value_id, vocabulary,
+`lookup."<entry>.<field>"(k0 …, valid_from, valid_to, n, concept_id, source_id, target, value_id, vocabulary, step,
 description)`: the rows of a source join it on their code(s) and, when a master with windows is involved, their day.
 `n` numbers the several targets of one code; every code has a row with n = 1, concept 0 when nothing was found.
 """
@@ -40,7 +40,8 @@ class LookupTable:
 def create_vocabulary_views(con: DuckDBPyConnection, release: Release) -> None:
     """Views `vocab.<table>` over a release's Parquet files."""
     con.execute("create schema if not exists vocab")
-    for name in ("concept", "concept_ancestor", "concept_relationship", "vocabulary", "source_code", "maps_to"):
+    names = ("concept", "concept_ancestor", "concept_relationship", "drug_strength", "vocabulary", "source_code", "maps_to")
+    for name in names:
         con.execute(f"create or replace view vocab.{name} as from read_parquet({literal(str(release.table(name)))})")
 
 
@@ -210,11 +211,11 @@ def _choice(keys: str, default_table: str) -> str:
       from found where step = origin group by {keys}, valid_from
     ),
     target as (
-      select distinct {keys}, valid_from, valid_to, target_id, domain_id, value_id, vocabulary
+      select distinct {keys}, valid_from, valid_to, target_id, domain_id, value_id, vocabulary, winner
       from found where winner is null or (step = winner and target_id is not null)
     ),
     one as (
-      select {keys}, valid_from, valid_to, target_id, domain_id, value_id, any_value(vocabulary) as vocabulary
+      select {keys}, valid_from, valid_to, target_id, domain_id, value_id, winner, any_value(vocabulary) as vocabulary
       from target group by all
     )
     select {prefixed}, p.valid_from, p.valid_to,
@@ -222,7 +223,7 @@ def _choice(keys: str, default_table: str) -> str:
       coalesce(p.target_id, 0) as concept_id, x.source_id,
       case when coalesce(p.domain_id, x.source_domain) is null then {literal(default_table)}
            else coalesce(d.target, {literal(FALLBACK_TABLE)}) end as target,
-      p.value_id, coalesce(x.vocabulary, p.vocabulary) as vocabulary, c.description
+      p.value_id, coalesce(x.vocabulary, p.vocabulary) as vocabulary, p.winner as step, c.description
     from one p
     left join origin x on {same} and x.valid_from = p.valid_from
     left join code c on {same.replace("x.", "c.")}

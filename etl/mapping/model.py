@@ -261,6 +261,7 @@ class Ref(_Strict):
     table: Annotated[str | None, Field(description="a CDM table; its entries that say a `key` are searched")] = None
     entry: Annotated[str | None, Field(description="the name of one entry that says a `key`")] = None
     key: Annotated[Sql, Field(description="what names the row in its source, as `key` does there")]
+    fallback: Annotated[tuple[Ref, ...], Field(description="tried in turn while nothing is found")] = ()
 
 
 class Unpivot(_Strict):

@@ -20,6 +20,7 @@ from etl.mapping.model import (
     MasterStep,
     Name,
     ObservationPeriods,
+    Ref,
     Source,
     Step,
     Unpivot,
@@ -61,8 +62,10 @@ def _models(path: Path_, document: Document) -> type[BaseModel] | None:
             found = model_of_entry(document.data["entries"][name])
         case ("entries", _, "unpivot"):
             found = Unpivot
-        case ("entries", _, _):
-            found = Lookup
+        case ("entries", name, key):
+            entry = model_of_entry(document.data["entries"][name])
+            field = entry.model_fields.get(key) if entry and isinstance(key, str) else None
+            found = Ref if field is not None and field.description == "ref" else Lookup
         case ("entries", _, _, "fallback", _):
             found = Step
     return found
@@ -72,7 +75,7 @@ def model_of_entry(raw: Any) -> type[Entry] | None:
     """The model that reads a raw entry, or None when its `event` or `table` is not known."""
     kind: Literal["event", "table"] = "event" if isinstance(raw, dict) and "event" in raw else "table"
     words = events() if kind == "event" else shapes()
-    if not isinstance(raw, dict) or raw.get(kind) not in words:
+    if not isinstance(raw, dict) or not isinstance(raw.get(kind), str) or raw[kind] not in words:
         return None
     return entry_model(kind, raw[kind])
 

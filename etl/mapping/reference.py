@@ -138,7 +138,7 @@ def quarantines(shape: Shape) -> list[str]:
     """Reason codes that the compiled entries of a shape give, in the order in which they are asked."""
     mapping, entry = _complete(shape)
     lookups = {name: LookupTable("any", ("code",), False) for name, kind in shape.kinds.items() if kind == "concept"}
-    references = {name: "any" for name, kind in shape.kinds.items() if kind in ("visit", "visit_detail", "ref")}
+    references = {n: [("any", "code")] for n, kind in shape.kinds.items() if kind in ("visit", "visit_detail", "ref")}
     sql = EntryCompiler(mapping, entry, lookups, references).query()
     return list(dict.fromkeys(re.findall(r"'q:(\w+)'", sql)))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from duckdb import DuckDBPyConnection
 
@@ -17,15 +18,18 @@ from etl.cdm.shapes import Shape, shapes, waves
 from etl.engine import parquet
 from etl.mapping.expression import literal, quote
 from etl.mapping.model import Entry, Ref
+from etl.mapping.problems import nearest
 from etl.mapping.tables import staged
+from etl.mapping.visits import VISIT, absorbed
 
-_ID_COLUMNS = "none(name, id, _entry, _row)"
+Relations: TypeAlias = dict[str, list[tuple[str, str]]]
+_NO_IDS = "select null::varchar as name, null::bigint as id, null::smallint as _entry, 0::bigint as _row where false"
 FIXED = {"visit": "visit_occurrence", "visit_detail": "visit_detail"}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a field refers to: rows of all entries of a table, or of the one entry of that name."""
+    """What a reference goes to: rows of all entries of a table, or of the one entry of that name."""
 
     table: str | None
     entry: str | None
@@ -42,35 +46,59 @@ class Target:
         return entry.target == self.table if self.table else entry.label == self.entry
 
 
-def target_of(field: str, entry: Entry) -> Target | None:
-    """What a field of an entry refers to; None when it does not refer or is not said."""
+def steps_of(entry: Entry, field: str) -> list[tuple[Target, str]]:
+    """Where a field of an entry is looked for, in turn: targets and keys (SQL); nothing when it does not refer."""
     value = entry.said().get(field)
-    if value is None:
-        return None
     if isinstance(value, Ref):
-        return Target(value.table, value.entry)
+        return [(Target(ref.table, ref.entry), ref.key) for ref in (value, *value.fallback)]
     table = FIXED.get(entry.shape.kinds[field])
-    return Target(table, None) if table else None
+    return [(Target(table, None), str(value))] if table and value is not None else []
 
 
 def targets_of(entries: Iterable[Entry]) -> set[Target]:
     """Everything that some field of the entries refers to."""
-    found = (target_of(field, entry) for entry in entries for field in entry.shape.kinds)
-    return {target for target in found if target is not None}
+    return {target for entry in entries for field in entry.shape.kinds for target, _ in steps_of(entry, field)}
 
 
-def relations(entries: Iterable[Entry], entry: Entry) -> dict[str, str]:
-    """By field of an entry, the relation that resolves its keys; fields that nothing can answer are left out."""
+def relations(entries: Iterable[Entry], entry: Entry) -> Relations:
+    """By field of an entry that refers, the relations that resolve it in turn, each with its key."""
     known = tuple(entries)
-    found: dict[str, str] = {}
+    found: Relations = {}
     for field in entry.said():
-        target = target_of(field, entry)
-        if target is not None and any(target.names(other) for other in known):
-            found[field] = target.relation
+        steps = steps_of(entry, field)
+        if steps:
+            found[field] = [(t.relation, key) for t, key in steps if any(t.names(other) for other in known)]
     return found
 
 
-def before(shape: Shape) -> set[str]:
+def problem_of(entries: Iterable[Entry], entry: Entry, target: Target) -> str | None:
+    """What is wrong with a reference of an entry, as a sentence for who wrote it; None when it can be resolved."""
+    known = tuple(entries)
+    table = target.table
+    problem = _unnamed(target, known)
+    if problem is None:
+        table = table or next(other.target for other in known if other.label == target.entry)
+        if table not in _before(entry.shape):
+            problem = f"rows of {entry.target} cannot refer to {table}, which is filled at the same time or later"
+        elif not any(target.names(other) for other in known):
+            problem = f"no entry of {table} says `key`" if target.table else f"'{target.entry}' says no `key`"
+    return problem
+
+
+def _unnamed(target: Target, entries: tuple[Entry, ...]) -> str | None:
+    """Why a target names nothing, or None."""
+    if (target.table is None) == (target.entry is None):
+        return "says `table` and `entry`; keep one" if target.table else "needs `table` or `entry`: where is this key?"
+    if target.entry is not None:
+        labels = [entry.label for entry in entries]
+        known = target.entry in labels
+        return None if known else f"there is no entry '{target.entry}'{nearest(target.entry, labels)}"
+    tables = [shape.table for shape in shapes().values() if shape.id]
+    known = target.table in tables
+    return None if known else f"there is no table '{target.table}' with an id{nearest(str(target.table), tables)}"
+
+
+def _before(shape: Shape) -> set[str]:
     """Tables that are written before the rows of a shape are read, so that these can refer to them."""
     found: set[str] = set()
     for wave in waves():
@@ -97,23 +125,19 @@ def create(
             f"from {staged(entry)} where _status is null and _n = 1 and key is not null"
             for number, entry in named.items()
         )
-        written = " union all ".join(_ids(table, file) for table, file in files.items()) or _ids_of_none()
+        written = " union all ".join(_ids(table, file) for table, file in files.items()) or _NO_IDS
         con.execute(
             f"create or replace table {target.relation} as "
-            f"select person, key, found.id as id, f.* exclude (name) from (select person, key, min({{'elsewhere': name <> meant, 'name': name, 'id': id}}) as found "
+            f"select person, key, found.id as id, f.* exclude (name) from (select person, key, "
+            f"min({{'elsewhere': name <> meant, 'name': name, 'id': id}}) as found "
             f"from ({rows}) join ({written}) using (_entry, _row) group by person, key) "
             f"join ({_facts()}) f on f.name = found.name"
         )
 
 
 def _ids(table: str, file: Path) -> str:
-    return f"select {literal(table)} as name, {shapes()[table].id} as id, _entry, _row from {parquet(file)}"
-
-
-def _ids_of_none() -> str:
-    return (
-        f"select * from (values (null::varchar, null::bigint, null::smallint, null::bigint)) {_ID_COLUMNS} where false"
-    )
+    own = f"select {literal(table)} as name, {shapes()[table].id} as id, _entry, _row from {parquet(file)}"
+    return f"{own} union all select {literal(table)}, * from ({absorbed(file)})" if table == VISIT else own
 
 
 def _facts() -> str:

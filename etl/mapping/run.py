@@ -14,13 +14,16 @@ from etl.engine import copy_to, parquet
 from etl.errors import ConfigError
 from etl.ledger import Accounts
 from etl.mapping import accounts, references
+from etl.mapping.births import create_births, find_first_records
+from etl.mapping.choices import define_choices
 from etl.mapping.compile import EntryCompiler, source_relation
 from etl.mapping.expression import literal
 from etl.mapping.lookup import LookupTable, build_lookup, create_maps, create_vocabulary_views
 from etl.mapping.masters import create_masters
 from etl.mapping.model import Entry, HospitalMapping, Lookup
-from etl.mapping.tables import staged, write_table
+from etl.mapping.tables import rows_query, staged, write_table
 from etl.mapping.units import create_conversions
+from etl.mapping.visits import DETAIL, VISIT, detail_rows, roll_up, visit_rows
 from etl.state.mapped import Mapped
 from etl.vocabulary.release import Release
 
@@ -29,6 +32,7 @@ LOOKUPS = "lookup"
 STILL_THERE = 32220  # type concept: still patient
 _STAYS = {"visit_occurrence": "visit_type_concept_id", "visit_detail": "visit_detail_type_concept_id"}
 _DAY_DECIDES = ("q:start_in_future", "q:birth_invalid")
+PERSON = "person"
 _NOT_A_NUMBER = "omop_result_number({code}) is null"
 
 
@@ -38,12 +42,24 @@ def in_order(entries: tuple[Entry, ...]) -> list[dict[int, Entry]]:
     return [{n: e for n, e in numbered.items() if e.target in wave} for wave in waves()]
 
 
+def narrowing(entry: Entry, name: str) -> str | None:
+    """SQL over {code} that says which codes of a field are looked up: of results only those that are no number."""
+    return _NOT_A_NUMBER if entry.shape.kinds[name] == "result" else None
+
+
+def create_inputs(con: DuckDBPyConnection, mapping: HospitalMapping, release: Release) -> None:
+    """What look-ups read beside the views `landed.…`: those of the vocabulary, code maps, masters."""
+    create_vocabulary_views(con, release)
+    create_maps(con, mapping)
+    create_masters(con, mapping)
+
+
 def _lookups(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) -> dict[str, LookupTable]:
     relation, known = source_relation(mapping, entry)
     built: dict[str, LookupTable] = {}
     for name, value in entry.said().items():
         if isinstance(value, Lookup):
-            only = _NOT_A_NUMBER if entry.shape.kinds[name] == "result" else None
+            only = narrowing(entry, name)
             built[name] = build_lookup(
                 con, mapping, f"{entry.label}.{name}", value, relation, known, entry.target, only
             )
@@ -71,48 +87,43 @@ def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry)
     return lookups
 
 
-def _create_births(con: DuckDBPyConnection, entries: dict[int, Entry]) -> None:
-    persons = [e for e in entries.values() if e.target == "person"]
-    rows = " union all ".join(
-        f"select person, case when _status is null then birth end as birth, _status is null as loaded from {staged(e)} "
-        "where person > 0"
-        for e in persons
-    )
-    rows = rows or "select null::bigint as person, null::timestamp as birth, false as loaded where false"
-    con.execute(
-        "create or replace table person_birth as "
-        f"select person, min(birth) as birth, bool_or(loaded) as loaded from ({rows}) group by person"
-    )
-
-
 def map_sources(
     con: DuckDBPyConnection, mapping: HospitalMapping, release: Release, target: Path,
     progress: Callable[[str], None] | None = None, earlier: Sequence[Mapped] = (), touched: tuple[Path, ...] = (),
 ) -> Accounts:  # fmt: skip
-    """Map the views `landed.…` and `touched.…` into `<table>.parquet` files, `quarantine.parquet` and counts in `target`.
+    """Map the views `landed.…` and `touched.…` to `<table>.parquet`, `quarantine.parquet` and counts in `target`.
 
     `earlier` are the mapped layers that this one comes on top of, `touched` the files of the persons it holds then.
     Returns the accounts of all layers together.
     """
-    create_vocabulary_views(con, release)
-    create_maps(con, mapping)
+    create_inputs(con, mapping, release)
     create_conversions(con, mapping)
-    create_masters(con, mapping)
+    define_choices(con, mapping.hospital)
     con.execute("create schema if not exists staged")
     targets = references.targets_of(mapping.entries)
     written: dict[str, Path] = {}
     built: dict[str, LookupTable] = {}
-    for i, wave in enumerate(in_order(mapping.entries)):
+    ordered = dict(zip(waves(), in_order(mapping.entries), strict=True))
+    rolled_up = False
+    for tables, wave in ordered.items():
         for entry in wave.values():
             lookups = stage_entry(con, mapping, entry)
             built |= {f"{entry.label}.{field}": table for field, table in lookups.items()}
             if progress:
                 progress(entry.label)
-        if i == 0:  # persons
-            _create_births(con, wave)
-        files = _write_tables(con, wave, target)
+        other: dict[str, str] = {}
+        if tables == (PERSON,):
+            create_births(con, wave.values())
+        elif tables == (VISIT,):
+            rolled_up = roll_up(con, mapping.hospital.visits, wave)
+            other = {VISIT: visit_rows(wave)} if rolled_up else {}
+        elif tables == (DETAIL,) and rolled_up:
+            other = {DETAIL: detail_rows(ordered[VISIT,], wave, written[VISIT])}
+        files = _write_tables(con, wave, target, other)
         references.create(con, targets, wave, files)
         written |= files
+    if find_first_records(con, mapping.entries):
+        write_table(con, PERSON, rows_query(shapes()[PERSON], ordered[PERSON,].items()), target)
     _write_quarantine(con, mapping, target / QUARANTINE)
     _write_due(con, mapping, written, target / "due.parquet")
     _write_lookups(con, built, earlier, target / LOOKUPS)
@@ -120,8 +131,10 @@ def map_sources(
     return accounts.totals(con, [*earlier, Mapped(target, touched)], mapping.hospital.small_cell)
 
 
-def _write_tables(con: DuckDBPyConnection, entries: dict[int, Entry], target: Path) -> dict[str, Path]:
-    """Write every CDM table that some staged row goes to."""
+def _write_tables(
+    con: DuckDBPyConnection, entries: dict[int, Entry], target: Path, other: dict[str, str]
+) -> dict[str, Path]:
+    """Write every CDM table that some staged row goes to; those in `other` from that SQL of their rows."""
     goes_to = {
         number: {
             t for (t,) in con.execute(f"select distinct _target from {staged(e)} where _status is null").fetchall()
@@ -131,8 +144,9 @@ def _write_tables(con: DuckDBPyConnection, entries: dict[int, Entry], target: Pa
     written: dict[str, Path] = {}
     for table in shapes():
         feeding = {n: entries[n] for n, tables in goes_to.items() if table in tables}
-        if feeding:
-            written[table], _ = write_table(con, table, feeding, target)
+        if feeding or table in other:
+            rows = other.get(table) or rows_query(shapes()[table], feeding.items())
+            written[table], _ = write_table(con, table, rows, target)
     return written
 
 

@@ -1,7 +1,8 @@
-"""Figures of one column, set-based over its distinct values, each weighted by the rows that hold it."""
+"""Figures of a file's columns, set-based over their distinct values, each weighted by the rows that hold it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from etl.mapping.expression import literal, quote
 from etl.profile.model import Column, Kind
 from etl.profile.rules import Format, rules
 
-DISTINCT = "distinct_values"  # temporary table of the column at hand: value (NULL is empty), n rows
+DISTINCT = "distinct_values"  # temporary table of the file at hand: column by position, value (NULL: empty), n rows
 _SHOWN_INTEGERS = 60  # whole numbers with more distinct values count or measure something
 _LONG = 40  # characters beyond which a value is a text
 _HOURS = 6  # different hours that times without a colon must show
@@ -48,6 +49,7 @@ def _aggregates() -> dict[str, str]:
         "numbers": "omop_try_number(value) is not null",
         "results": "omop_result_number(value) is not null",
         "flags": f"value in ({', '.join(map(literal, known.flags))})",
+        "sentences": r"regexp_full_match(value, '.*\s.*\.')",
         "compact": r"regexp_full_match(value, '[A-Za-z0-9._/+*#:-]+')",
         "open_ends": "year(omop_try_timestamp(value)) >= 2900",
         **{f"format {f.name}": _readable(f) for f in known.formats},
@@ -65,21 +67,26 @@ def _aggregates() -> dict[str, str]:
     }
 
 
-def gather(con: DuckDBPyConnection, table: str, name: str) -> None:
-    """Fill `distinct_values` with those of a column."""
-    con.execute(
-        f"create or replace temp table {DISTINCT} as select omop_blank({quote(name)}) as value, count(*) as n "
-        f"from {table} group by 1"
-    )
+def gather(con: DuckDBPyConnection, table: str, names: Sequence[str]) -> None:
+    """Fill `distinct_values` with those of all columns of a table of texts."""
+    con.execute(f"create or replace temp table {DISTINCT} (col integer, value varchar, n bigint)")
+    for position, name in enumerate(names):
+        value = f"omop_blank({quote(name)}) as value"
+        con.execute(f"insert into {DISTINCT} select {position}, {value}, count(*) from {table} group by value")
 
 
-def measure(con: DuckDBPyConnection, name: str, min_count: int) -> Figures:
-    """Figures of the column whose values were gathered."""
+def measure(con: DuckDBPyConnection, names: Sequence[str], min_count: int) -> list[Figures]:
+    """Figures of the columns whose values were gathered; of a file without rows, all are empty."""
     wanted = _aggregates()
-    row = con.execute(
-        f"select {', '.join(f'{sql} as {quote(key)}' for key, sql in wanted.items())} from {DISTINCT}"
-    ).fetchone()
-    found: dict[str, Any] = dict(zip(wanted, row or (), strict=True))
+    rows = con.execute(
+        f"select col, {', '.join(f'{sql} as {quote(key)}' for key, sql in wanted.items())} from {DISTINCT} group by col"
+    ).fetchall()
+    found = {position: dict(zip(wanted, figures, strict=True)) for position, *figures in rows}
+    nothing = dict.fromkeys(wanted, 0)
+    return [_figures(con, i, name, found.get(i, nothing), min_count) for i, name in enumerate(names)]
+
+
+def _figures(con: DuckDBPyConnection, position: int, name: str, found: dict[str, Any], min_count: int) -> Figures:
     filled = found["filled"] or 1
     kind, formats = _kind(found)
     words = 1 - found["results"] / filled if kind == "number" else 0.0
@@ -87,10 +94,10 @@ def measure(con: DuckDBPyConnection, name: str, min_count: int) -> Figures:
         name, kind, int(found["rows"]), int(found["filled"]), found["distinct"], found["min_length"],
         found["max_length"], float(found["mean_length"]),
         formats=tuple((f.name, found[f"format {f.name}"] / filled) for f in formats),
-        years=_years(con, formats, min_count),
+        years=_years(con, position, formats, min_count),
         open_ends=int(found["open_ends"]) if kind in ("date", "datetime") else 0,
         words=words,
-        quartiles=_quartiles(con) if kind in ("integer", "number") and found["filled"] >= 4 * min_count else None,
+        quartiles=_quartiles(con, position) if _measures(kind, found, min_count) else None,
     )  # fmt: skip
     return Figures(column, {s.kind: found[f"shape {s.kind}"] / filled for s in rules().shapes})
 
@@ -109,10 +116,22 @@ def _kind(found: dict[str, Any]) -> tuple[Kind, list[Format]]:
         return ("code" if found["zeros"] else "integer"), []
     if found["results"] >= 0.8 * filled and found["numbers"] >= 0.5 * filled:
         return "number", []
+    return _words(found), []
+
+
+def _words(found: dict[str, Any]) -> Kind:
+    """Codes are short, and either written without blanks and Hangul or repeated; everything else is text."""
     short = found["max_length"] <= 3 * _LONG and found["mean_length"] <= _LONG
-    if short and (found["compact"] >= known.readable * filled or found["distinct"] <= filled / 2):
-        return "code", []
-    return "text", []
+    compact = found["compact"] >= rules().readable * found["filled"]
+    if found["sentences"] >= 0.2 * found["filled"]:
+        return "text"
+    return "code" if short and (compact or found["distinct"] <= found["filled"] / 2) else "text"
+
+
+def _measures(kind: Kind, found: dict[str, Any], min_count: int) -> bool:
+    """Whether quartiles say something; whole numbers of many digits are numbers of records."""
+    counted = kind == "number" or (kind == "integer" and found["max_length"] < 7)
+    return counted and bool(found["filled"] >= 4 * min_count)
 
 
 def _time_formats(found: dict[str, Any]) -> list[Format]:
@@ -136,24 +155,25 @@ def _kind_of(formats: list[Format]) -> Kind:
     return "datetime" if "datetime" in kinds else "date" if "date" in kinds else "time"
 
 
-def _years(con: DuckDBPyConnection, formats: list[Format], min_count: int) -> tuple[int, int] | None:
+def _years(con: DuckDBPyConnection, position: int, formats: list[Format], min_count: int) -> tuple[int, int] | None:
     """First and last year in which at least `min_count` rows lie; open ends do not count."""
     dated = [f for f in formats if f.kind != "time"]
     if not dated:
         return None
     year = f"coalesce({', '.join(f'case when {_readable(f)} then year({_stamp(f)}) end' for f in dated)})"
     row = con.execute(
-        f"select min(y), max(y) from (select {year} as y, sum(n) as n from {DISTINCT} where value is not null group by y) "
-        f"where n >= {min_count} and y < 2900"
+        f"with years as (select {year} as y, sum(n) as n from {DISTINCT} where col = {position} group by y) "
+        f"select min(y), max(y) from years where n >= {min_count} and y < 2900"
     ).fetchone()
     return (row[0], row[1]) if row and row[0] is not None else None
 
 
-def _quartiles(con: DuckDBPyConnection) -> tuple[float, float, float] | None:
+def _quartiles(con: DuckDBPyConnection, position: int) -> tuple[float, float, float] | None:
     """Quartiles of the numbers, by rows."""
     row = con.execute(
-        "with x as (select omop_result_number(value) as x, sum(n) as n from distinct_values group by 1 having x is not null), "
-        "w as (select x, sum(n) over (order by x) / sum(n) over () as until from x) "
+        "with x as (select omop_result_number(value) as x, sum(n) as n "
+        f"from {DISTINCT} where col = {position} group by 1), "
+        "w as (select x, sum(n) over (order by x) / sum(n) over () as until from x where x is not null) "
         "select min(x) filter (until >= 0.25), min(x) filter (until >= 0.5), min(x) filter (until >= 0.75) from w"
     ).fetchone()
     return (row[0], row[1], row[2]) if row and row[0] is not None else None

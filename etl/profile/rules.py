@@ -1,4 +1,4 @@
-"""What a profile knows beforehand: names and shapes of identifiers, free text, formats of dates, from YAML files beside it."""
+"""What a profile knows beforehand, from YAML files beside it: names and shapes of identifiers, formats of dates."""
 
 from __future__ import annotations
 

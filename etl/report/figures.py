@@ -136,13 +136,16 @@ class DomainRate:
 
 @dataclass(frozen=True, slots=True)
 class UnmappedCode:
-    """A source code without a standard concept."""
+    """A source code without a standard concept; patients and day are hidden where patients are `fewer_than`."""
 
     domain: str
     vocabulary: str
     code: str
     description: str | None
     records: int
+    patients: int | None
+    fewer_than: int | None
+    last_seen: date | None
     running: int
     new: bool
 

@@ -150,7 +150,7 @@ def _unmapped(ledger: Ledger, run_id: str, previous_id: str | None) -> Unmapped:
     known = sa.exists().where(before.c.run_id == previous_id)
     query = (
         sa.select(
-            *(code[name] for name in (*key, "description", "records")),
+            *(code[name] for name in (*key, "description", "records", "patients", "fewer_than", "last_seen")),
             sa.func.sum(code.records).over(order_by=rank, rows=(None, 0)).label("running"),
             (known & ~sa.exists().where(same)).label("new"),
             sa.func.count().over().label("codes"),

@@ -26,8 +26,10 @@ _TEMPLATES = Path(__file__).with_name("templates")
 _GRID_NIGHTS = 14
 _ATTENTION = ("failed", "blocked", "running", "published")
 _FILTERS = (
+    formats.at_least,
     formats.clock,
     formats.count,
+    formats.date_or_dash,
     formats.day,
     formats.duration,
     formats.percent,
@@ -81,7 +83,7 @@ def render_night(figures: Night, linked: Sequence[RunSummary], names: Mapping[st
     run = figures.run
     own = [r.night for r in linked if r.hospital == run.hospital]
     return (
-        _environment()
+        page_environment()
         .get_template("night.html.j2")
         .render(
             night=figures,
@@ -104,7 +106,7 @@ def render_index(last: Sequence[RunSummary], readable: set[str], names: Mapping[
     nights = sorted({run.night for run in last}, reverse=True)
     history = {h: [r for r in last if r.hospital == h] for h in dict.fromkeys(run.hospital for run in last)}
     return (
-        _environment()
+        page_environment()
         .get_template("index.html.j2")
         .render(
             nights=nights[:_GRID_NIGHTS][::-1],
@@ -143,7 +145,7 @@ def _trends(runs: Sequence[RunSummary]) -> dict[str, list[Point]]:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
     """Templates with everything escaped; style and script are inlined and named by hash in the page's policy."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),

@@ -196,6 +196,15 @@ def create_landed(con: DuckDBPyConnection, mapping: HospitalMapping, state: Stat
         con.execute(f"create or replace view landed.{quote(name)} as {rows}")
 
 
+def create_alone(con: DuckDBPyConnection, mapping: HospitalMapping, landed: Path) -> None:
+    """Make the views that mapping reads of one whole delivery that landed in a folder, as if it were the first."""
+    layer = read_layer(landed)
+    create_empty(con, mapping)
+    create_landed(con, mapping, State(landed, layer.night, (layer,), None))
+    for name in mapping.sources:
+        con.execute(f"create or replace view touched.{quote(name)} as from landed.{quote(name)}")
+
+
 def create_views(con: DuckDBPyConnection, mapping: HospitalMapping, state: State) -> None:
     """Make what mapping reads: `landed.<source>`, all rows; `touched.<source>`, those of the persons touched.
 

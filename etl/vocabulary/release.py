@@ -1,36 +1,45 @@
-"""Loads an Athena bundle as a release: Parquet per vocabulary table plus the look-up tables made from them."""
+"""Releases of the vocabulary: those that are loaded, which one is used, and loading another beside them."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-import duckdb
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.spec import Table, vocabulary_tables
 from etl.engine import open_engine
-from etl.errors import ConfigError, InputError
-from etl.mapping.expression import literal, quote
+from etl.errors import ConfigError, InputError, TransientError
+from etl.mapping.expression import literal
 from etl.settings import Settings
+from etl.vocabulary.bundle import BundleFile, open_bundle, write_table
 
-_OPTIONAL = {"concept_synonym", "drug_strength", "source_to_concept_map"}
+LOOKUPS = ("source_code", "maps_to", "ingredient")
+FORMAT = 2  # of a release's folder; one of another format has to be loaded again
 _MARKER = "release.json"
+_WORK = ".loading"
+_DANGLING = 0.01  # share of 'Maps to' whose target CONCEPT lacks; in a whole bundle there is none
+
+Progress = Callable[[str, str], None]
+"""Told the file (or what else is being made) and how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A loaded release; `version` is what the bundle calls itself, `name` the folder's."""
+    """A loaded release; `version` is what the bundle calls itself, `name` the folder's; `rows` by vocabulary table."""
 
     name: str
     version: str
     folder: Path
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     def table(self, name: str) -> Path:
         """The Parquet file of a vocabulary or look-up table."""
@@ -38,108 +47,128 @@ class Release:
 
 
 def releases(settings: Settings) -> list[Release]:
-    """Loaded releases, the newest first."""
-    markers = sorted(settings.vocabularies.glob(f"*/{_MARKER}"), key=lambda p: p.stat().st_mtime_ns, reverse=True)
-    return [Release(m.parent.name, json.loads(m.read_text(encoding="utf-8"))["version"], m.parent) for m in markers]
+    """Loaded releases, the one loaded last first."""
+    markers = sorted(settings.vocabularies.glob(f"[!.]*/{_MARKER}"), key=lambda p: p.stat().st_mtime_ns, reverse=True)
+    said = {m.parent: json.loads(m.read_text(encoding="utf-8")) for m in markers}
+    return [Release(f.name, s["version"], f, s["rows"]) for f, s in said.items() if s.get("format") == FORMAT]
 
 
 def current_release(settings: Settings) -> Release:
-    """The release to map with: `ETL_VOCABULARY`, else the newest loaded; ConfigError when there is none."""
+    """The release to map with: `ETL_VOCABULARY`, else the one loaded last; ConfigError when there is none."""
+    if settings.vocabulary is not None:
+        return release_named(settings, settings.vocabulary, "ETL_VOCABULARY: ")
     loaded = releases(settings)
     if not loaded:
-        raise ConfigError("no vocabulary is loaded", hint="run: etl vocabulary load <folder of the Athena bundle>")
-    if settings.vocabulary is None:
-        return loaded[0]
-    found = next((r for r in loaded if settings.vocabulary in (r.name, r.version)), None)
+        older = any(settings.vocabularies.glob(f"[!.]*/{_MARKER}"))
+        raise ConfigError(
+            "the loaded vocabulary is of an older program's making" if older else "no vocabulary is loaded",
+            hint="run: etl vocabulary load <folder of the Athena bundle>",
+        )
+    return loaded[0]
+
+
+def release_named(settings: Settings, name: str, where: str = "") -> Release:
+    """The release of that name or version; ConfigError, beginning with `where`, when it is not loaded."""
+    loaded = releases(settings)
+    found = next((r for r in loaded if name == r.name), None) or next((r for r in loaded if name == r.version), None)
     if found is None:
-        known = ", ".join(r.name for r in loaded)
-        raise ConfigError(f"ETL_VOCABULARY: release '{settings.vocabulary}' is not loaded; loaded are: {known}")
-    return found
-
-
-def _bundle_files(folder: Path) -> dict[str, Path]:
-    """Files of the bundle by vocabulary table; InputError naming those that are missing."""
-    if not folder.is_dir():
-        raise InputError(f"there is no vocabulary bundle at {folder}")
-    by_name = {p.name.lower(): p for p in folder.iterdir()}
-    found = {t: by_name[f"{t}.csv"] for t in vocabulary_tables() if f"{t}.csv" in by_name}
-    missing = [f"{t.upper()}.csv" for t in vocabulary_tables() if t not in found and t not in _OPTIONAL]
-    if missing:
-        raise InputError(
-            f"the vocabulary bundle {folder} lacks {', '.join(missing)}",
-            hint="unpack the whole download from Athena into the folder",
+        older = (settings.vocabularies / name / _MARKER).exists()
+        known = ", ".join(r.name for r in loaded) or "none"
+        raise ConfigError(
+            f"{where}release '{name}' {'was loaded by an older program' if older else 'is not loaded'}; "
+            f"loaded are: {known}",
+            hint="run: etl vocabulary load <folder of the Athena bundle>",
         )
     return found
 
 
-def _read_sql(file: Path, table: Table) -> str:
-    """SQL that reads an Athena file: tab-separated, no quoting at all, dates as YYYYMMDD."""
-    with file.open(encoding="utf-8-sig") as stream:
-        header = stream.readline().rstrip("\r\n").lower().split("\t")
-    missing = [f.name for f in table.fields if f.name not in header and f.required]
-    if missing:
-        raise InputError(f"{file.name}, line 1: column '{missing[0]}' is missing")
-    types = {f.name: f.duckdb_type for f in table.fields}
-    columns = ", ".join(f"{literal(c)}: {literal(types.get(c, 'VARCHAR'))}" for c in header)
-    select = ", ".join(
-        quote(f.name) if f.name in header else f"null::{f.duckdb_type} as {f.name}" for f in table.fields
-    )
-    return (
-        f"select {select} from read_csv({literal(str(file))}, auto_detect = false, header = true, delim = '\t', "
-        f"quote = '', escape = '', dateformat = '%Y%m%d', nullstr = '', columns = {{{columns}}})"
-    )
+@contextmanager
+def _work_folder(settings: Settings) -> Iterator[Path]:
+    """The folder to load into, removed at the end unless it was renamed; TransientError when another load holds it."""
+    place = settings.vocabularies / _WORK
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with (settings.vocabularies / ".lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TransientError("another vocabulary is being loaded", hint="wait for it, then run again") from error
+        shutil.rmtree(place, ignore_errors=True)  # of a load that was killed
+        place.mkdir()
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
 
-def _write_table(con: DuckDBPyConnection, table: Table, file: Path | None, target: Path) -> int:
-    empty = "select " + ", ".join(f"null::{f.duckdb_type} as {quote(f.name)}" for f in table.fields) + " where false"
-    try:
-        row = con.execute(
-            f"copy ({_read_sql(file, table) if file else empty}) to {literal(str(target))} "
-            "(format parquet, compression zstd)"
-        ).fetchone()
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        line = re.search(r"[Ll]ine:? (\d+)", str(error))
-        where = f", line {line.group(1)}" if line else ""
-        name = file.name if file else table.name
-        raise InputError(f"{name}{where}: is not in Athena's format", hint="download the bundle again") from error
-    return int(row[0]) if row else 0
+def load_bundle(settings: Settings, bundle: Path, progress: Progress | None = None) -> Release:
+    """Load an Athena bundle beside the releases already there and make it the one used; loading again is harmless.
+
+    Raises InputError naming the missing or broken file, TransientError when the disk is full or another load is at
+    work. Memory stays within `ETL_MEMORY` at any size; a load that is killed leaves no release.
+    """
+    tell = progress or (lambda _what, _how: None)
+    found = open_bundle(bundle)
+    with _work_folder(settings) as place, open_engine(settings) as con, ThreadPoolExecutor(1) as reader:
+        con.execute("set preserve_insertion_order = false")
+        digests = [(f.table.name, reader.submit(f.sha256)) for f in found]
+        rows = _write_tables(con, found, place, tell)
+        tell("look-up tables", "")
+        _write_lookups(con, place)
+        _check_whole(con)
+        tell("digests", "")
+        digest = hashlib.sha256("\0".join(f"{n}={d.result()}" for n, d in sorted(digests)).encode()).hexdigest()
+        version = _version(con) or f"unnamed {digest[:8]}"
+        said = {"version": version, "format": FORMAT, "rows": dict(sorted(rows.items()))}
+        (place / _MARKER).write_text(json.dumps(said, indent=1), encoding="utf-8")
+        slug = re.sub(r"[^A-Za-z0-9.]+", "-", version).strip("-").lower()
+        target = settings.vocabularies / f"{slug}-{digest[:8]}"
+        _take_place(place, target)
+    return Release(target.name, version, target, rows)
 
 
-def _version(con: DuckDBPyConnection, folder: Path) -> str | None:
-    vocabulary = literal(str(folder / "vocabulary.parquet"))
-    query = f"select vocabulary_version from read_parquet({vocabulary}) where vocabulary_id = 'None'"
-    row = con.execute(query).fetchone()
+def _write_tables(
+    con: DuckDBPyConnection, found: list[BundleFile], place: Path, tell: Progress
+) -> dict[str, int]:  # fmt: skip
+    rows = {}
+    for number, file in enumerate(found, 1):
+        what = f"{file.name} ({number} of {len(found)})"
+        tell(what, f"{file.bytes / 1e6:,.0f} MB")
+        rows[file.table.name] = write_table(con, file, place / f"{file.table.name}.parquet")
+        tell(what, f"{rows[file.table.name]:,} rows")
+    return rows
+
+
+def _write_lookups(con: DuckDBPyConnection, place: Path) -> None:
+    for name in ("concept", "concept_relationship", "concept_ancestor", "vocabulary"):
+        con.execute(f"create view {name} as from read_parquet({literal(str(place / f'{name}.parquet'))})")
+    con.execute(files("etl.vocabulary").joinpath("lookup.sql").read_text(encoding="utf-8").format(folder=place))
+
+
+def _check_whole(con: DuckDBPyConnection) -> None:
+    """A file that was cut at the end of a line shows in what the others say of it."""
+    row = con.execute(
+        "select count(*), count(*) filter (where c.concept_id is null) from concept_relationship r "
+        "left join concept c on c.concept_id = r.concept_id_2 where r.relationship_id = 'Maps to'"
+    ).fetchone()
+    maps, dangling = row or (0, 0)
+    if dangling > maps * _DANGLING:
+        raise InputError(
+            f"CONCEPT.csv lacks the targets of {dangling:,} of {maps:,} 'Maps to' in CONCEPT_RELATIONSHIP.csv: "
+            "one of the two was cut",
+            hint="download the bundle again and unpack the whole of it",
+        )
+
+
+def _version(con: DuckDBPyConnection) -> str | None:
+    row = con.execute("select vocabulary_version from vocabulary where vocabulary_id = 'None'").fetchone()
     return str(row[0]) if row and row[0] else None
 
 
-def load_bundle(settings: Settings, bundle: Path, progress: Callable[[str], None] | None = None) -> Release:
-    """Load an Athena bundle beside the releases already there and make it the newest; loading again is harmless.
-
-    Raises InputError naming the missing or broken file. Memory stays within `ETL_MEMORY` at any size.
-    """
-    found = _bundle_files(bundle)
-    partial = settings.vocabularies / ".loading"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    digest = hashlib.sha256()
-    with open_engine(settings) as con:
-        for name, table in vocabulary_tables().items():
-            file = found.get(name)
-            rows = _write_table(con, table, file, partial / f"{name}.parquet")
-            digest.update(f"{name}\0{file.stat().st_size if file else 0}\0{rows}\n".encode())
-            if progress:
-                progress(f"{name}: {rows:,} rows")
-        for name in ("concept", "concept_relationship"):
-            con.execute(f"create view {name} as from read_parquet({literal(str(partial / f'{name}.parquet'))})")
-        con.execute(files("etl.vocabulary").joinpath("lookup.sql").read_text(encoding="utf-8").format(folder=partial))
-        version = _version(con, partial) or f"unnamed {digest.hexdigest()[:8]}"
-    slug = re.sub(r"[^A-Za-z0-9.]+", "-", version).strip("-").lower()
-    name = f"{slug}-{digest.hexdigest()[:8]}"
-    (partial / _MARKER).write_text(json.dumps({"version": version}), encoding="utf-8")
-    target = settings.vocabularies / name
-    if target.exists():
-        shutil.rmtree(partial)
+def _take_place(place: Path, target: Path) -> None:
+    """Give a finished release its name; the same bundle loaded before stays and becomes the one used."""
+    if target.exists() and json.loads((target / _MARKER).read_text(encoding="utf-8")).get("format") == FORMAT:
         (target / _MARKER).touch()
-    else:
-        partial.rename(target)
-    return Release(name, version, target)
+        return
+    if target.exists():
+        shutil.rmtree(target)  # loaded by an older program
+    place.rename(target)

@@ -16,7 +16,6 @@ from etl.cdm.candidate import candidate_files
 from etl.deidentify.keystore import open_key_store
 from etl.derive.run import derivations
 from etl.engine import define_functions, parquet
-from etl.land.land import create_views
 from etl.ledger import Ledger
 from etl.mapping.check import load_mappings
 from etl.mapping.expression import literal
@@ -25,6 +24,7 @@ from etl.pipeline import run_delivery
 from etl.publish.reconcile import differences
 from etl.run import Run, resume
 from etl.settings import PROJECT, Settings
+from etl.state.state import create_alone
 from etl.vocabulary.release import load_bundle
 
 pytestmark = pytest.mark.xdist_group("synthea")
@@ -111,7 +111,7 @@ def con(nj: Night) -> Iterator[DuckDBPyConnection]:
     con.execute("create schema ours")
     for table, file in nj.files.items():
         con.execute(f"create view ours.{table} as from {parquet(file)}")
-    create_views(con, run.mapping, run.folder("land"))
+    create_alone(con, run.mapping, run.folder("land"))
     create_vocabulary_views(con, run.release)
     link_persons(con, run)
     con.execute("create table entry (number smallint, file varchar)")

@@ -19,8 +19,8 @@ FIRST_ID = 200_000_000  # above every id that Athena has given out, below the lo
 WRITE = "(format csv, delimiter '\t', header true, quote '', escape '', dateformat '%Y%m%d')"
 READ = "delim = '\t', quote = '', escape = '', header = true, all_varchar = true, auto_detect = false, nullstr = ''"
 ALWAYS = "date '1970-01-01' as valid_start_date, date '2099-12-31' as valid_end_date, null::varchar as invalid_reason"
-RELATIONS = ("Is a", "RxNorm has ing")  # of every concept besides its maps, and their reverse
-REVERSE = ("Subsumes", "RxNorm ing of")
+RELATIONS = ("Is a", "RxNorm has ing", "Has asso morph")  # of every concept besides its maps, and their reverse
+REVERSE = ("Subsumes", "RxNorm ing of", "Asso morph of")
 ANCESTORS = 24  # of a standard concept, itself included
 
 SETS = f"""
@@ -29,10 +29,15 @@ select {FIRST_ID} + row_number() over () - 1 as concept_id, * exclude (concepts)
 from (select *, row_number() over () as share, unnest(range((concepts * $scale)::bigint)) as n
       from read_csv('{SHARES}', header = true));
 create table standard as
-select concept_id, vocabulary_id, domain_id, concept_class_id,
-  row_number() over (partition by vocabulary_id order by concept_id) - 1 as position
+select concept_id, vocabulary_id, domain_id,
+  row_number() over (partition by vocabulary_id order by concept_id) - 1 as position,
+  count(*) over (partition by vocabulary_id) as positions
 from concept where standard_concept = 'S';
-create table size as select vocabulary_id, count(*) as concepts from standard group by all;
+create table target as
+select c.concept_id as concept_id_1, s.concept_id as concept_id_2
+from (select concept_id, maps_to, (n * 7) % positions as position
+      from concept join (select distinct vocabulary_id, positions from standard) z on z.vocabulary_id = maps_to) c
+  join standard s on s.vocabulary_id = c.maps_to and s.position = c.position;
 """
 
 FILLED = {
@@ -41,18 +46,9 @@ FILLED = {
           as concept_name, domain_id, vocabulary_id, concept_class_id, standard_concept,
         'X' || share || '.' || n as concept_code, {ALWAYS} from concept""",
     "concept_relationship": f"""
-      with map as (
-        select concept_id as concept_id_1, concept_id as concept_id_2 from standard
-        union all
-        select c.concept_id, s.concept_id from concept c join size z on z.vocabulary_id = c.maps_to
-          join standard s on s.vocabulary_id = c.maps_to and s.position = (c.n * 7) % z.concepts
-      ),
+      with map as (select concept_id as concept_id_1, concept_id as concept_id_2 from standard union all from target),
       other as (
-        select s.concept_id as concept_id_1, p.concept_id as concept_id_2, k
-        from (select *, unnest(range({len(RELATIONS)})) as k from standard) s join size z using (vocabulary_id)
-          join standard p on p.vocabulary_id = s.vocabulary_id and p.position = (s.position * 3 + 101 * k) % z.concepts
-        union all
-        select concept_id, concept_id - k - 1, k
+        select concept_id as concept_id_1, concept_id - k - 1 as concept_id_2, k
         from (select *, unnest(range({len(RELATIONS)})) as k from concept) where n > k
       )
       select concept_id_1, concept_id_2, 'Maps to' as relationship_id, {ALWAYS} from map
@@ -62,9 +58,10 @@ FILLED = {
     "concept_ancestor": f"""
       select p.concept_id as ancestor_concept_id, s.concept_id as descendant_concept_id,
         k as min_levels_of_separation, k as max_levels_of_separation
-      from (select *, unnest(range({ANCESTORS})) as k from standard) s join size z using (vocabulary_id)
-        join standard p on p.vocabulary_id = s.vocabulary_id
-          and p.position = case k when 0 then s.position else (s.position // 50 + 13 * k) % z.concepts end
+      from (select concept_id, vocabulary_id, k,
+              case k when 0 then position else (position // 50 + 13 * k) % positions end as position
+            from (select *, unnest(range({ANCESTORS})) as k from standard)) s
+        join standard p on p.vocabulary_id = s.vocabulary_id and p.position = s.position
       where k = 0 or p.concept_id <> s.concept_id""",
     "concept_synonym": """
       select concept_id, 'Synonym ' || md5(concept_id::varchar) as concept_synonym_name,
@@ -73,8 +70,8 @@ FILLED = {
       select s.concept_id as drug_concept_id, p.concept_id as ingredient_concept_id, 500 as amount_value,
         8576 as amount_unit_concept_id, null as numerator_value, null as numerator_unit_concept_id,
         null as denominator_value, null as denominator_unit_concept_id, null as box_size, {ALWAYS}
-      from standard s join size z using (vocabulary_id)
-        join standard p on p.vocabulary_id = s.vocabulary_id and p.position = (s.position // 50) % z.concepts
+      from (select *, (position // 50) % positions as of from standard) s
+        join standard p on p.vocabulary_id = s.vocabulary_id and p.position = s.of
       where s.domain_id = 'Drug'""",
     "vocabulary": """
       select distinct vocabulary_id, vocabulary_id as vocabulary_name, 'invented' as vocabulary_reference,

@@ -146,7 +146,9 @@ insert into codes values
  ('Unit', 'local unit', 'x10³/㎕', '혈구 수', 1100, 0),
  ('Unit', 'local unit', 'mg/dl ', 'lower-case litre', 420, 0);
 insert into unmapped
-select run_id, domain, vocabulary, code, description, records * per_100000 / 100000
+select run_id, domain, vocabulary, code, description, records * per_100000 / 100000,
+  case when per_100000 >= 1000 then records * per_100000 / 300000 end, case when per_100000 < 1000 then 5 end,
+  case when per_100000 >= 1000 then '2016-02-01' end, case when per_100000 >= 1000 then '2026-11-21' end
 from mapping_rate join told using (run_id) join codes using (domain) where i >= from_night;
 
 create temp table expectations (

@@ -11,8 +11,11 @@ from etl.cdm.candidate import create_views
 from etl.cdm.spec import hospital_tables
 from etl.derive.run import derivations
 from etl.engine import define_functions, define_night
+from etl.mapping.choices import define_choices
+from etl.mapping.model import Hospital, Name
 
 PERSON = 1 << 24 | 1
+HOSPITAL = Hospital(hospital="one", number=1, name=Name(ko="하나", en="One"), live_since=date(2010, 1, 1))
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def con():
     connection = duckdb.connect()
     define_functions(connection)
     define_night(connection, date(2026, 1, 1))
-    connection.execute("create macro omop_live_since() as date '2010-01-01'")
+    define_choices(connection, HOSPITAL)
     create_views(connection, [], hospital_tables())
     yield connection
     connection.close()

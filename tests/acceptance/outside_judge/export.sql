@@ -20,10 +20,15 @@ union all select CODE, 'SNOMED', 'Device' from raw.devices
 union all select CODE, 'SNOMED', 'Device' from raw.supplies
 union all select CODE, 'SNOMED', 'Procedure' from raw.careplans;
 
--- A record without a concept stays with the domain of its code, or what its file holds.
+-- A record without a concept goes by the domain of its code, or by what its file holds; a domain without a table of its
+-- own goes to observation.
 create view record as
-select coalesce(domain, own_domain, kind) as domain, coalesce(concept, 0) as concept, count(*) as records
-from coded left join code_to_concept using (vocabulary, code)
+select if(found in ('Condition', 'Device', 'Drug', 'Measurement', 'Procedure'), found, 'Observation') as domain,
+  concept, count(*) as records
+from (
+  select coalesce(domain, own_domain, kind) as found, coalesce(concept, 0) as concept
+  from coded left join code_to_concept using (vocabulary, code)
+)
 group by all;
 
 create view encounter as

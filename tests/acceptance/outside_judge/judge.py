@@ -100,8 +100,8 @@ def main() -> None:
             con.load_extension(extension)
         cdm, analyses = "main", sorted(int(f.stem) for f in (Path(achilles.__file__).parent / "sql").glob("[0-9]*.sql"))
         if given.lake:  # read in place it takes four times as long: only what ATLAS shows
-            con.execute(f"attach 'ducklake:sqlite:{given.lake}' as lake (read_only)")
-            cdm, analyses = "lake.main", achilles.REPORT_ANALYSES
+            con.execute(f"attach 'ducklake:sqlite:{given.lake}' as judged_lake (read_only)")
+            cdm, analyses = "judged_lake.main", achilles.REPORT_ANALYSES
         done, failed = achilles.run_achilles(
             con, cdm_schema=cdm, cdm_version="5.4", analysis_ids=analyses, small_cell_count=0, log=None
         )
