@@ -73,7 +73,13 @@ def open_engine(settings: Settings, night: date | None = None) -> Iterator[DuckD
 
 def parquet(path: Path | str) -> str:
     """A `read_parquet` of a file or glob."""
-    return f"read_parquet({literal(str(path))}, file_row_number = true)"
+    return f"read_parquet({literal(str(path))}, file_row_number = true, hive_partitioning = false)"
+
+
+def rows_in(*files: Path) -> str:
+    """A `read_parquet` of files, with their own columns only."""
+    listed = ", ".join(literal(str(f)) for f in files)
+    return f"read_parquet([{listed}], hive_partitioning = false)"
 
 
 def copy_to(con: DuckDBPyConnection, query: str, target: Path) -> int:

@@ -203,7 +203,7 @@ def _publication(run: Run, state: State, files: dict[str, Path], accounts: Accou
         hospital.hospital, hospital.number, run.run_id, state.as_of,
         files={t: f for t, f in files.items() if t in hospital_tables()},
         rows={t: rows[t] for t in hospital_tables() if t in rows},
-        touched=mapped.touched, extended=derived.touched[1:],
+        touched=mapped.touched, extended=derived.extended,
     )  # fmt: skip
 
 

@@ -11,17 +11,16 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.candidate import create_views
 from etl.cdm.spec import hospital_tables, tables
-from etl.engine import copy_to
+from etl.engine import copy_to, rows_in
 from etl.ledger import Accounts
 from etl.mapping.choices import define_choices
-from etl.mapping.expression import literal, quote
+from etl.mapping.expression import quote
 from etl.mapping.lookup import create_vocabulary_views
 from etl.mapping.model import Hospital
-from etl.state.mapped import EXTENDED, Mapped, current
+from etl.state.mapped import EXTENDED, PERIOD, Mapped, current
 from etl.vocabulary.release import Release
 
 DERIVED = "derived"
-PERIOD = "observation_period"
 
 
 def derivations() -> dict[str, str]:
@@ -61,7 +60,7 @@ def derive(
         if name == PERIOD and earlier:
             query = _with_extended(con, query, earlier, touched, target)
         copy_to(con, query, target / f"{name}.parquet")
-    layers = [*earlier, Mapped(target, (*touched, target / EXTENDED) if earlier else ())]
+    layers = [*earlier, Mapped(target, touched, (target / EXTENDED,) if earlier else ())]
     return Accounts(tables=[_account(con, name, layers) for name in derivations()])
 
 
@@ -81,10 +80,9 @@ def _with_extended(
     Writes who these are into `extended.parquet`.
     """
     end = "observation_period_end_date"
-    files = ", ".join(literal(str(f)) for f in touched)
     con.execute(f"""
       create or replace temp table period as select * from ({current(earlier, PERIOD, "person_id")})
-      where person_id not in (select person from read_parquet([{files}]))
+      where person_id not in (select person from {rows_in(*touched)})
     """)
     longer = f"select distinct person_id as person from period where least(_open_end, omop_night()) <> {end}"
     copy_to(con, longer, target / EXTENDED)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
+from etl.engine import rows_in
 from etl.mapping.compile import source_relation
-from etl.mapping.expression import literal, quote, render
+from etl.mapping.expression import quote, render
 from etl.mapping.lookup import choose, create_maps, create_vocabulary_views, keys_of_lookup
 from etl.mapping.masters import create_masters
 from etl.mapping.model import Entry, HospitalMapping, Lookup
@@ -42,10 +43,10 @@ def persons_of_changed_codes(
 def _changed(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, lookup: Lookup, file: Path) -> bool:
     """Make the table `changed(k0 …)`: the codes known so far that mean something else now."""
     keys = ", ".join(f"k{i}" for i in range(len(keys_of_lookup(lookup))))
-    old = f"select {keys}, {_MEANING} from read_parquet({literal(str(file))})"
+    old = f"select {keys}, {_MEANING} from {rows_in(file)}"
     con.execute(
         f"create or replace temp table code as select distinct {keys}, null::varchar as description "
-        f"from read_parquet({literal(str(file))})"
+        f"from {rows_in(file)}"
     )
     choose(con, mapping, lookup, "meaning", entry.target)
     new = f"select {keys}, {_MEANING} from meaning"

@@ -10,7 +10,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.shapes import shapes, waves
-from etl.engine import copy_to, parquet
+from etl.engine import copy_to, parquet, rows_in
 from etl.errors import ConfigError
 from etl.ledger import Accounts
 from etl.mapping import accounts, references
@@ -192,7 +192,7 @@ def _write_lookups(
         if file and file.exists():
             same = " and ".join(f"f.k{i} is not distinct from l.k{i}" for i in range(len(lookup.keys)))
             query += (
-                f" union all by name select * from read_parquet({literal(str(file))}) f "
+                f" union all by name select * from {rows_in(file)} f "
                 f"where not exists (select 1 from {lookup.table} l where {same})"
             )
         copy_to(con, query, lookup_file(folder, name))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from duckdb import DuckDBPyConnection
 
+from etl.engine import rows_in
 from etl.land.land import landed_columns_sql
 from etl.mapping.changed import persons_of_changed_codes
 from etl.mapping.expression import literal, quote
@@ -89,7 +90,7 @@ def _appended(
             _find(con, _persons(mapping, name, " union all ".join(rows)))
     died = (
         f"select _row from dead where source = {literal(name)} except "
-        f"select _row from read_parquet({literal(str(before.file(DEAD)))}) where source = {literal(name)}"
+        f"select _row from {rows_in(before.file(DEAD))} where source = {literal(name)}"
     )
     older = " union all ".join(part for x in old for part in rows_sql(mapping, name, x)) or empty_sql(mapping, name)
     con.execute(f"create or replace temp table died as {died}")
@@ -137,7 +138,7 @@ def _shared_keys(con: DuckDBPyConnection, mapping: HospitalMapping, name: str, b
 
 def _changed_entities(con: DuckDBPyConnection, mapping: HospitalMapping, before: State, now: State) -> None:
     """Persons of rows that name somebody who has a row of their own only since tonight, or no longer."""
-    old, new = (f"select * from read_parquet({literal(str(s.file(ENTITIES)))})" for s in (before, now))
+    old, new = (f"select * from {rows_in(s.file(ENTITIES))}" for s in (before, now))
     con.execute(f"create or replace temp table other as ({old}) except ({new}) union all (({new}) except ({old}))")
     row = con.execute("select count(*) from other").fetchone()
     if not row or not row[0]:

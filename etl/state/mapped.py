@@ -9,17 +9,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl.mapping.expression import literal
+from etl.engine import rows_in
 
+PERIOD = "observation_period"
 EXTENDED = "extended.parquet"  # persons whose observation period a later day lengthened
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """One layer: the folder of a stage, and the files of the persons it holds (none: everybody)."""
+    """One layer: the folder of a stage, and the files of the persons it holds (none: everybody).
+
+    Of `extended` persons it holds the observation periods only.
+    """
 
     folder: Path
     touched: tuple[Path, ...] = ()
+    extended: tuple[Path, ...] = ()
+
+    def replaced(self, dataset: str) -> tuple[Path, ...]:
+        """The files of the persons whose rows of a dataset it replaces."""
+        return (*self.touched, *self.extended) if dataset == PERIOD else self.touched
 
 
 def current(layers: Sequence[Mapped], dataset: str, person: str = "person") -> str:
@@ -29,10 +38,9 @@ def current(layers: Sequence[Mapped], dataset: str, person: str = "person") -> s
         file = layer.folder / f"{dataset}.parquet"
         if not file.exists():
             continue
-        later = [f for x in layers[i + 1 :] for f in x.touched]
-        rows = f"select * from read_parquet({literal(str(file))})"
+        later = [f for x in layers[i + 1 :] for f in x.replaced(dataset)]
+        rows = f"select * from {rows_in(file)}"
         if later:
-            files = ", ".join(literal(str(f)) for f in later)
-            rows = f"select * from ({rows}) where {person} not in (select person from read_parquet([{files}]))"
+            rows = f"select * from ({rows}) where {person} not in (select person from {rows_in(*later)})"
         parts.append(rows)
     return " union all by name ".join(f"({p})" for p in parts)

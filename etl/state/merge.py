@@ -7,7 +7,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import copy_to, define_night
+from etl.engine import copy_to, define_night, rows_in
 from etl.land.land import landed_columns_sql
 from etl.ledger import Accounts
 from etl.mapping.expression import literal, quote, render
@@ -92,7 +92,7 @@ def find_dead(con: DuckDBPyConnection, mapping: HospitalMapping, layers: Sequenc
         known = len(was) if before and [x.name for x in now[: len(was)]] == [x.name for x in was] else 0
         if before and known:
             con.execute(
-                f"insert into dead select * from read_parquet({literal(str(before.file(DEAD)))}) "
+                f"insert into dead select * from {rows_in(before.file(DEAD))} "
                 f"where source = {literal(name)}"
             )
         for position in range(known, len(now)):

@@ -26,8 +26,7 @@ def layers_of(run: Run, state: State, name: str) -> tuple[Mapped, Mapped]:
     """The layers that the stages `map` and `derive` made of a state; `name` is that of the delivery's folders."""
     mapped, derived = (run.folder(stage).with_name(name) for stage in ("map", "derive"))
     touched = () if state.whole else (state.file(TOUCHED),)
-    extended = () if state.whole else (*touched, derived / EXTENDED)
-    return Mapped(mapped, touched), Mapped(derived, extended)
+    return Mapped(mapped, touched), Mapped(derived, touched, () if state.whole else (derived / EXTENDED,))
 
 
 def chain_of(run: Run, run_id: str, digest: str | None = None) -> Published | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from etl.deidentify.keystore import Namespace
-from etl.engine import parquet
+from etl.engine import parquet, rows_in
 from etl.land import identifiers
 from etl.land.land import FILE_BITS, ROW_BITS, landed_columns_sql
 from etl.mapping.expression import literal, quote
@@ -112,7 +112,7 @@ def alive_rows(mapping: HospitalMapping, source: str, state: State) -> str:
     rows = all_rows(mapping, source, state.layers)
     if mapping.delivers(source) == "full":
         return rows
-    dead = f"select _row from read_parquet({literal(str(state.file(DEAD)))}) where source = {literal(source)}"
+    dead = f"select _row from {rows_in(state.file(DEAD))} where source = {literal(source)}"
     return f"select * from ({rows}) where _row not in ({dead})"
 
 
@@ -145,13 +145,13 @@ def create_merged(con: DuckDBPyConnection, mapping: HospitalMapping, state: Stat
         select person, arg_max(goes, goes) as goes from ({pairs}) where person > 0 and goes > 0 and person <> goes
         group by person
       ),
-      follow(person, at, steps) as (
+      follow(person, reached, steps) as (
         select person, goes, 1 from pair
         union all
-        select f.person, p.goes, f.steps + 1 from follow f join pair p on p.person = f.at
+        select f.person, p.goes, f.steps + 1 from follow f join pair p on p.person = f.reached
         where p.goes <> f.person and f.steps < 100
       )
-      select person, arg_max(at, steps) as "into" from follow group by person
+      select person, arg_max(reached, steps) as "into" from follow group by person
     """)
     row = con.execute(f"select count(*) from {name}").fetchone()
     return bool(row and row[0])
@@ -214,9 +214,9 @@ def create_views(con: DuckDBPyConnection, mapping: HospitalMapping, state: State
     con.execute("create schema if not exists touched")
     if not state.whole:
         con.execute(
-            f"create or replace table whom as select person from read_parquet({literal(str(state.file(TOUCHED)))})"
+            f"create or replace table whom as select person from {rows_in(state.file(TOUCHED))}"
         )
-    con.execute(f"create or replace table entity as from read_parquet({literal(str(state.file(ENTITIES)))})")
+    con.execute(f"create or replace table entity as from {rows_in(state.file(ENTITIES))}")
     for name in mapping.sources:
         persons = person_columns(mapping, name)
         if state.whole or not persons:

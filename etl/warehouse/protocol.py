@@ -12,7 +12,7 @@ from typing import Protocol
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import Table
-from etl.mapping.expression import literal
+from etl.engine import rows_in
 from etl.vocabulary.release import Release
 
 
@@ -43,8 +43,7 @@ class Publication:
         if not self.touched or not table.personal:
             return self.mine(table)
         files = [*self.touched, *(self.extended if table.name == "observation_period" else ())]
-        persons = f"select person from read_parquet([{', '.join(literal(str(f)) for f in files)}])"
-        return f"{self.mine(table)} and ({table.owner}) in ({persons})"
+        return f"{self.mine(table)} and ({table.owner}) in (select person from {rows_in(*files)})"
 
     def mine(self, table: Table) -> str:
         """SQL condition: the rows of a table that belong to the hospital."""

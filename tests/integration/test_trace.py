@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 from etl.cdm.shapes import shapes
 from etl.cdm.spec import tables
 from etl.cli import app, lineage
+from etl.deidentify.keystore import open_key_store
 from etl.delivery import open_delivery
 from etl.engine import open_engine
 from etl.errors import InputError, UsageError
 from etl.land.land import REJECTED, land
-from etl.deidentify.keystore import open_key_store
 from etl.lineage.line import trace_line
 from etl.lineage.lines import line_index
 from etl.lineage.places import Position
