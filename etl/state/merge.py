@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -169,21 +170,24 @@ def write_entities(con: DuckDBPyConnection, mapping: HospitalMapping, state: Sta
 
 def state_accounts(con: DuckDBPyConnection, mapping: HospitalMapping, state: State, own: Layer) -> Accounts:
     """Rows of earlier nights that the state still holds, and those that were replaced since, by source."""
-    files, source = [], []
+    held: dict[str, int] = {}
+    replaced: Counter[tuple[str, str]] = Counter()
     for name in mapping.sources:
-        layers = chain(mapping, name, state.layers)
-        if own.name not in {x.name for x in layers}:  # a late night that a whole one has overtaken
-            late = rows_sql(mapping, name, own)
-            if late:
-                source.append({"source": name, "outcome": "filtered", "reason": SUPERSEDED,
-                               "rows": _count(con, " union all ".join(late))})  # fmt: skip
-        held = [part for x in layers if x.name != own.name for part in rows_sql(mapping, name, x)]
-        rows = _count(con, " union all ".join(held)) if held else 0
-        if rows:
-            files.append({"source": name, "file": EARLIER, "bytes": 0, "rows": rows})
+        layers = [x.name for x in chain(mapping, name, state.layers)]
+        earlier = [part for x in state.layers if x.name in layers and x != own for part in rows_sql(mapping, name, x)]
+        if earlier:
+            held[name] = _count(con, " union all ".join(earlier))
+        late = rows_sql(mapping, name, own) if own.name not in layers else []
+        if late:  # a whole night has overtaken this one
+            replaced[name, SUPERSEDED] += _count(con, " union all ".join(late))
     for name, reason, rows in con.execute("select source, reason, count(*) from dead group by all").fetchall():
-        source.append({"source": name, "outcome": "filtered", "reason": reason, "rows": rows})
-    return Accounts(files=files, source=source)
+        replaced[name, reason] += rows
+    return Accounts(
+        files=[{"source": s, "file": EARLIER, "bytes": 0, "rows": n} for s, n in held.items() if n],
+        source=[
+            {"source": s, "outcome": "filtered", "reason": reason, "rows": n} for (s, reason), n in replaced.items() if n
+        ],
+    )
 
 
 def _count(con: DuckDBPyConnection, query: str) -> int:

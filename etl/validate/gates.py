@@ -18,8 +18,10 @@ from etl.publish.reconcile import file_rows
 from etl.publish.source import cdm_source_row, read_consortium
 from etl.run import Progress, Run
 from etl.state.layers import read_layer
-from etl.state.state import create_delivered
+from etl.state.published import layers_of, state_of
+from etl.state.state import State, create_delivered
 from etl.validate.gate import run_suites
+from etl.validate.partial import count_findings, narrow_periods, without_counts
 from etl.validate.suites import Suite, load_suites
 
 RATES = "mapping_rate"
@@ -43,10 +45,14 @@ def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Fin
     """Evaluate the CDM suites on the candidate; returns the rows looked at and the findings."""
     columns = {n: t.columns for n, t in tables().items()}
     suites = load_suites(run.settings.expectations / "cdm", columns=columns)
-    with open_engine(run.settings, run.delivery.night) as con:
+    state, _ = state_of(run)
+    with open_engine(run.settings, state.as_of) as con:
         folders = create_candidate(con, run)
         rows = sum(file_rows(f) for f in candidate_files(folders).values())
-        return rows, _evaluate(con, suites, progress)
+        if state.whole:
+            return rows, _evaluate(con, suites, progress)
+        counted = count_findings(suites, run.ledger.accounts(run.run_id))
+        return rows, [*counted, *_evaluate(con, without_counts(suites), progress)]
 
 
 def create_sources(con: DuckDBPyConnection, run: Run) -> None:
@@ -59,17 +65,19 @@ def create_sources(con: DuckDBPyConnection, run: Run) -> None:
 def create_candidate(con: DuckDBPyConnection, run: Run) -> list[Path]:
     """Views of the candidate CDM, the vocabulary and the mapping rates; returns the candidate's folders."""
     folders = [run.folder("map"), run.folder("derive")]
+    state, _ = state_of(run)
     create_views(con, folders, [n for n, t in tables().items() if t.schema == "cdm"])
+    narrow_periods(con, layers_of(run, state, run.folder("map").name)[1])
     for name in vocabulary_tables():
         con.execute(f"create view {name} as from read_parquet({literal(str(run.release.table(name)))})")
-    _create_source(con, run)
+    _create_source(con, run, state)
     _create_rates(con, run)
     return folders
 
 
-def _create_source(con: DuckDBPyConnection, run: Run) -> None:
+def _create_source(con: DuckDBPyConnection, run: Run, state: State) -> None:
     """The row of cdm_source that publishing will write."""
-    row = cdm_source_row(read_consortium(run.settings.mappings), run.release, run.delivery.night)
+    row = cdm_source_row(read_consortium(run.settings.mappings), run.release, state.as_of)
     given = pa.Table.from_pylist([row])  # noqa: F841 - read by name
     columns = ", ".join(f"{quote(f.name)}::{f.duckdb_type} as {quote(f.name)}" for f in tables()["cdm_source"].fields)
     con.execute(f"create or replace table source_row as select {columns} from given")

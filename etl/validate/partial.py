@@ -1,0 +1,67 @@
+"""The CDM gate of a night that holds only the persons it touches: what its suites ask of whole tables.
+
+Expectations about rows look at the candidate, which has all rows of those persons; expectations about the number of
+a table's rows are answered from the accounts, which count the whole hospital.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from etl.cdm.spec import tables
+from etl.engine import rows_in
+from etl.ledger import Accounts, Finding
+from etl.mapping.expression import quote
+from etl.state.mapped import PERIOD, Mapped
+from etl.validate.suites import Expectation, Suite
+
+_COUNTS = {
+    "expect_table_row_count_to_be_between": ("min_value", "max_value"),
+    "expect_table_row_count_to_equal": ("value", "value"),
+}
+
+
+def narrow_periods(con: DuckDBPyConnection, derived: Mapped) -> None:
+    """Leave out of the candidate the periods of persons that only became longer: of these it has nothing else."""
+    view = con.execute("select sql from duckdb_views() where view_name = ?", [PERIOD]).fetchone()
+    if view and derived.touched:
+        con.execute(f"alter view {quote(PERIOD)} rename to every_period")
+        con.execute(
+            f"create view {quote(PERIOD)} as select * from every_period where person_id in "
+            f"(select person from {rows_in(*derived.touched)})"
+        )
+
+
+def without_counts(suites: Sequence[Suite]) -> list[Suite]:
+    """The suites without what they promise of the number of rows of persons' tables."""
+    return [replace(s, expectations=tuple(e for e in s.expectations if not _counts_persons(s, e))) for s in suites]
+
+
+def count_findings(suites: Iterable[Suite], accounts: Accounts) -> list[Finding]:
+    """What the suites promise of the number of rows of persons' tables, held against the whole hospital's rows."""
+    rows: Counter[str] = Counter()
+    for account in accounts.tables:
+        rows[account["cdm_table"]] += account["rows"]
+    return [_finding(s, e, rows[s.table]) for s in suites for e in s.expectations if _counts_persons(s, e)]
+
+
+def _counts_persons(suite: Suite, expectation: Expectation) -> bool:
+    table = tables().get(suite.table)
+    return table is not None and table.personal and expectation.type in _COUNTS
+
+
+def _finding(suite: Suite, expectation: Expectation, rows: int) -> Finding:
+    least, most = (expectation.kwargs.get(word) for word in _COUNTS[expectation.type])
+    return Finding(
+        suite=suite.name, table_name=suite.table, expectation=expectation.type, description=expectation.description,
+        severity=expectation.severity, success=_within(rows, least, most), total=rows, observed=f"{rows:,}",
+    )  # fmt: skip
+
+
+def _within(rows: int, least: Any, most: Any) -> bool:
+    return (least is None or rows >= least) and (most is None or rows <= most)
