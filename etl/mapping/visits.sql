@@ -18,11 +18,11 @@ stay as (
 ),
 marked as (
   select *, start < max(reach) over (
-    partition by person order by start, reach desc, key rows between unbounded preceding and 1 preceding) as overlaps
+    partition by person order by start, reach desc, key rows between unbounded preceding and 1 preceding) as continues
   from stay
 ),
 numbered as (
-  select * exclude (overlaps), count(*) filter (where not coalesce(overlaps, false)) over (
+  select * exclude (continues), count(*) filter (where not coalesce(continues, false)) over (
     partition by person order by start, reach desc, key) as island
   from marked
 ),
@@ -56,7 +56,7 @@ visit as (
   select person, island, count(*) as members, min(start) as visit_start,
     case when not bool_or(open) then max(reach) filter (where stay) end as visit_end,
     bool_or(led or concept = 262) as through_emergency,
-    first({{'e': _entry, 'r': _row, 'concept': concept}} order by stay desc, start, reach desc, key) as lead,
+    first({{'e': _entry, 'r': _row, 'concept': concept}} order by stay desc, start, reach desc, key) as leader,
     first({{'id': admitted_from, 'source': admitted_from_source, 'source_id': admitted_from_source_id}}
       order by start, not led, reach desc, key) as admitted,
     first({{'id': discharged_to, 'source': discharged_to_source, 'source_id': discharged_to_source_id}}
@@ -64,8 +64,8 @@ visit as (
     bool_or(stay and "end" is null and not open) as cut_short
   from member group by person, island
 )
-select m._entry, m._row, v.lead.e as lead_entry, v.lead.r as lead_row, v.members, v.visit_start, v.visit_end,
-  case when v.through_emergency then 262 else v.lead.concept end as visit_concept,
+select m._entry, m._row, v.leader.e as lead_entry, v.leader.r as lead_row, v.members, v.visit_start, v.visit_end,
+  case when v.through_emergency then 262 else v.leader.concept end as visit_concept,
   case when m.stay and not m.open then m.reach else m."end" end as encounter_end,
   case when m.concept = 262 then 9201 else m.concept end as encounter_concept,
   v.admitted.id as admitted_from, v.admitted.source as admitted_from_source, v.admitted.source_id as admitted_from_source_id,

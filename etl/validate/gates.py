@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from etl.mapping.expression import literal, quote
 from etl.publish.reconcile import file_rows
 from etl.publish.source import cdm_source_row, read_consortium
 from etl.run import Progress, Run
+from etl.validate.codemaps import add_local_concepts, map_findings
 from etl.validate.gate import run_suites
 from etl.validate.suites import Suite, load_suites
 
@@ -45,7 +47,20 @@ def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Fin
     with open_engine(run.settings, run.delivery.night) as con:
         folders = create_candidate(con, run)
         rows = sum(file_rows(f) for f in candidate_files(folders).values())
-        return rows, _evaluate(con, suites, progress)
+        found = [_with_domains(con, finding) for finding in _evaluate(con, suites, progress)]
+        return rows, found + map_findings(run.mapping, run.release)
+
+
+def _with_domains(con: DuckDBPyConnection, finding: Finding) -> Finding:
+    """The finding; of mapping rates, with the domains it is about and what they were: none of it is a patient's."""
+    if finding.table_name != RATES or finding.rows_sql is None:
+        return finding
+    query = f"""
+        select string_agg(format('{{}} {{:.1f}} %', domain, 100 * rate)
+          || coalesce(format(' (before {{:.1f}} %)', 100 * previous_rate), ''), ', ' order by domain)
+        from {RATES} where domain in ({finding.rows_sql})"""
+    row = con.execute(query).fetchone()
+    return replace(finding, observed=row[0]) if row else finding
 
 
 def create_sources(con: DuckDBPyConnection, run: Run) -> None:
@@ -61,6 +76,7 @@ def create_candidate(con: DuckDBPyConnection, run: Run) -> list[Path]:
     create_views(con, folders, [n for n, t in tables().items() if t.schema == "cdm"])
     for name in vocabulary_tables():
         con.execute(f"create view {name} as from read_parquet({literal(str(run.release.table(name)))})")
+    add_local_concepts(con, run.mapping, run.release)
     _create_source(con, run)
     _create_rates(con, run)
     return folders
