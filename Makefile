@@ -8,7 +8,7 @@ DEMO_NIGHT ?= $(shell TZ=Asia/Seoul date +%F)
 BENCH_SCALE ?= 400
 export ETL_HOME ?= $(CURDIR)/demo
 
-.PHONY: help install demo test airflow lint bench lock clean
+.PHONY: help install demo test airflow atlas lint bench lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -47,12 +47,17 @@ demo: install .env  ## eight hospitals' nights on generated exports, into the em
 	@echo "  .venv/bin/etl sql \"select c.concept_name, count(*) n from condition_occurrence o join concept c on c.concept_id = o.condition_concept_id group by 1 order by 2 desc limit 10\""
 	@echo "  .venv/bin/etl unmapped snuh        # the codes to map next"
 	@echo "  make airflow                       # the same nights as Airflow DAGs"
+	@echo "  make atlas                         # OHDSI's ATLAS on them"
 
 test: install  ## the whole suite
 	@$(PY) -m pytest -n 2 --dist loadscope
 
 airflow: install .env  ## Airflow on this machine with the DAGs loaded
 	@$(PY) -m etl.nightly.start
+
+atlas: install .env  ## OHDSI's ATLAS on the published nights, at http://127.0.0.1:8090
+	@.venv/bin/etl export "$(ETL_HOME)/atlas.duckdb" --force
+	@.judge/bin/duckcdm serve "CDM=$(ETL_HOME)/atlas.duckdb" --achilles --port 8090
 
 lint: install  ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl

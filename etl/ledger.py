@@ -97,7 +97,7 @@ ROW_CHANGE = sa.Table(
     meta,
     sa.Column("run_id", sa.String(64), primary_key=True),
     sa.Column("cdm_table", sa.String(40), primary_key=True),
-    sa.Column("change", sa.String(40), primary_key=True, comment="code of what rows lost: text_cut, end_before_start, …"),
+    sa.Column("change", sa.String(40), primary_key=True, comment="what rows lost: text_cut, end_before_start, …"),
     sa.Column("column_name", sa.String(80), primary_key=True, comment="the column of a text; '' for others"),
     sa.Column("rows", sa.BigInteger, nullable=False),
 )

@@ -166,6 +166,7 @@ def _hold(findings: list[ledgers.Finding]) -> None:
     lines = [
         f"  {f.table_name}{f'.{f.column_name}' if f.column_name else ''}: {f.description}"
         + (f" ({f.unexpected:,} of {f.total:,} rows)" if f.unexpected is not None and f.total is not None else "")
+        + (f": {f.observed}" if f.observed else "")
         + (f" [{f.error}]" if f.error else "")
         for f in closing
     ]

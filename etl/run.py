@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -49,8 +49,7 @@ class Run:
 
     def folder(self, stage: str) -> Path:
         """Where a stage that writes Parquet leaves its work."""
-        numbered = {"land": "1_landed", "merge": "2_state", "map": "3_mapped", "derive": "4_derived"}[stage]
-        place = self.settings.lake / numbered / f"hospital={self.delivery.hospital}"
+        place = self.settings.stage_folder(stage, self.delivery.hospital)
         return place / f"delivery={self.delivery.night:%Y%m%d}-{self.delivery.sha256[:12]}"
 
     @property
@@ -104,13 +103,6 @@ def resume(settings: Settings, run_id: str) -> Run:
     mapping = load_mappings(settings.mappings, [delivery.hospital])[delivery.hospital]
     pinned = settings.model_copy(update={"vocabulary": said["release"]})
     return Run(settings, mapping, delivery, current_release(pinned), said["force"])
-
-
-def newest_landed(settings: Settings, hospital: str) -> tuple[date, Path] | None:
-    """The newest night of a hospital that landed wholly, and the folder it lies in; None when there is none."""
-    markers = (settings.lake / "1_landed" / f"hospital={hospital}").glob(f"delivery=*/{MARKER}")
-    nights = sorted((m.parent.name.removeprefix("delivery=")[:8], m.stat().st_mtime_ns, m.parent) for m in markers)
-    return (datetime.strptime(nights[-1][0], "%Y%m%d").date(), nights[-1][2]) if nights else None
 
 
 def write_atomically(file: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from etl.errors import ConfigError
 
+_STAGE_FOLDERS = {"land": "1_landed", "merge": "2_state", "map": "3_mapped", "derive": "4_derived"}
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -81,6 +82,10 @@ class Settings(BaseSettings):
     def lake(self) -> Path:
         """Folder of the landed and mapped Parquet files."""
         return self.home / "lake"
+
+    def stage_folder(self, stage: str, hospital: str) -> Path:
+        """Folder in which a stage leaves its work for a hospital, one sub-folder per delivery."""
+        return self.lake / _STAGE_FOLDERS[stage] / f"hospital={hospital}"
 
     @property
     def keys(self) -> Path:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 from duckdb import DuckDBPyConnection
 from rich.table import Table
 
+from etl.cdm.spec import Field, tables
 from etl.cli.console import err, out
 from etl.engine import open_engine
 from etl.errors import UsageError
@@ -21,6 +24,7 @@ from etl.warehouse.open import open_warehouse
 
 _BATCH = 10_000
 _LEAVE = ("exit", "quit", "\\q")
+_DESCRIBE = re.compile(r"\s*desc(?:ribe)?\s+(\w+)\s*;?\s*", re.IGNORECASE)
 
 
 @contextmanager
@@ -50,7 +54,7 @@ def show_query(con: DuckDBPyConnection, query: str, limit: int, *, as_csv: bool 
         while rows := result.fetchmany(_BATCH):
             writer.writerows(rows)
         return
-    rows = result.fetchmany(limit + 1)
+    names, rows = _described(query, names, result.fetchmany(limit + 1))
     table = Table(box=None, header_style="bold")
     for i, name in enumerate(names):
         numeric = bool(rows) and isinstance(rows[0][i], int | float)
@@ -60,6 +64,25 @@ def show_query(con: DuckDBPyConnection, query: str, limit: int, *, as_csv: bool 
     out.print(table)
     if len(rows) > limit:
         err.print(f"the first {limit:,} rows; --limit shows more, --csv writes all", style="dim")
+
+
+def _described(query: str, names: list[str], rows: list[tuple[Any, ...]]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Of `describe TABLE`, what the CDM specification says of the columns in place of DuckDB's empty ones."""
+    asked = _DESCRIBE.fullmatch(query)
+    table = tables().get(asked[1].lower()) if asked else None
+    if table is None or [row[0] for row in rows] != list(table.columns[: len(rows)]):
+        return names, rows
+    fields = zip(table.fields, rows, strict=False)
+    said = [(f.name, row[1].lower(), "yes" if f.required else "", _key(f)) for f, row in fields]
+    return ["column", "type", "required", "key"], said
+
+
+def _key(field: Field) -> str:
+    if field.primary_key:
+        return "primary key"
+    if field.fk_table is None:
+        return ""
+    return f"→ {field.fk_table}" + (f", domain {field.fk_domain}" if field.fk_domain else "")
 
 
 def prompt(con: DuckDBPyConnection, limit: int) -> None:

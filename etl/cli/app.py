@@ -10,6 +10,7 @@ import typer
 
 from etl.cli import console
 from etl.cli.console import errors_to_exit_codes, out, print_json
+from etl.cli.onboarding import add_commands
 from etl.errors import TransientError, UsageError
 
 app = typer.Typer(
@@ -25,11 +26,28 @@ app = typer.Typer(
     (secret of the key stores), ETL_WAREHOUSE_URL, ETL_MAPPINGS, ETL_EXPECTATIONS, ETL_VOCABULARY, ETL_THREADS,
     ETL_MEMORY.""",
 )
-vocabulary_app = typer.Typer(no_args_is_help=True, help="Standardised vocabularies: load releases, list them.")
+vocabulary_app = typer.Typer(no_args_is_help=True, help="Standardised vocabularies: releases side by side.")
 app.add_typer(vocabulary_app, name="vocabulary", rich_help_panel="Set up")
 
 Night = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Night of the delivery, YYYY-MM-DD.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        out.print(f"etl {version('omop-etl')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
 
 
 def _day(night: datetime | None) -> date | None:
@@ -43,22 +61,31 @@ def sample(
     seed: Annotated[int, typer.Option(help="Same seed, same people.")] = 1,
     night: Night = None,
     hospital: Annotated[list[str] | None, typer.Option(help="Only this hospital; may be repeated.")] = None,
+    layouts: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Other hospitals than the eight: a folder with hospitals.yaml and layouts."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write generated raw exports of the eight hospitals: real layouts, encodings and traps, invented people."""
-    from etl.sample.dialect import dialects  # noqa: PLC0415 - loads the generator's data
+    from etl.sample.dialect import LAYOUTS, dialects  # noqa: PLC0415 - loads the generator's data
     from etl.sample.generate import write_exports  # noqa: PLC0415
 
     with errors_to_exit_codes(), console.progress("writing sample exports", quiet=as_json) as tell:
-        unknown = sorted(set(hospital or ()) - set(dialects()))
+        place = layouts or LAYOUTS
+        if not (place / "hospitals.yaml").is_file():
+            raise UsageError(f"there is no hospitals.yaml in {place}", hint="see etl/sample/layouts for one")
+        known = dialects(place)
+        unknown = sorted(set(hospital or ()) - set(known))
         if unknown:
-            raise UsageError(f"there is no sample hospital '{unknown[0]}'; there are: {', '.join(dialects())}")
+            raise UsageError(f"there is no sample hospital '{unknown[0]}'; there are: {', '.join(known)}")
         made = write_exports(
             folder,
             hospitals=hospital,
             patients=patients,
             seed=seed,
             night=_day(night) or date.today(),
+            layouts=place,
             progress=lambda name, done, total: tell(name, f"{done:,} of {total:,} patients"),
         )
     if as_json:
@@ -72,24 +99,77 @@ def sample(
 def vocabulary_load(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of an unpacked Athena bundle.")],
 ) -> None:
-    """Load an Athena bundle as a release; the newest loaded one is used unless ETL_VOCABULARY names another."""
-    from etl.settings import load_settings  # noqa: PLC0415
-    from etl.vocabulary.release import load_bundle  # noqa: PLC0415
+    """Load an Athena bundle beside the releases that are there; the next run maps with it.
 
-    with errors_to_exit_codes(), console.progress("loading vocabulary") as tell:
-        release = load_bundle(load_settings(), folder, tell)
-    out.print(f"loaded {release.version} as {release.name}")
+    A full bundle takes some minutes and no more than ETL_MEMORY. Loading the same bundle again is harmless; a load that
+    is broken off leaves nothing behind.
+    """
+    from etl.cli.vocabulary import load  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        load(load_settings(), folder)
 
 
 @vocabulary_app.command("list")
-def vocabulary_list() -> None:
-    """List the loaded releases, the newest first."""
+def vocabulary_list(as_json: AsJson = False) -> None:
+    """List the loaded releases: which one the next run maps with, and whose published night was mapped with which."""
+    from etl.cli.vocabulary import show_releases  # noqa: PLC0415
     from etl.settings import load_settings  # noqa: PLC0415
-    from etl.vocabulary.release import releases  # noqa: PLC0415
 
     with errors_to_exit_codes():
-        for release in releases(load_settings()):
-            out.print(f"{release.name}  ({release.version})")
+        show_releases(load_settings(), as_json=as_json)
+
+
+@vocabulary_app.command("use")
+def vocabulary_use(
+    name: Annotated[str, typer.Argument(metavar="RELEASE", help="Name of a loaded release.")],
+) -> None:
+    """Map with this release from the next run on, until another one is loaded or used; ETL_VOCABULARY comes first."""
+    from etl.settings import load_settings  # noqa: PLC0415
+    from etl.vocabulary.release import current_release  # noqa: PLC0415
+    from etl.vocabulary.remove import use_release  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        settings = load_settings()
+        release = use_release(settings, name)
+        used = current_release(settings)
+        out.print(f"the next run maps with {used.name}" + ("" if used == release else ", as ETL_VOCABULARY says"))
+
+
+@vocabulary_app.command("remove")
+def vocabulary_remove(
+    name: Annotated[str, typer.Argument(metavar="RELEASE", help="Name of a loaded release.")],
+) -> None:
+    """Remove a loaded release; one that a published night was mapped with stays (exit code 2)."""
+    from etl.settings import load_settings  # noqa: PLC0415
+    from etl.vocabulary.remove import remove_release  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        out.print(f"removed {remove_release(load_settings(), name).name}")
+
+
+@vocabulary_app.command("diff")
+def vocabulary_diff(
+    old: Annotated[str, typer.Argument(help="Loaded release that the codes are looked up in first.")],
+    new: Annotated[str, typer.Argument(help="Loaded release to compare it with.")],
+    hospital: Annotated[str, typer.Option(help="Short name of the hospital.")],
+    limit: Annotated[int, typer.Option(min=1, help="Codes in the table.")] = 30,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all changes as CSV; a file that is there is replaced.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a hospital's rows would become under another release, before a night is mapped with it.
+
+    Looks up every code of the newest night that landed under both releases and lists those that would get another
+    concept, domain, table or value, by records. Nothing is changed: the next run maps all rows anew by the release in use.
+    """
+    from etl.cli.vocabulary import show_difference  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        show_difference(load_settings(), old, new, hospital, limit=limit, csv_file=csv, as_json=as_json)
 
 
 @app.command(rich_help_panel="Set up")
@@ -119,22 +199,42 @@ def draft(hospital: Annotated[str, typer.Argument(help="Short name of the hospit
             out.print(str(file), soft_wrap=True)
 
 
+add_commands(app)
+
+
 @app.command(rich_help_panel="Set up")
 def docs(
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="Folder to write into; default: docs of the project.")
     ] = None,
 ) -> None:
-    """Write the reference of the mapping language and its JSON Schema for editors, from the code."""
+    """Write the generated pages, from the code and the mappings of the project.
+
+    They are the reference of the mapping language, its JSON Schema for editors, and what fills every field of the CDM.
+    """
+    from etl.mapping.check import load_mappings  # noqa: PLC0415
+    from etl.mapping.coverage import write_coverage  # noqa: PLC0415
     from etl.mapping.reference import write_documents  # noqa: PLC0415
     from etl.settings import PROJECT  # noqa: PLC0415
 
     with errors_to_exit_codes():
-        for file in write_documents(folder or PROJECT / "docs"):
+        target = folder or PROJECT / "docs"
+        for file in [*write_documents(target), write_coverage(target, load_mappings(PROJECT / "mappings"))]:
             out.print(str(file), soft_wrap=True)
 
 
-@app.command(rich_help_panel="Run")
+@app.command(
+    rich_help_panel="Run",
+    epilog="""[bold]Examples[/]
+
+    etl run snuh exports/snuh/2026-11-20 · one hospital, one night
+
+    etl run --all exports · the newest night of every hospital below exports/<hospital>/<night>/
+
+    etl run snuh exports/snuh/2026-11-20 --force · again, though nothing changed
+
+    etl run --all exports --json | jq '.runs\\[].state' · for a script""",
+)
 def run(
     hospital: Annotated[str | None, typer.Argument(help="Short name of the hospital.")] = None,
     delivery: Annotated[Path | None, typer.Argument(help="Folder with the night's files.")] = None,
@@ -195,8 +295,9 @@ def unmapped(
 ) -> None:
     """List the codes that found no standard concept: what to map next, and how much each code would win.
 
-    Of codes that fewer than `small_cell` patients have (hospital.yaml, default 5) neither the number of patients nor
-    the days are told. `etl why HOSPITAL CODE` tells where the look-up of a code ended.
+    Of codes that fewer than `small_cell` patients have (hospital.yaml, default 5), days and patients are not told.
+
+    `etl why HOSPITAL CODE` tells where the look-up of a code ended.
     """
     from etl.cli.worklist import show_worklist  # noqa: PLC0415
     from etl.settings import load_settings  # noqa: PLC0415
@@ -209,8 +310,41 @@ def unmapped(
 
 
 @app.command(rich_help_panel="Look")
+def why(
+    hospital: Annotated[str, typer.Argument(help="Short name of the hospital.")],
+    code: Annotated[str, typer.Argument(help="The code as the hospital delivers it.")],
+    field: Annotated[
+        str | None, typer.Option(help="Only this look-up: ENTRY.FIELD, an entry, or a field such as unit.")
+    ] = None,
+    day: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="Day of the record, where a code master has windows."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how a code is looked up, step by step, and why it ends where it does.
+
+    Shown is every look-up that takes the code in the newest landed night, by the mappings and vocabulary of now.
+
+    Of a code that nobody delivered it tells what it would become.
+    """
+    from etl.cli.why import show_why  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        show_why(load_settings(), hospital, code, field=field, day=_day(day), as_json=as_json)
+
+
+@app.command(
+    rich_help_panel="Look",
+    epilog="""[bold]Examples[/]
+
+    etl report · then open the page it names
+
+    xdg-open "$(etl report)" · both in one""",
+)
 def report() -> None:
-    """Write the validation reports of all nights and print where the index is."""
+    """Write the validation reports of all nights and the lineage pages; print where the index is."""
     from etl.cli.nights import write_all_reports  # noqa: PLC0415
     from etl.settings import load_settings  # noqa: PLC0415
 
@@ -218,7 +352,20 @@ def report() -> None:
         out.print(str(write_all_reports(load_settings())), soft_wrap=True)
 
 
-@app.command(rich_help_panel="Look")
+@app.command(
+    rich_help_panel="Look",
+    epilog="""[bold]Examples[/]
+
+    etl sql · a prompt
+
+    etl sql "show tables"
+
+    etl sql "describe measurement" · its columns, which are required, and what they refer to
+
+    etl sql "select gender_concept_id, count(*) from person group by all" --csv > persons.csv
+
+    etl sql --run RUN "from mapping_rate" · a run that was stopped; its id is in its report and in etl status --json""",
+)
 def sql(
     query: Annotated[str | None, typer.Argument(help="SQL over the CDM tables; without it, a prompt.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows shown at most.")] = 50,
@@ -243,11 +390,13 @@ def sql(
 
 @app.command(rich_help_panel="Look")
 def trace(
-    what: Annotated[str, typer.Argument(metavar="TABLE|HOSPITAL", help="CDM table of the row; with --file, the hospital.")],
+    what: Annotated[
+        str, typer.Argument(metavar="TABLE|HOSPITAL", help="CDM table of the row; with --file, the hospital.")
+    ],
     id_: Annotated[int | None, typer.Argument(metavar="[ID]", help="Id of the row (of death: its person_id).")] = None,
     place: Annotated[
         str | None,
-        typer.Option("--file", metavar="FILE:LINE", help="What became of a line of a delivered file (1 is its header)."),
+        typer.Option("--file", metavar="FILE:LINE", help="What became of a line of a delivered file (1: the header)."),
     ] = None,
     night: Night = None,
     as_json: AsJson = False,
@@ -267,6 +416,26 @@ def trace(
 
     with errors_to_exit_codes():
         show_trace(load_settings(), what, id_, place, _day(night), as_json=as_json)
+
+
+@app.command(rich_help_panel="Look")
+def lineage(
+    hospitals: Annotated[list[str] | None, typer.Argument(metavar="[HOSPITAL…]", help="Default: all.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder to write into [ETL_HOME/reports/lineage].")
+    ] = None,
+) -> None:
+    """Write what the mappings do as pages: diagram, every column of every CDM table, look-ups, rules, sources.
+
+    Needs no data; where a night is published, its rows and mapping rates are shown. Prints where the index is.
+    """
+    from etl.lineage.pages import write_pages  # noqa: PLC0415
+    from etl.report.write import LINEAGE  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        settings = load_settings()
+        out.print(str(write_pages(settings, hospitals or None, folder or settings.reports / LINEAGE)), soft_wrap=True)
 
 
 @app.command(rich_help_panel="Look")

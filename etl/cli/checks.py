@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 
 from etl.cdm.spec import tables
 from etl.engine import open_engine
+from etl.errors import MappingError
 from etl.land.land import landed_columns_sql
 from etl.mapping.check import load_mappings
-from etl.mapping.concepts import doubtful_concepts
+from etl.mapping.codemaps import format_of
+from etl.mapping.concepts import Doubt, doubtful_concepts
 from etl.mapping.model import HospitalMapping
 from etl.mapping.run import map_sources
 from etl.publish.source import read_consortium
@@ -29,13 +31,23 @@ def bind(settings: Settings, mapping: HospitalMapping, release: Release) -> None
         map_sources(con, mapping, release, Path(folder))
 
 
+def map_files(mapping: HospitalMapping) -> Iterator[str]:
+    """One line per CSV file of a code map: what counts of it, and what its review leaves out."""
+    for name, found in mapping.map_rows.items():
+        named = format_of(mapping.maps[name])
+        if named:
+            rows = f"{len(found.rows):,} row{'s' if len(found.rows) != 1 else ''} of '{name}' count"
+            out = ", ".join(f"{n:,} {reason}" for reason, n in found.left_out.items())
+            yield f"  {named[1]}: {rows}{f'; left out: {out}' if out else ''}"
+
+
 def check_everything(settings: Settings, hospitals: Sequence[str] | None) -> Iterator[str]:
     """One line per hospital that is right, then warnings; raises the errors of what is wrong."""
     mappings = load_mappings(settings.mappings, hospitals)
     read_consortium(settings.mappings)
     load_suites(settings.expectations / "cdm", columns={n: t.columns for n, t in tables().items()})
     release = current_release(settings) if releases(settings) else None
-    doubtful: dict[str, None] = {}
+    doubtful: dict[Doubt, None] = {}
     for name, mapping in mappings.items():
         if release:
             bind(settings, mapping, release)
@@ -47,7 +59,11 @@ def check_everything(settings: Settings, hospitals: Sequence[str] | None) -> Ite
             f"{name:<9} number {mapping.hospital.number:<3} {len(mapping.sources):>3} sources "
             f"{len(mapping.entries):>3} entries {promises:>4} source expectations  ok"
         )
+        yield from map_files(mapping)
     if release:
-        yield from (f"warning: {line} {release.version}" for line in doubtful)
+        yield from (f"warning: {d.problem} ({release.version})" for d in doubtful if not d.in_file)
+        wrong = [d.problem for d in doubtful if d.in_file]
+        if wrong:
+            raise MappingError(wrong)
     else:
         yield "no vocabulary is loaded, so concept ids were not looked at (etl vocabulary load DIR)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,9 @@ def errors_to_exit_codes() -> Iterator[None]:
     """Turn an EtlError, or what a file system refused, into its message and exit code."""
     try:
         yield
+    except BrokenPipeError as raised:  # who reads the output (head, less) has had enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from raised
     except (EtlError, OSError) as raised:
         error = of_file_system(raised) if isinstance(raised, OSError) else raised
         show_error(error)

@@ -1,4 +1,4 @@
-"""Shows where rows of the CDM come from, and writes the lineage pages."""
+"""Shows where rows of the CDM come from."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _show_row(row: RowTrace) -> None:
     made = row.made
     if made is None:
         _facts(facts)
-        _show_parts(row.parts)
+        _show_parts("derived from", row.parts)
         return
     origin = made.origin
     line = f"line {origin.line:,}" if origin.line else f"row {origin.record:,}"
@@ -72,6 +72,8 @@ def _show_row(row: RowTrace) -> None:
     _facts(facts)
     _show_columns(made)
     _show_lookups(made.lookups)
+    if row.parts:
+        _show_parts("encounters of this visit", row.parts)
 
 
 def _show_columns(made: Made) -> None:
@@ -108,8 +110,8 @@ def _concept(concept: Concept) -> str:
     return f"{concept.concept_id} {concept.name} ({concept.vocabulary} {concept.code})"
 
 
-def _show_parts(parts: dict[str, list[int]]) -> None:
-    out.print("\nderived from", style="bold")
+def _show_parts(title: str, parts: dict[str, list[int]]) -> None:
+    out.print(f"\n{title}", style="bold")
     rows = []
     for table, ids in parts.items():
         more = f" … {len(ids) - _SHOWN_IDS:,} more; --json lists all" if len(ids) > _SHOWN_IDS else ""
@@ -138,9 +140,7 @@ def _explained(outcome: Outcome) -> str:
 
 
 def _line_json(line: LineTrace) -> dict[str, Any]:
-    outcomes = [
-        {**asdict(o), "rows": [{"table": table, "id": id_} for table, id_ in o.rows]} for o in line.outcomes
-    ]
+    outcomes = [{**asdict(o), "rows": [{"table": table, "id": id_} for table, id_ in o.rows]} for o in line.outcomes]
     return {**asdict(line), "outcomes": outcomes}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,13 +14,14 @@ import sqlalchemy as sa
 from etl.cli import console
 from etl.cli.console import err, out, print_json, show_error
 from etl.delivery import night_of
-from etl.errors import EtlError, InputError, of_file_system
+from etl.errors import ConfigError, EtlError, InputError, of_file_system
 from etl.ledger import RUN, Ledger
+from etl.lineage.pages import write_pages
 from etl.mapping.check import load_mappings
 from etl.mapping.load import hospital_folders, read_hospital
 from etl.pipeline import run_delivery
 from etl.report.terminal import summary_table
-from etl.report.write import HospitalName, write_reports
+from etl.report.write import LINEAGE, HospitalName, write_reports
 from etl.settings import Settings
 from etl.validate.gx import preload
 
@@ -123,5 +125,7 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
 
 
 def write_all_reports(settings: Settings) -> Path:
-    """Write every night's report and the index; returns the index."""
+    """Write the lineage pages, every night's report and the index; returns the index."""
+    with suppress(ConfigError):  # broken mappings keep no report from being read; etl check tells of them
+        write_pages(settings, None, settings.reports / LINEAGE)
     return write_reports(Ledger(settings.ledger_url), settings.reports, names(settings))

@@ -21,6 +21,7 @@ from etl.settings import Settings
 
 Order = Literal["records", "patients"]
 TOP = 30
+_WIDE = 110  # columns of a terminal that holds the whole table
 _COLUMNS = (
     "domain", "vocabulary", "code", "description", "records", "patients", "fewer_than", "first_seen", "last_seen",
 )  # fmt: skip
@@ -139,17 +140,17 @@ def _show_table(worklist: Worklist, limit: int) -> None:
     shown = worklist.codes[:limit]
     title = f"{worklist.hospital}: {len(worklist.codes):,} codes, {worklist.unmapped:,} records unmapped"
     table = Table(box=None, header_style="bold", title=title)
-    for column in ("domain", "vocabulary", "code", "description"):
-        table.add_column(column, overflow="fold" if column == "code" else "ellipsis", no_wrap=column != "code")
-    for column in ("records", "together", "patients"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for column in ("first seen", "last seen"):
+    wide = out.width >= _WIDE
+    for column in ("domain", *(("vocabulary",) if wide else ()), "code"):
         table.add_column(column, no_wrap=True)
+    table.add_column("description", min_width=12)  # the one that wraps where the terminal is narrow
+    for column in ("records", "together", "patients", *(("first seen",) if wide else ()), "last seen"):
+        table.add_column(column, justify="left" if column.endswith("seen") else "right", no_wrap=True)
     for row in shown:
         table.add_row(
-            row["domain"], row["vocabulary"], row["code"], row["description"] or "", f"{row['records']:,}",
-            percent(row["share"]), at_least(row["patients"], row["fewer_than"]), date_or_dash(row["first_seen"]),
-            date_or_dash(row["last_seen"]),
+            row["domain"], *((row["vocabulary"],) if wide else ()), row["code"], row["description"] or "",
+            f"{row['records']:,}", percent(row["share"]), at_least(row["patients"], row["fewer_than"]),
+            *((date_or_dash(row["first_seen"]),) if wide else ()), date_or_dash(row["last_seen"]),
         )  # fmt: skip
     out.print(table)
     out.print(f"\nmapping {'this code' if len(shown) == 1 else f'these {len(shown):,} codes'} would bring")

@@ -1,6 +1,7 @@
 -- When a person's care is taken to be recorded: from the first to the last record, and a tail (sixty days) longer, but not
 -- before the records system went live, not past the tail after death, and not past the delivery. A long silence (548 days)
--- splits it. The hospital's settings say how long.
+-- splits it. The hospital's settings say how long. Everybody with a record has a period: of whom all records lie outside
+-- those bounds (long before the system went live, long after death), it spans the records themselves.
 with record as (
   select person_id, visit_start_date as begins, visit_end_date as ends from visit_occurrence
   union select person_id, condition_start_date, coalesce(condition_end_date, condition_start_date) from condition_occurrence
@@ -19,7 +20,13 @@ bounded as (
     least(r.ends, d.death_date + omop_period_tail()) as open_ends, d.death_date + omop_period_tail() as latest
   from record r left join death d using (person_id)
 ),
-kept as (select * from bounded where begins <= ends),
+inside as (select * from bounded where begins <= ends),
+kept as (
+  from inside
+  union all
+  select person_id, begins, least(ends, omop_night()), least(max(ends) over (partition by person_id), omop_night())
+  from record where person_id not in (select person_id from inside)
+),
 marked as (
   select *, begins - max(ends) over (
     partition by person_id order by begins, ends rows between unbounded preceding and 1 preceding) as silence

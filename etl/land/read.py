@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -44,11 +45,9 @@ def relation(source: Source, file: SourceFile, path: Path, rejects: str | None) 
         columns = ", ".join(f"{quote(c)}::varchar as {quote(c)}" for c in file.header)
         return f"(select {columns} from read_parquet({literal(str(path))}))"
     columns = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in file.header)
-    options = (
-        f", store_rejects = true, rejects_table = '{rejects}', rejects_scan = '{rejects}_scan'"
-        if rejects
-        else ", ignore_errors = true"
-    )
+    # rejects are always kept: merely ignoring errors, the engine passes over good rows behind a quote out of place
+    rejects = rejects or f"unread_{uuid4().hex}"
+    options = f", store_rejects = true, rejects_table = '{rejects}', rejects_scan = '{rejects}_scan'"
     return (
         f"read_csv({literal(str(path))}, auto_detect = false, header = true, strict_mode = true, "
         f"delim = {literal(source.delimiter)}, quote = {literal(source.quote)}, escape = {literal(source.quote)}, "

@@ -65,7 +65,8 @@ def look_up(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, cod
     relation, known = source_relation(mapping, entry)
     concept = entry.said().get("concept")
     if entry.unpivot and code is not None and isinstance(concept, Lookup):
-        relation = f"(select * from {relation} where omop_blank({render(concept.code, known)}::varchar) = {literal(code)})"
+        said = f"omop_blank({render(concept.code, known)}::varchar)"
+        relation = f"(select * from {relation} where {said} = {literal(code)})"
     found = []
     for name, value in entry.said().items():
         if isinstance(value, Lookup):

@@ -18,6 +18,7 @@ from etl.land.contract import SourceFile, read_header
 from etl.land.decode import as_utf8, utf8_chunks
 from etl.land.read import Reject, rejected, relation
 from etl.lineage.places import Position
+from etl.mapping.expression import quote
 from etl.mapping.model import Source
 
 Lines = npt.NDArray[np.int64]
@@ -121,7 +122,8 @@ def _rejects_again(source: Source, at: Position) -> list[Reject]:
     """The rejects in the order of the file, with the line ends inside each, by reading the file once more."""
     file = SourceFile(at.file, read_header(at.file.path, source), {})
     with duckdb.connect() as con, as_utf8(at.file.path, source.encoding, at.parquet.parent) as path:
-        con.execute(f"select count(*) from {relation(source, file, path, 'refused')}")
+        every = ", ".join(f"count({quote(c)})" for c in file.header)  # of all columns, so that all are parsed
+        con.execute(f"select {every} from {relation(source, file, path, 'refused')}").fetchall()
         return sorted(rejected(con, "refused"), key=lambda r: r.position)
 
 

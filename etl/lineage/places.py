@@ -56,7 +56,9 @@ def published(settings: Settings, hospital: str, night: date | None = None) -> R
     chosen = next((run_id for run_id, day in known if night in (None, day)), None)
     if chosen is None:
         of = f" of the night {night}" if night else ""
-        raise InputError(f"nothing{of} is published of {hospital}", hint="etl status shows the nights of every hospital")
+        raise InputError(
+            f"nothing{of} is published of {hospital}", hint="etl status shows every hospital's newest night"
+        )
     try:
         run = resume(settings, chosen)
     except ConfigError as error:

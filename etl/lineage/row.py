@@ -39,6 +39,7 @@ from etl.mapping.tables import EVENT_BITS
 from etl.run import Run
 from etl.settings import Settings
 
+_VISIT, _DETAIL = "visit_occurrence", "visit_detail"
 PERSON_BITS = 24  # the ids of a hospital's persons, staff and places: its number, then so many bits
 
 
@@ -69,7 +70,10 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class RowTrace:
-    """Where one row of the CDM comes from: `made` for a mapped row, `parts` (ids by table) for a derived one."""
+    """Where one row of the CDM comes from: `made` tells of a mapped row.
+
+    `parts` are the rows, ids by table, that a derived one was made of; of a visit the encounters rolled up into it.
+    """
 
     table: str
     id: int
@@ -121,7 +125,8 @@ def trace_row(settings: Settings, table: str, id_: int) -> RowTrace:
             return RowTrace(*head, None, _parts(con, run, table, id_))
         number, row, code = found
         entry = run.mapping.entries[number]
-        return RowTrace(*head, _made(con, run, table, entry, position(run, entry.from_, row), row, code), {})
+        made = _made(con, run, table, entry, position(run, entry.from_, row), row, code)
+        return RowTrace(*head, made, _encounters(con, run, id_) if table == _VISIT else {})
 
 
 def id_column(table: str) -> str | None:
@@ -133,7 +138,8 @@ def id_column(table: str) -> str | None:
 
 def _checked(table: str) -> str:
     """The id column of a table; UsageError when its rows have no ids or are no hospital's."""
-    filled_here = {*shapes(), *derivations()} & set(hospital_tables())
+    told = {file.name.removesuffix(".sql") for file in files("etl.lineage").joinpath("derived").iterdir()}
+    filled_here = {*shapes(), *(told & derivations().keys())} & hospital_tables().keys()
     column = id_column(table) if table in filled_here else None
     if column is None:
         raise UsageError(
@@ -223,6 +229,19 @@ def _parts(con: DuckDBPyConnection, run: Run, table: str, id_: int) -> dict[str,
     views.create_views(con, [f.parent for f in candidate(run).values()], hospital_tables())
     query = files("etl.lineage").joinpath("derived", f"{table}.sql").read_text(encoding="utf-8")
     found: dict[str, list[int]] = {}
-    for name, part in con.execute(query, {"id": id_}).fetchall():
+    for name, part, *_ in con.execute(query, {"id": id_}).fetchall():
         found.setdefault(name, []).append(part)
     return found
+
+
+def _encounters(con: DuckDBPyConnection, run: Run, id_: int) -> dict[str, list[int]]:
+    """Ids of the encounters that were rolled up into a visit; none where it is one encounter."""
+    numbers = [str(n) for n, e in enumerate(run.mapping.entries) if e.target == _VISIT]
+    file = candidate(run).get(_DETAIL)
+    if file is None or not numbers:
+        return {}
+    rows = con.execute(
+        f"select visit_detail_id from read_parquet({literal(str(file))}) where visit_occurrence_id = {id_} "
+        f"and _entry in ({', '.join(numbers)}) order by visit_detail_start_datetime, visit_detail_id"
+    ).fetchall()
+    return {_DETAIL: [part for (part,) in rows]} if rows else {}

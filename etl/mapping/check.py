@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from etl.cdm.shapes import ENTITIES, events, shapes
 from etl.errors import ConfigError, MappingError, Problem
+from etl.mapping.codemaps import MapRows, format_of, read_rows, with_file, written_rows
 from etl.mapping.expression import ExpressionError, columns_of
 from etl.mapping.load import Document, Path_, hospital_folders, read_hospital
 from etl.mapping.model import (
+    CodeMap,
     Column,
     Declarations,
     Entry,
@@ -267,6 +269,27 @@ def with_deletions(sources: dict[str, Source]) -> dict[str, Source]:
     return found
 
 
+def _map_rows(check: _Checker, maps: Mapping[str, CodeMap]) -> dict[str, MapRows]:
+    """The rows of every code map; what is wrong with a CSV file is a problem of that file."""
+    found: dict[str, MapRows] = {}
+    for name, code_map in maps.items():
+        path: Path_ = ("maps", name)
+        if code_map.usagi and code_map.source_to_concept_map:
+            check.add(path, "says both `usagi` and `source_to_concept_map`; keep one")
+            continue
+        if not code_map.model_fields_set & {"codes", "usagi", "source_to_concept_map"}:
+            check.add(path, "says neither `codes` nor `usagi` nor `source_to_concept_map`: what do its codes become?")
+        codes: Path_ = (*path, "codes")
+        found[name] = written_rows(code_map, {c: check.document.place((*codes, c)) for c in code_map.codes})
+        named = format_of(code_map)
+        if named:
+            root, beside = check.document.root, check.document.place((*path, named[0])).file
+            rows, wrong = read_rows(code_map, (root / beside).parent, root)
+            check.problems += wrong
+            found[name] = with_file(found[name], rows) if rows else found[name]
+    return found
+
+
 def _check_used(check: _Checker, data: dict[str, Any], known: Declarations) -> None:
     """Every source is read by an entry or a master, or says why not."""
     used = {e.get("from") for e in (data.get("entries") or {}).values() if isinstance(e, dict)}
@@ -291,6 +314,7 @@ def check_document(document: Document, folder: str) -> tuple[HospitalMapping | N
     known = _declarations(check, data)
     entries = _entries(check, data.get("entries") or {})
     _check_declarations(check, known)
+    map_rows = _map_rows(check, known.maps)
     for entry in entries:
         _check_entry(check, entry, known)
     _check_references(check, entries)
@@ -299,11 +323,13 @@ def check_document(document: Document, folder: str) -> tuple[HospitalMapping | N
         _check_delivery(check, hospital, known)
     if check.problems or hospital is None:
         return None, check.problems
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
+    said = {"data": data, "files": {n: r.digest for n, r in map_rows.items() if r.digest}}
+    text = json.dumps(said if said["files"] else data, sort_keys=True, ensure_ascii=False, default=str)
     return (
         HospitalMapping(
             hospital, with_deletions(known.sources), known.masters, known.maps, known.clean, tuple(entries),
-            hashlib.sha256(text.encode()).hexdigest(), known.conversions,
+            hashlib.sha256(text.encode()).hexdigest(), known.conversions, map_rows,
+            document.places,
         ),
         [],
     )  # fmt: skip
@@ -328,6 +354,9 @@ def load_mappings(root: Path, names: Sequence[str] | None = None) -> dict[str, H
         if owner != name and (not names or {name, owner} & set(names)):
             problems.append(document.problem(("number",), f"{number} belongs to '{owner}' already"))
         if names and name not in names:
+            continue
+        if document.unreadable:  # what one problem has broken does not make others
+            problems += document.problems
             continue
         mapping, wrong = check_document(document, name)
         problems += wrong

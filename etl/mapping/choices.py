@@ -15,9 +15,9 @@ from etl.mapping.model import Hospital
 def listed(name: str) -> tuple[int, ...]:
     """Concept ids of a list in `etl/cdm`.
 
-    `stays.csv`: visits that last until somebody leaves (hospital, institution, intensive care), by OHDSI's vocabulary Visit
-    and CMS Place of Service. `negative_values.csv`: THEMIS' convention "Can values in the value_as_number field be
-    negative?", https://ohdsi.github.io/Themis/negative_value_as_number.html.
+    `stays.csv`: visits that last until somebody leaves (hospital, institution, intensive care), of OHDSI's vocabularies
+    Visit and CMS Place of Service. `negative_values.csv`: THEMIS' convention on negative values of value_as_number,
+    https://ohdsi.github.io/Themis/negative_value_as_number.html.
     """
     lines = files("etl.cdm").joinpath(name).read_text(encoding="utf-8").splitlines()
     return tuple(int(row["concept_id"]) for row in csv.DictReader(lines))
@@ -37,6 +37,9 @@ def define_choices(con: DuckDBPyConnection, hospital: Hospital) -> None:
         "omop_period_tail()": str(hospital.observation_period.tail_days),
         "omop_drug_days()": str(hospital.drug_default_days),
         "omop_era_gap()": str(hospital.era_gap_days),
+        "omop_ends_at_start(concept)": "coalesce(concept = 9202, false)"
+        if hospital.visits.outpatient_end == "start"
+        else "false",
         "omop_is_stay(concept)": _one_of(listed("stays.csv")),
         "omop_may_be_negative(concept)": _one_of(negative),
     }.items():

@@ -222,7 +222,7 @@ class EntryCompiler:
         if isinstance(value, Lookup):
             self._join(name)
             self.joins[-1] += f" and {alias}.n = 1"
-            text, concept = f"_{name}_k0", f"nullif({alias}.concept_id, 0)"
+            text, concept = f"_{name}_k0", f"{alias}.concept_id"
         else:
             text, concept = f"_{name}_text", "null::bigint"
             self.parsed[text] = f"omop_blank({self._sql(value)})"

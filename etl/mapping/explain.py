@@ -2,109 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
 
 from duckdb import DuckDBPyConnection
 
 from etl.mapping.compile import source_relation
+from etl.mapping.explanation import Attempt, Chosen, Concept, Explanation, Found, Hop, Meaning, Window
 from etl.mapping.expression import literal, quote, render
 from etl.mapping.lookup import choose, collect_codes, keys_of_lookup, searched, steps_of
+from etl.mapping.masters import step_query
 from etl.mapping.model import Entry, HospitalMapping, Lookup, Step
 from etl.mapping.run import narrowing
 
 _CHOSEN = "chosen_code"
-
-
-@dataclass(frozen=True, slots=True)
-class Concept:
-    """A concept of the release, and why it may not be a target."""
-
-    concept_id: int
-    name: str | None  # None: the release does not hold it
-    domain: str | None
-    vocabulary: str | None
-    code: str | None
-    standard: bool
-    invalid: str | None  # 'D' deleted, 'U' replaced
-    valid_from: date | None
-    valid_to: date | None
-
-    @property
-    def usable(self) -> bool:
-        """Whether codes may map to it."""
-        return self.standard and self.invalid is None
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What a code master makes of the code from one day to another (None: always, still)."""
-
-    first_day: date | None
-    last_day: date | None
-    code: str
-    outside: bool  # in no window of the master: the nearest one is taken
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a step finds for a code: the concept of the code itself, and the concepts it is said to map to."""
-
-    code: str
-    source: Concept | None
-    known: bool  # whether the vocabulary or map holds the code at all
-    targets: tuple[Concept, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One step of a look-up."""
-
-    step: int
-    column: str
-    clean: str | None
-    cleaned: str | None
-    through: str | None
-    windows: tuple[Window, ...]
-    kind: str  # vocabulary or map
-    name: str
-    prefix: int | None
-    found: tuple[Found, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """One target: its concept (None: 0, nothing found), the value it carries, the table its domain goes to."""
-
-    concept: Concept | None
-    value: Concept | None
-    table: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What the code becomes from one day to another; `step` is the one that won, None when none did."""
-
-    first_day: date | None
-    last_day: date | None
-    step: int | None
-    source: Concept | None
-    targets: tuple[Chosen, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A code in one look-up; `records` is 0 when the night holds none."""
-
-    entry: str
-    field: str
-    source: str
-    records: int
-    codes: dict[str, str | None]
-    description: str | None
-    attempts: tuple[Attempt, ...]
-    meanings: tuple[Meaning, ...]
+_MOST = 5  # combinations with the codes of other columns that are told
+_Case = tuple[tuple[str | None, ...], int]  # the codes of one combination, and how many records hold it
 
 
 def lookups_of(mapping: HospitalMapping, field: str | None) -> Iterator[tuple[Entry, str, Lookup]]:
@@ -123,11 +37,9 @@ def explain(
     `day` leaves out the windows of other days. Needs what `create_inputs` makes.
     """
     wanted = list(lookups_of(mapping, field))
-    held = [_Asked(con, mapping, *item, code, day) for item in wanted]
-    found = [e for asked in held if (records := asked.collect()) for e in asked.explain(records)]
-    if found:
-        return found
-    return [e for asked in held if asked.suppose() for e in asked.explain(0) if field or _known(e)]
+    asked = [_Asked(con, mapping, *item, code, day) for item in wanted]
+    held = [e for one in asked for e in one.explain(one.collect())]
+    return held or [e for one in asked for e in one.explain(one.suppose()) if field or _known(e)]
 
 
 def _known(explanation: Explanation) -> bool:
@@ -151,20 +63,22 @@ class _Asked:
         self.keys = keys_of_lookup(lookup)
         self.only = narrowing(entry, name)
 
-    def collect(self) -> int:
-        """Make the table `code` of the rows that hold the code; returns how many rows."""
+    def collect(self) -> list[_Case]:
+        """Make the table `code` of the rows that hold the code; returns the most frequent combinations of codes."""
         relation, known = source_relation(self.mapping, self.entry)
-        first, *others = [f"omop_blank({render(k, known)}::varchar)" for k in self.keys]
-        holds = " or ".join(f"{k} = {literal(self.code)}" for k in (first, *others))
-        narrowed = f" and ({self.only.format(code=first)})" if self.only else ""
-        rows = f"(select * from {relation} where {first} is not null and ({holds}){narrowed})"
-        counted = self.con.execute(f"select count(*) from {rows}").fetchone()
-        if not counted or not counted[0]:
-            return 0
-        collect_codes(self.con, self.lookup, rows, known, self.only)
-        return int(counted[0])
+        keys = [f"omop_blank({render(k, known)}::varchar)" for k in self.keys]
+        holds = " or ".join(f"{k} = {literal(self.code)}" for k in keys)
+        narrowed = f" and ({self.only.format(code=keys[0])})" if self.only else ""
+        rows = f"(select * from {relation} where {keys[0]} is not null and ({holds}){narrowed})"
+        cases = self.con.execute(
+            f"select {', '.join(keys)}, count(*) as records from {rows} group by all "
+            f"order by records desc, {', '.join(keys)} limit {_MOST}"
+        ).fetchall()
+        if cases:
+            collect_codes(self.con, self.lookup, rows, known, self.only)
+        return [(tuple(codes), int(records)) for *codes, records in cases]
 
-    def suppose(self) -> bool:
+    def suppose(self) -> list[_Case]:
         """Make the table `code` as if a row held the code in every column that is looked up."""
         keys = ", ".join(f"{literal(self.code)} as k{i}" for i in range(len(self.keys)))
         taken = self.only.format(code="k0") if self.only else "true"
@@ -172,23 +86,25 @@ class _Asked:
             f"create or replace temp table code as select *, null::varchar as description from (select {keys}) "
             f"where {taken}"
         )
-        return bool(self.con.execute("select 1 from code").fetchone())
+        return [((self.code,) * len(self.keys), 0)] if self.con.execute("select 1 from code").fetchone() else []
 
-    def explain(self, records: int) -> Iterator[Explanation]:
-        """What becomes of the code, for each combination with the codes of other columns."""
-        choose(self.con, self.mapping, self.lookup, f"temp.{_CHOSEN}", self.entry.target)
-        keys = ", ".join(f"k{i}" for i in range(len(self.keys)))
-        for *values, description in self.con.execute(f"select {keys}, description from code order by all").fetchall():
-            here = " and ".join(f"k{i} is not distinct from {_text(v)}" for i, v in enumerate(values))
+    def explain(self, cases: list[_Case]) -> Iterator[Explanation]:
+        """What becomes of the code in each case that `collect` or `suppose` has just found."""
+        if cases:
+            choose(self.con, self.mapping, self.lookup, _CHOSEN, self.entry.target)
+        for codes, records in cases:
+            here = " and ".join(f"k{i} is not distinct from {_text(c)}" for i, c in enumerate(codes))
+            described = self.con.execute(f"select description from code where {here}").fetchone()
+            steps = enumerate(steps_of(self.lookup))
             yield Explanation(
                 self.entry.label,
                 self.name,
                 self.entry.from_,
                 records,
-                dict(zip(self.keys, values, strict=True)),
-                description,
-                tuple(self._attempt(i, step, key, here) for i, (step, key) in enumerate(steps_of(self.lookup))),
-                tuple(self._meanings(here)),
+                dict(zip(self.keys, codes, strict=True)),
+                described[0] if described else None,
+                tuple(self._attempt(i, step, key, here) for i, (step, key) in steps),
+                tuple(_joined(self._meanings(here))),
             )
 
     def _on_the_day(self) -> str:
@@ -198,24 +114,40 @@ class _Asked:
 
     def _attempt(self, number: int, step: Step, key: int, here: str) -> Attempt:
         plain = step.model_copy(update={"through": None})
-        cleaned = self.con.execute(f"select cleaned from ({searched(plain, key, self.mapping)}) where {here}").fetchone()
+        uncoded = searched(plain, key, self.mapping)
+        cleaned = self.con.execute(f"select cleaned from ({uncoded}) where {here}").fetchone()
         rows = self.con.execute(
             f"select distinct valid_from, valid_to, code, outside from ({searched(step, key, self.mapping)}) "
             f"where {here} and {self._on_the_day()} order by all"
         ).fetchall()
         codes = list(dict.fromkeys(code for _, _, code, _ in rows if code is not None))
+        searching = cleaned[0] if cleaned else None
         return Attempt(
-            number,
+            number + 1,
             step.code or self.lookup.code,
             step.clean,
-            cleaned[0] if cleaned else None,
+            searching,
             step.through,
+            tuple(self._hops(step.through, searching)) if step.through and searching else (),
             tuple(Window(_first(f), _last(u), c, o) for f, u, c, o in rows) if step.through else (),
             "map" if step.map else "vocabulary",
             step.map or step.vocabulary or "",
             step.prefix,
             tuple(self._found(number, step, code, here) for code in codes),
         )
+
+    def _hops(self, master: str, code: str) -> Iterator[Hop]:
+        """What each look-up of a master makes of what the one before found, up to the first that finds nothing."""
+        codes: tuple[str, ...] = (code,)
+        for step in self.mapping.masters[master]:
+            listed = ", ".join(map(literal, codes))
+            rows = self.con.execute(
+                f"select distinct target from ({step_query(self.mapping, step)}) where code in ({listed}) order by all"
+            ).fetchall()
+            codes = tuple(target for (target,) in rows)
+            yield Hop(step.source, codes)
+            if not codes:
+                return
 
     def _found(self, number: int, step: Step, code: str, here: str) -> Found:
         source = self.con.execute(
@@ -224,7 +156,8 @@ class _Asked:
         source_id = source[0] if source else None
         if step.map:
             said = self.con.execute(
-                f"select distinct concept_id from map.{quote(step.map)} where code = {literal(code)} order by all"
+                f"select distinct concept_id from map.{quote(step.map)} "
+                f"where code = {literal(code)} and {self._on_the_day()} order by all"
             ).fetchall()
         else:
             # a standard concept without a relationship stands for itself
@@ -232,7 +165,8 @@ class _Asked:
                 f"""
                 select concept_id_2 from vocab.concept_relationship
                 where concept_id_1 = {source_id or 0} and relationship_id = 'Maps to' and invalid_reason is null
-                union select target_id from vocab.maps_to where concept_id = {source_id or 0} order by all
+                union select target_id from vocab.maps_to
+                where vocabulary_id = {literal(step.vocabulary or "")} and concept_id = {source_id or 0} order by all
                 """
             ).fetchall()
         targets = tuple(c for (i,) in said if (c := self._concept(i)) is not None)
@@ -243,7 +177,7 @@ class _Asked:
             f"""
             select valid_from, valid_to, step, source_id, list(concept_id order by n), list(value_id order by n),
               list(target order by n)
-            from temp.{_CHOSEN} where {here} and {self._on_the_day()} group by all order by valid_from
+            from {_CHOSEN} where {here} and {self._on_the_day()} group by all order by valid_from
             """
         ).fetchall()
         routed = self.entry.shape.event is not None and self.name == "concept"
@@ -252,7 +186,8 @@ class _Asked:
                 Chosen(self._concept(c), self._concept(v), t if routed else None)
                 for c, v, t in zip(targets, values, tables, strict=True)
             )
-            yield Meaning(_first(first), _last(until), step, self._concept(source_id), chosen)
+            won = None if step is None else step + 1
+            yield Meaning(_first(first), _last(until), won, self._concept(source_id), chosen)
 
     def _concept(self, concept_id: int | None) -> Concept | None:
         if not concept_id:
@@ -261,7 +196,22 @@ class _Asked:
             "select concept_name, domain_id, vocabulary_id, concept_code, coalesce(standard_concept = 'S', false), "
             f"invalid_reason, valid_start_date, valid_end_date from vocab.concept where concept_id = {concept_id}"
         ).fetchone()
-        return Concept(concept_id, *row) if row else Concept(concept_id, *[None] * 4, False, None, None, None)
+        return Concept(concept_id, *(row or (None, None, None, None, False, None, None, None)))
+
+
+def _joined(meanings: Iterable[Meaning]) -> Iterator[Meaning]:
+    """Meanings with those that follow each other and are the same made one."""
+    held: Meaning | None = None
+    for meaning in meanings:
+        follows = held and held.last_day and meaning.first_day == held.last_day + timedelta(days=1)
+        if held and follows and replace(meaning, first_day=held.first_day, last_day=held.last_day) == held:
+            held = replace(held, last_day=meaning.last_day)
+            continue
+        if held:
+            yield held
+        held = meaning
+    if held:
+        yield held
 
 
 def _text(value: str | None) -> str:
@@ -274,4 +224,4 @@ def _first(day: date) -> date | None:
 
 def _last(until: date) -> date | None:
     """The last day before `until`, which is the first day no more."""
-    return None if until == date.max else date.fromordinal(until.toordinal() - 1)
+    return None if until == date.max else until - timedelta(days=1)

@@ -33,6 +33,8 @@ class Document:
     data: dict[str, Any] = field(default_factory=dict)
     places: dict[Path_, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    root: Path = Path()  # the files of `places` are named from here
+    unreadable: bool = False  # a file is no YAML: what else seems wrong may follow from that
 
     def place(self, path: Path_) -> Place:
         """The place of the nearest written ancestor of `path`."""
@@ -44,7 +46,7 @@ class Document:
     def problem(self, path: Path_, message: str) -> Problem:
         """A problem at `path`."""
         where = self.place(path)
-        return Problem(where.file, where.line, ".".join(str(p) for p in path), message)
+        return Problem(where.file, where.line, ".".join(str(p) for p in path) or "-", message)
 
 
 class _Reader:
@@ -95,10 +97,12 @@ def read_file(path: Path, root: Path, document: Document) -> None:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
+        last = len(path.read_bytes().splitlines())  # where a file ends too early, the mark stands behind it
+        line = max(min(mark.line + 1, last), 1) if mark else 1
         document.problems.append(
             Problem(file, line, "-", f"is not YAML: {getattr(error, 'problem', 'not UTF-8 text')}")
         )
+        document.unreadable = True
         return
     data = reader.build(node, ()) if node is not None else {}
     if isinstance(data, list):
@@ -148,7 +152,7 @@ def merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 def read_hospital(folder: Path) -> Document:
     """Everything that holds for the hospital in `folder`: shared files, its layout's, its own, in this order."""
     root = folder.parent
-    document = Document()
+    document = Document(root=root)
     head = Document()
     read_file(folder / "hospital.yaml", root, head)
     document.problems += head.problems
@@ -161,6 +165,8 @@ def read_hospital(folder: Path) -> Document:
         files = sorted([*place.glob("*.yaml"), *(place / "maps").glob("*.yaml")])
         for file in files:
             read_file(file, root, document)
+    document.problems = list(dict.fromkeys(document.problems))  # the head was read twice
+    document.places[()] = Place(f"{folder.name}/hospital.yaml", 1)  # where a missing key belongs
     return document
 
 

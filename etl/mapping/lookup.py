@@ -8,6 +8,7 @@ description)`: the rows of a source join it on their code(s) and, when a master 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.resources import files
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -16,7 +17,9 @@ from etl.cdm.shapes import FALLBACK_TABLE, domains
 from etl.mapping.expression import literal, quote, render
 from etl.mapping.masters import FIRST_DAY, LAST_DAY
 from etl.mapping.model import HospitalMapping, Lookup, Step
-from etl.vocabulary.release import Release
+from etl.vocabulary.release import LOOKUPS, Release
+
+_STANDARD = ("concept", "concept_ancestor", "concept_relationship", "drug_strength", "vocabulary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,9 @@ class LookupTable:
     def join(self, alias: str, keys: list[str], day: str | None) -> str:
         """SQL that joins the table to rows whose codes are `keys` and whose day is `day`."""
         on = [f"{alias}.k{i} is not distinct from {k}" if i else f"{alias}.k0 = {k}" for i, k in enumerate(keys)]
-        if self.dated and day:
+        if self.dated:
             # a row without a day takes the present meaning of its code
-            at = f"coalesce({day}, {LAST_DAY} - 1)"
+            at = f"coalesce({day or 'null'}, {LAST_DAY} - 1)"
             on.append(f"{at} >= {alias}.valid_from and {at} < {alias}.valid_to")
         return f"left join {self.table} {alias} on {' and '.join(on)}"
 
@@ -40,28 +43,31 @@ class LookupTable:
 def create_vocabulary_views(con: DuckDBPyConnection, release: Release) -> None:
     """Views `vocab.<table>` over a release's Parquet files."""
     con.execute("create schema if not exists vocab")
-    names = ("concept", "concept_ancestor", "concept_relationship", "drug_strength", "vocabulary", "source_code", "maps_to")
-    for name in names:
+    for name in (*_STANDARD, *LOOKUPS):
         con.execute(f"create or replace view vocab.{name} as from read_parquet({literal(str(release.table(name)))})")
 
 
 def create_maps(con: DuckDBPyConnection, mapping: HospitalMapping) -> None:
-    """Tables `map.<name>(code, concept_id, source_vocabulary)` and `map.domain(domain_id, target)`."""
+    """Make `map.domain(domain_id, target)` and, for every code map, `map.<name>(code, valid_from, valid_to, concept_id,
+    target_id, domain_id, value_id, source_id, source_domain)`; the views of the vocabulary must be there.
+
+    `concept_id` is what the map says, `target_id` the same if it is standard and valid in the release; 0 in both says
+    that the code is deliberately unmapped.
+    """
     con.execute("create schema if not exists map")
-    for name, code_map in mapping.maps.items():
-        pairs = [
-            (code, concept)
-            for code, given in code_map.codes.items()
-            for concept in (given if isinstance(given, tuple) else (given,))
-        ]
-        rows = pa.table(
-            {
-                "code": pa.array([c for c, _ in pairs], pa.string()),
-                "concept_id": pa.array([i for _, i in pairs], pa.int64()),
-            }
+    said = [
+        rows.rows.append_column("map", pa.repeat(name, len(rows.rows))).append_column(
+            "vocabulary", pa.repeat(pa.scalar(mapping.maps[name].vocabulary, pa.string()), len(rows.rows))
         )
-        vocabulary = literal(code_map.vocabulary) if code_map.vocabulary else "null::varchar"
-        _create(con, f"map.{quote(name)}", rows, f"*, {vocabulary} as source_vocabulary")
+        for name, rows in mapping.map_rows.items()
+    ]
+    if said:
+        con.register("given_rows", pa.concat_tables(said))
+        con.execute(files("etl.mapping").joinpath("maps.sql").read_text(encoding="utf-8"))
+        con.unregister("given_rows")
+    for name in mapping.map_rows:
+        rows = f"select * exclude (map) from map_row where map = {literal(name)}"
+        con.execute(f"create or replace view map.{quote(name)} as {rows}")
     table = domains()
     _create(con, "map.domain", pa.table({"domain_id": list(table), "target": list(table.values())}), "*")
 
@@ -100,11 +106,10 @@ def _candidates(number: int, step: Step, key: int, mapping: HospitalMapping) -> 
 
 def _in_map(name: str, coded: str) -> str:
     return f"""
-      select c.*, s.concept_id as source_id, s.domain_id as source_domain, m.concept_id as target_id, t.domain_id,
-        null::bigint as value_id
-      from ({coded}) c join map.{quote(name)} m using (code)
-      join vocab.concept t on t.concept_id = m.concept_id and t.standard_concept = 'S' and t.invalid_reason is null
-      left join vocab.source_code s on s.vocabulary_id = m.source_vocabulary and s.concept_code = c.code
+      select c.* replace (greatest(c.valid_from, m.valid_from) as valid_from,
+        least(c.valid_to, m.valid_to) as valid_to), m.source_id, m.source_domain, m.target_id, m.domain_id, m.value_id
+      from ({coded}) c join map.{quote(name)} m
+        on m.code = c.code and m.valid_from < c.valid_to and c.valid_from < m.valid_to
     """
 
 
@@ -127,7 +132,7 @@ def _in_vocabulary(step: Step, coded: str) -> str:
         """
     return f"""
       select c.*, m.target_id, m.domain_id, m.value_id from ({matched}) c
-      left join vocab.maps_to m on m.concept_id = c.source_id
+      left join vocab.maps_to m on m.vocabulary_id = {literal(step.vocabulary)} and m.concept_id = c.source_id
     """
 
 
@@ -180,7 +185,11 @@ def build_lookup(
     choose(con, mapping, lookup, table, default_table)
     con.execute("drop table code; drop table candidate")
     keys = tuple(keys_of_lookup(lookup))
-    return LookupTable(table, keys, any(step.through for step, _ in steps_of(lookup)))
+    return LookupTable(table, keys, any(_dated(step, mapping) for step, _ in steps_of(lookup)))
+
+
+def _dated(step: Step, mapping: HospitalMapping) -> bool:
+    return step.through is not None or (step.map is not None and mapping.map_rows[step.map].dated)
 
 
 def _choice(keys: str, default_table: str) -> str:
@@ -201,7 +210,8 @@ def _choice(keys: str, default_table: str) -> str:
       select {prefixed}, p.valid_from, p.valid_to, x.source_id, x.source_domain, x.target_id, x.domain_id, x.value_id,
         x.vocabulary, x.step,
         min(x.step) filter (where x.target_id is not null) over same_piece as winner,
-        min(x.step) filter (where x.source_id is not null) over same_piece as origin
+        coalesce(min(x.step) filter (where x.source_id <> 0) over same_piece,
+          min(x.step) filter (where x.source_id is not null) over same_piece) as origin
       from piece p left join candidate x on {same} and x.valid_from <= p.valid_from and x.valid_to >= p.valid_to
       window same_piece as (partition by {prefixed}, p.valid_from)
     ),

@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model, model_validator
 
 from etl.cdm.shapes import Kind, Shape, events, shapes
+from etl.mapping.load import Path_, Place
+
+if TYPE_CHECKING:
+    from etl.mapping.codemaps import MapRows
 
 Sql = Annotated[
     str,
@@ -54,10 +59,14 @@ class Visits(_Strict):
     roll_up: Annotated[
         bool,
         Field(
-            description="stays that overlap, and an emergency visit with the stay it led to, are one visit; its encounters "
-            "are its visit_detail rows. Without it every encounter is a visit of its own"
+            description="stays that overlap, and an emergency visit with the stay it led to, are one visit; its "
+            "encounters are its visit_detail rows. Without it every encounter is a visit of its own"
         ),
     ] = True
+    outpatient_end: Annotated[
+        Literal["start", "given"],
+        Field(description="an outpatient visit ends on the day it starts, or when the source says if it does"),
+    ] = "start"
 
 
 class ObservationPeriods(_Strict):
@@ -100,7 +109,7 @@ class Hospital(_Strict):
     ] = 30
     negative_values: Annotated[
         tuple[int, ...],
-        Field(description="measurement concepts whose values may be negative, besides those of etl/cdm/negative_values.csv"),
+        Field(description="measurement concepts whose values may be negative, besides etl/cdm/negative_values.csv"),
     ] = ()
     notes: Annotated[
         bool, Field(description="load free text (note, note_nlp); else its rows are filtered under `notes_off`")
@@ -345,12 +354,28 @@ def entry_model(kind: Literal["event", "table"], word: str) -> type[Entry]:
 
 
 class CodeMap(_Strict):
-    """A code map: source code to concept id, or to a list of concept ids."""
+    """A code map: source code to concept id, or to a list of them. It stands in `codes`, in a CSV file, or in both."""
 
-    vocabulary: Annotated[str | None, Field(description="source vocabulary of the codes, for the source concept")] = (
-        None
-    )
-    codes: Annotated[dict[str, int | tuple[int, ...]], Field(description="what each code, as text, becomes")]
+    vocabulary: Annotated[
+        str | None,
+        Field(
+            description="source vocabulary of the codes, for the source concept; of a `source_to_concept_map` file "
+            "the `source_vocabulary_id` whose rows count"
+        ),
+    ] = None
+    codes: Annotated[
+        dict[str, ConceptId | tuple[ConceptId, ...]],
+        Field(description="what each code, as text, becomes, whatever a file says; 0: deliberately unmapped"),
+    ] = {}
+    usagi: Annotated[
+        str | None,
+        Field(description="CSV file that Usagi saved, seen from this YAML file; rows with status APPROVED count"),
+    ] = None
+    source_to_concept_map: Annotated[
+        str | None,
+        Field(description="CSV file with that CDM table's columns, seen from this YAML file; rows count while valid"),
+    ] = None
+    encoding: Annotated[str, Field(description="of the CSV file: utf-8, cp949, …")] = "utf-8"
 
 
 class Affine(_Strict):
@@ -392,7 +417,10 @@ class Declarations(_Strict):
 
 @dataclass(frozen=True)
 class HospitalMapping:
-    """Everything one hospital's YAML says, checked; `digest` changes when any of it changes."""
+    """Everything one hospital's YAML says, checked; `digest` changes when any of it changes.
+
+    `map_rows` are the rows of its `maps`, those of CSV files included; `places`: where each key is written.
+    """
 
     hospital: Hospital
     sources: dict[str, Source]
@@ -402,6 +430,8 @@ class HospitalMapping:
     entries: tuple[Entry, ...]
     digest: str
     conversions: dict[str, Conversion] = field(default_factory=dict)
+    map_rows: Mapping[str, MapRows] = field(default_factory=dict)
+    places: Mapping[Path_, Place] = field(default_factory=dict)
 
     def delivers(self, source: str) -> Delivers:
         """Whether a source comes whole every night or as changes."""

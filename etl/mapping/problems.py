@@ -85,8 +85,30 @@ def keys_of(model: type[BaseModel]) -> list[str]:
     return [f.alias or n for n, f in model.model_fields.items()]
 
 
-def problems_of(error: ValidationError, prefix: Path_, document: Document) -> list[Problem]:
-    """The problems that pydantic found in what stands at `prefix`."""
+# What was expected, by pydantic's type of error; it speaks of Python's types, which a writer of YAML need not know.
+_EXPECTED = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "date_type": "a date such as 2026-07-01",
+    "date_from_datetime_parsing": "a date such as 2026-07-01",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "dataclass_type": "keys with values",
+}
+
+
+def problems_of(
+    error: ValidationError, prefix: Path_, document: Document, model: type[BaseModel] | None = None
+) -> list[Problem]:
+    """The problems that pydantic found in what stands at `prefix`; `model` reads it, unless the path tells which."""
     found = []
     for item in error.errors():
         path: Path_ = prefix
@@ -97,10 +119,11 @@ def problems_of(error: ValidationError, prefix: Path_, document: Document) -> li
                 path = (*path, part)
             else:
                 rest.append(part)
-        message = item["msg"]
+        expected = _EXPECTED.get(item["type"])
+        message = f"expected {expected}" if expected else item["msg"]
         if item["type"] == "extra_forbidden":
-            model = _models(path[:-1], document)
-            message = f"unknown key{nearest(str(path[-1]), keys_of(model) if model else [])}"
+            reader = model if path[:-1] == prefix and model else _models(path[:-1], document)
+            message = f"unknown key{nearest(str(path[-1]), keys_of(reader) if reader else [])}"
         elif item["type"] == "missing":
             message = f"'{rest[-1]}' is missing"
         found.append(document.problem(path, message))

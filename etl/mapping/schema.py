@@ -43,7 +43,9 @@ def columns_of_field(shape: Shape, name: str) -> list[str]:
 def model_schema(model: type[BaseModel]) -> tuple[Json, dict[str, Json]]:
     """The JSON Schema of a model, without pydantic's titles, and those of the models it refers to."""
     written = _untitled(model.model_json_schema(by_alias=True, ref_template=f"{_REF}{{model}}"))
-    return written, written.pop("$defs", {})
+    refers: dict[str, Json] = written.pop("$defs", {})
+    # a model that holds itself is written as a reference to its own definition
+    return (dict(refers[written["$ref"].removeprefix(_REF)]) if "$ref" in written else written), refers
 
 
 def _untitled(node: Json) -> Json:

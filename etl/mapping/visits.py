@@ -1,7 +1,7 @@
 """Rolls encounters up into visits, each person by itself: stays that overlap are one, and so is an emergency visit with
 the stay it led to or happened in. What was rolled into one becomes its visit_detail rows.
 
-`rolled_up(_entry, _row, lead_entry, lead_row, members, …)` has a row per encounter of a visit that differs from what came.
+`rolled_up(_entry, _row, lead_entry, lead_row, members, …)` has a row per encounter of each visit that was changed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def roll_up(con: DuckDBPyConnection, choice: Visits, entries: Mapping[int, Entry
 
 
 def visit_rows(entries: Mapping[int, Entry]) -> str:
-    """SQL of the rows of visit_occurrence: encounters, of those that were rolled up the leading one with all its span."""
+    """SQL of the rows of visit_occurrence: encounters; of those rolled up the leading one, with the span of all."""
     lead = {"start": "visit_start", "end": "visit_end", "concept": "visit_concept"}
     lead |= {f"{name}{part}": f"{name}{part}" for name in _INHERITED for part in ("", "_source", "_source_id")}
     replaced = ", ".join(
@@ -51,7 +51,7 @@ def visit_rows(entries: Mapping[int, Entry]) -> str:
 
 
 def detail_rows(encounters: Mapping[int, Entry], moves: Mapping[int, Entry], visits: Path) -> str:
-    """SQL of the rows of visit_detail: what `moves` stage, and the encounters that were rolled into the visits written."""
+    """SQL of the rows of visit_detail: what `moves` stage, and the encounters rolled into the visits written."""
     shape = shapes()[DETAIL]
     known = fields_of(shapes()[VISIT])
     other = {"visit": "o.visit_occurrence_id", "end": "u.encounter_end", "concept": "u.encounter_concept"}
@@ -67,7 +67,7 @@ def detail_rows(encounters: Mapping[int, Entry], moves: Mapping[int, Entry], vis
 
 
 def absorbed(visits: Path) -> str:
-    """SQL of the encounters that have no row of their own in the visits written: the id of their visit, `_entry`, `_row`."""
+    """SQL of the encounters without a row of their own in the visits written: their visit's id, `_entry`, `_row`."""
     return (
         f"select o.visit_occurrence_id as id, u._entry, u._row from rolled_up u join {parquet(visits)} o "
         "on (o._entry, o._row) = (u.lead_entry, u.lead_row) where (u.lead_entry, u.lead_row) <> (u._entry, u._row)"

@@ -19,6 +19,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from etl.cli.nights import names, write_all_reports
 from etl.errors import EtlError, TransientError
 from etl.ledger import Ledger
+from etl.lineage.events import stage_events
 from etl.pipeline import begin_recorded, clear_scratch, fail, open_run, run_stage, stage_by_name, up_to_date
 from etl.report.write import write_reports
 from etl.run import Run, hospital_lock, resume
@@ -83,7 +84,7 @@ def do_stage(run_id: str, name: str, *, last_try: bool) -> str:
     """Run one stage; returns the run's id for the next one."""
     with told_to_airflow(last_try=last_try):
         run = resume(load_settings(), run_id)
-    with told_to_airflow(last_try=last_try, run=run):
+    with told_to_airflow(last_try=last_try, run=run), stage_events(run, name):
         rows = run_stage(run, stage_by_name(name), lambda text: log.info("%s: %s", name, text))
         log.info("%s: %s rows", name, f"{rows:,}")
     return run_id

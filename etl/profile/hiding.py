@@ -27,7 +27,9 @@ def told(column: Column, shapes: Mapping[str, float]) -> Hidden | None:
         if shapes[shape.kind] >= shape.share and spread and column.kind not in ("date", "datetime"):
             return Hidden(shape.kind, "by the shape of its values")
     if column.kind == "text" or (column.kind == "code" and known.free_text.fullmatch(plain_name(column.name))):
-        return Hidden("text", "free text")
+        return Hidden(
+            "text", "by its name" if known.free_text.fullmatch(plain_name(column.name)) else "words, not codes"
+        )
     return None
 
 

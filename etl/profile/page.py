@@ -40,6 +40,7 @@ def render(profile: Profile) -> str:
     return page.get_template("profile.html.j2").render(
         profile=profile,
         columns=len(columns),
+        rejected=sum(f.rejected for f in profile.files),
         hidden=sum(c.hidden is not None for c in columns),
         size=sum(f.form.bytes for f in profile.files),
         sampled=any(not f.complete for f in profile.files),

@@ -83,7 +83,13 @@ def profile_folder(
             )
             for file, figures, numbers in zip(scan.files, scan.figures, scan.numbers, strict=True)
         )
-        return Profile(folder.name, files, _joins(files, places, pairs), min_count=options.min_count)
+        return Profile(named_after(folder), files, _joins(files, places, pairs), min_count=options.min_count)
+
+
+def named_after(folder: Path) -> str:
+    """A name for what is said of a folder: that of a night alone would say nothing."""
+    whole = folder.resolve()
+    return f"{whole.parent.name}-{whole.name}" if whole.parent.name else whole.name
 
 
 def _joins(
@@ -157,7 +163,8 @@ def _keep(con: DuckDBPyConnection, number: int, file: int, position: int, column
         con.execute(
             f"insert into frequent select {number}, value, n from {DISTINCT} where col = {position} "
             f"and value is not null {numbers} and n >= {options.min_count} "
-            f"and not regexp_full_match(value, {literal(rules().anywhere)}) order by n desc, value limit {options.values}"
+            f"and not regexp_full_match(value, {literal(rules().anywhere)}) "
+            f"order by n desc, value limit {options.values}"
         )
 
 

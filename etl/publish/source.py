@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from etl.errors import ConfigError
+from etl.errors import ConfigError, MappingError
+from etl.mapping.load import Document, Place, read_file
+from etl.mapping.problems import keys_of, problems_of
 from etl.vocabulary.release import Release
 
 CDM_VERSION = "v5.4"
@@ -29,15 +30,22 @@ class Consortium(BaseModel):
 
 
 def read_consortium(mappings: Path) -> Consortium:
-    """Read the file; ConfigError when it is missing or wrong."""
+    """Read the file; ConfigError when it is missing, MappingError with every problem when it is wrong."""
     file = mappings / "consortium.yaml"
+    if not file.is_file():
+        raise ConfigError(
+            f"{file} is missing: it says who holds the warehouse",
+            hint=f"write it; its keys: {', '.join(keys_of(Consortium))}",
+        )
+    document = Document()
+    read_file(file, mappings, document)
+    document.places.setdefault((), Place(file.name, 1))  # of a file that holds nothing
+    if document.problems:
+        raise MappingError(document.problems)
     try:
-        return Consortium.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{file} is missing: it says who holds the warehouse") from error
+        return Consortium.model_validate({k: v for k, v in document.data.items() if k != "entries" or v})
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"{file}: {wrong}") from error
+        raise MappingError(problems_of(error, (), document, Consortium)) from error
 
 
 def cdm_source_row(consortium: Consortium, release: Release, night: date) -> dict[str, object]:

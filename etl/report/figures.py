@@ -193,6 +193,21 @@ class EntryRows:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeCount:
+    """Rows of one table that lost the same on their way; `column_name` is that of a text, else empty."""
+
+    change: str
+    cdm_table: str
+    column_name: str
+    rows: int
+
+    @property
+    def where(self) -> str:
+        """Table, and column if there is one."""
+        return f"{self.cdm_table}.{self.column_name}".rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
 class CdmTable:
     """CDM rows of one table over all the entries that feed it."""
 
@@ -270,6 +285,7 @@ class Night:
     sources: tuple[SourceBalance, ...]
     tables: tuple[CdmTable, ...]
     reasons: tuple[ReasonCount, ...]
+    changes: tuple[ChangeCount, ...]
     stages: tuple[StageTime, ...]
     files: tuple[SourceFile, ...]
 

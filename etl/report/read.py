@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from etl.ledger import (
     FINDING,
     MAPPING_RATE,
+    ROW_CHANGE,
     RUN,
     SOURCE_ACCOUNT,
     SOURCE_FILE,
@@ -22,6 +23,7 @@ from etl.ledger import (
 from etl.report.figures import (
     GATES,
     CdmTable,
+    ChangeCount,
     DomainRate,
     EntryRows,
     FindingRow,
@@ -96,6 +98,7 @@ def night(ledger: Ledger, run: RunSummary, runs: Sequence[RunSummary]) -> Night:
         sources=_sources(ledger, run.run_id),
         tables=_tables(ledger, run.run_id),
         reasons=_reasons(ledger, run.run_id),
+        changes=_changes(ledger, run.run_id),
         stages=_stages(ledger, run.run_id),
         files=_files(ledger, run.run_id),
     )
@@ -195,6 +198,13 @@ def _reasons(ledger: Ledger, run_id: str) -> tuple[ReasonCount, ...]:
         .order_by(account.outcome, sa.desc(of_reason), account.reason, sa.desc(account.rows), account.source)
     )
     return tuple(ReasonCount(**row) for row in ledger.read(query))
+
+
+def _changes(ledger: Ledger, run_id: str) -> tuple[ChangeCount, ...]:
+    """By kind of change, the table with most rows first."""
+    change = ROW_CHANGE.c
+    order = (change.change, sa.desc(change.rows), change.cdm_table, change.column_name)
+    return tuple(ChangeCount(**row) for row in _rows(ledger, ROW_CHANGE, run_id, *order))
 
 
 def _stages(ledger: Ledger, run_id: str) -> tuple[StageTime, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from etl.report.figures import ReasonCount
+from etl.report.figures import ChangeCount, ReasonCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,27 @@ def explained(counts: Sequence[ReasonCount], outcome: str) -> list[Reason]:
     """The reasons of one outcome in the order of `counts`, which come sorted by reason."""
     chosen = [c for c in counts if c.outcome == outcome]
     return [_reason(outcome, code, tuple(part)) for code, part in groupby(chosen, lambda c: c.reason)]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One kind of change with its explanation and where it befell rows."""
+
+    title: str
+    text: str
+    rows: int
+    places: tuple[ChangeCount, ...]
+
+
+def changed(counts: Sequence[ChangeCount]) -> list[Changed]:
+    """The kinds of change in the order of `counts`, which come sorted by kind."""
+    known = texts()["changed"]
+    found = []
+    for code, part in groupby(counts, lambda c: c.change):
+        places = tuple(part)
+        said = known.get(code, {"title": code, "text": ""})
+        found.append(Changed(said["title"], said["text"], sum(p.rows for p in places), places))
+    return found
 
 
 def _reason(outcome: str, code: str, sources: tuple[ReasonCount, ...]) -> Reason:

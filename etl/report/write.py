@@ -19,10 +19,11 @@ from etl.report import charts, formats
 from etl.report.charts import Part, Point
 from etl.report.figures import Night, RunSummary
 from etl.report.read import UNIT_DOMAIN, last_deliveries, night, summaries
-from etl.report.reasons import explained
+from etl.report.reasons import changed, explained
 from etl.report.verdict import gate_name, verdict
 
 _TEMPLATES = Path(__file__).with_name("templates")
+LINEAGE = "lineage"  # folder of the lineage pages within the report folder
 _GRID_NIGHTS = 14
 _ATTENTION = ("failed", "blocked", "running", "published")
 _FILTERS = (
@@ -69,7 +70,7 @@ def write_reports(
     for run in chosen:
         _write(folder / page_path(run), render_night(night(ledger, run, runs), linked, names))
     index = folder / "index.html"
-    _write(index, render_index(last, readable, names))
+    _write(index, render_index(last, readable, names, lineage=(folder / LINEAGE / "index.html").exists()))
     return index
 
 
@@ -93,6 +94,7 @@ def render_night(figures: Night, linked: Sequence[RunSummary], names: Mapping[st
             earlier=max((n for n in own if n < run.night), default=None),
             later=min((n for n in own if n > run.night), default=None),
             shares=_shares(run),
+            changes=changed(figures.changes),
             reasons={
                 outcome: explained(figures.reasons, outcome) for outcome in ("rejected", "quarantined", "filtered")
             },
@@ -101,8 +103,10 @@ def render_night(figures: Night, linked: Sequence[RunSummary], names: Mapping[st
     )
 
 
-def render_index(last: Sequence[RunSummary], readable: set[str], names: Mapping[str, HospitalName]) -> str:
-    """The index over the last delivery of every hospital and night."""
+def render_index(
+    last: Sequence[RunSummary], readable: set[str], names: Mapping[str, HospitalName], *, lineage: bool = False
+) -> str:
+    """The index over the last delivery of every hospital and night; `lineage`: with a link to the lineage pages."""
     nights = sorted({run.night for run in last}, reverse=True)
     history = {h: [r for r in last if r.hospital == h] for h in dict.fromkeys(run.hospital for run in last)}
     return (
@@ -117,6 +121,7 @@ def render_index(last: Sequence[RunSummary], readable: set[str], names: Mapping[
             readable=readable,
             names={hospital: _name(names, hospital) for hospital in history},
             order=_ATTENTION,
+            lineage=f"{LINEAGE}/index.html" if lineage else None,
         )
     )
 
@@ -164,13 +169,13 @@ def page_environment() -> jinja2.Environment:
         unit_domain=UNIT_DOMAIN,
         style=Markup(style),
         script=Markup(script),
-        style_hash=_policy_hash(style),
-        script_hash=_policy_hash(script),
+        style_hash=policy_hash(style),
+        script_hash=policy_hash(script),
     )
     return environment
 
 
-def _policy_hash(text: str) -> str:
+def policy_hash(text: str) -> str:
     """The source expression by which a Content-Security-Policy names an inline element."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 

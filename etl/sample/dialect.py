@@ -72,12 +72,15 @@ def _file(entry: dict[str, Any]) -> FileLayout:
 
 
 @cache
-def dialects() -> dict[str, Dialect]:
-    """All hospitals, by name."""
-    book = yaml.safe_load((LAYOUTS / "hospitals.yaml").read_text(encoding="utf-8"))
+def dialects(folder: Path = LAYOUTS) -> dict[str, Dialect]:
+    """All hospitals of a folder of layouts, by name; what they do not say is as with the eight."""
+    book = yaml.safe_load((folder / "hospitals.yaml").read_text(encoding="utf-8"))
+    if folder != LAYOUTS:
+        usual = yaml.safe_load((LAYOUTS / "hospitals.yaml").read_text(encoding="utf-8"))["defaults"]
+        book["defaults"] = usual | book.get("defaults", {})
     found = {}
     for hospital, own in book["hospitals"].items():
-        layout = yaml.safe_load((LAYOUTS / f"{own['family']}.yaml").read_text(encoding="utf-8"))
+        layout = yaml.safe_load((folder / f"{own['family']}.yaml").read_text(encoding="utf-8"))
         merged = book["defaults"] | own
         merged["rates"] = book["defaults"]["rates"] | own.get("rates", {})
         files = tuple(_file(entry) for entry in layout["files"])

@@ -21,7 +21,7 @@ from etl.sample.codebook import Codebook, codebook
 from etl.sample.course import EMERGENCY, Illness, begin, visits_of_year
 from etl.sample.delivery_files import DeliveryFolder
 from etl.sample.diagnoses import diagnosed, diagnosis_frame
-from etl.sample.dialect import Dialect, dialects
+from etl.sample.dialect import LAYOUTS, Dialect, dialects
 from etl.sample.frame import DAY, Frame, Ints
 from etl.sample.masters import masters
 from etl.sample.measurements import Bodies, lab_frame, make_bodies, vital_frame
@@ -37,7 +37,9 @@ CHUNK = 20_000
 #: Share of patients who come newly to a hospital in the three years after 2025.
 NEWCOMERS = 0.03
 _FIRST_YEAR = 2016
-_EVENTS = frozenset({"visit", "move", "diagnosis", "drug", "order_row", "report", "lab", "vital", "vital_item"})
+_EVENTS = frozenset(
+    {"visit", "move", "diagnosis", "cancer", "drug", "order_row", "report", "lab", "specimen", "vital", "vital_item"}
+)
 _PURPOSES = {"codes": 1, "masters": 2, "people": 3, "illness": 4, "bodies": 5, "file": 6, "year": 7}
 
 Progress = Callable[[str, int, int], None]
@@ -152,15 +154,17 @@ def write_exports(
     patients: int = 1000,
     seed: int = 1,
     night: date,
+    layouts: Path = LAYOUTS,
     progress: Progress | None = None,
 ) -> list[Delivery]:
     """Write `out/<hospital>/<night>/` for each hospital (all by default): its files and manifest.csv.
 
     patients: how many each hospital knew by the end of 2025; a few come newly every month after that.
+    layouts: folder of the hospitals and their layouts.
     progress: called with hospital, patients done, patients in all, after every chunk.
     Raises KeyError for a hospital the sample does not have, ValueError for a night before 2016 or no patients.
     """
-    known = dialects()
+    known = dialects(layouts)
     if night.year < _FIRST_YEAR or patients < 1:
         raise ValueError(f"the sample begins in {_FIRST_YEAR} and needs at least one patient")
     chosen = [known[hospital] for hospital in (known if hospitals is None else hospitals)]

@@ -127,6 +127,14 @@ def _written(scene: Scene, lab: Ints, value: Floats, shift: Ints) -> tuple[Float
     return value, np.where(qualitative, book.word_from[lab] + answer, worded), form
 
 
+def _specimens(scene: Scene, visit: Ints, draw: Ints, lab: Ints) -> Ints:
+    """The number on the label of each result's specimen: one for every kind of specimen of a draw."""
+    kinds = {kind: place for place, kind in enumerate(sorted({row["specimen"] for row in scene.cat.labs}))}
+    kind = np.array([kinds[row["specimen"]] for row in scene.cat.labs], dtype=np.int64)[lab]
+    # the upper digits of a visit's number are those of the year and the chunk of patients
+    return (scene.visit_no[visit] // 10**6 * 10**7 + draw) * 10 + kind
+
+
 def lab_frame(scene: Scene, bodies: Bodies) -> Frame:
     """One row for each result."""
     rng, cat, book = scene.rng, scene.cat, scene.book
@@ -150,7 +158,7 @@ def lab_frame(scene: Scene, bodies: Bodies) -> Frame:
         "code": manner(rng, lab, len(book.lab), scene.rates), "name_ko": lab, "name_en": lab,
         "value": value, "decimals": numbers(cat.labs, "decimals").astype(np.int8)[lab],
         "word": word, "form": form.astype(np.int8), "unit": book.unit_from[lab] + spelling,
-        "low": lab, "high": lab, "specimen": lab, "remark": remark,
+        "low": lab, "high": lab, "specimen": lab, "specimen_no": _specimens(scene, visit, draw, lab), "remark": remark,
     }  # fmt: skip
     texts = {
         "code": book.written(book.lab), "name_ko": names(cat.labs, "name_ko"),

@@ -83,6 +83,19 @@ def _vital_items(cat: Catalogue) -> str:
     )
 
 
+#: One row for each specimen, of the results it was drawn for the one that sorts first.
+_SPECIMENS = """
+select * exclude (value, decimals, word, form, unit, low, high, remark) from lab
+qualify row_number() over (partition by specimen_no order by code, mrn, visit_no) = 1 order by specimen_no
+"""
+#: One row for each patient and cancer (the first three letters of its code): when it was first the main diagnosis.
+_CANCERS = """
+select * from diagnosis where starts_with(trim(code), 'C') and main and not ruleout and not slip
+qualify row_number() over (partition by mrn, left(trim(code), 3) order by noted_at, visit_no, code) = 1
+order by noted_at, mrn, code
+"""
+
+
 class Renderer:
     """Renders a hospital's tables into its files. One DuckDB in memory; row order is kept."""
 
@@ -111,6 +124,8 @@ class Renderer:
             self._db.register(name, table)
         if "vital" in tables:
             self._db.execute(f"create or replace temp view vital_item as {self._items}")
+            self._db.execute(f"create or replace temp view specimen as {_SPECIMENS}")
+            self._db.execute(f"create or replace temp view cancer as {_CANCERS}")
 
     def lines(self, file: FileLayout, part: Part) -> pa.ChunkedArray[Any]:
         """The rows of one part of a delimited file, each a whole line with its line end."""

@@ -15,6 +15,8 @@ from etl.sample.remarks import Remarks
 from etl.sample.scene import TIMES, Scene
 from etl.sample.traps import Rates, doubled, misdate, reversed_ends, struck
 
+#: Won of a visit, by its kind: outpatient, a night in hospital, emergency.
+_PRICES = np.array([13_000, 320_000, 85_000])
 #: Share of stays, by severity, that go through intensive care.
 _INTENSIVE = np.array([0.0, 0.02, 0.12, 0.40])
 
@@ -52,6 +54,13 @@ def patient_frame(
     return frame.until(limit)
 
 
+def _charges(scene: Scene) -> Ints:
+    """What each visit costs in won: a price by its kind, for stays by the night, and something for what was done."""
+    visits = scene.visits
+    nights = np.where(visits.kind == INPATIENT, np.maximum((visits.end - visits.start) // DAY, 1), 1)
+    return _PRICES[visits.kind] * nights + scene.visit_no % 977 * 150
+
+
 def visit_frame(scene: Scene) -> Frame:
     """The visits as written; an export of a night on which a patient is still in hospital has no end."""
     visits, rng, rates = scene.visits, scene.rng, scene.rates
@@ -71,6 +80,7 @@ def visit_frame(scene: Scene) -> Frame:
         "first": visits.start // DAY == scene.people.registered[visits.patient] // DAY,
         "slip": slip,
         "rare": struck(rng, rates["rare_open_end"], len(visits)),
+        "charge": _charges(scene),
     }
     texts = scene.dictionaries() | {
         "path": pa.array(PATHS),

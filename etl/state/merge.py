@@ -92,10 +92,7 @@ def find_dead(con: DuckDBPyConnection, mapping: HospitalMapping, layers: Sequenc
         was = chain(mapping, name, before.layers) if before else []
         known = len(was) if before and [x.name for x in now[: len(was)]] == [x.name for x in was] else 0
         if before and known:
-            con.execute(
-                f"insert into dead select * from {rows_in(before.file(DEAD))} "
-                f"where source = {literal(name)}"
-            )
+            con.execute(f"insert into dead select * from {rows_in(before.file(DEAD))} where source = {literal(name)}")
         for position in range(known, len(now)):
             _add(con, mapping, name, now[:position], now[position])
 
@@ -185,7 +182,9 @@ def state_accounts(con: DuckDBPyConnection, mapping: HospitalMapping, state: Sta
     return Accounts(
         files=[{"source": s, "file": EARLIER, "bytes": 0, "rows": n} for s, n in held.items() if n],
         source=[
-            {"source": s, "outcome": "filtered", "reason": reason, "rows": n} for (s, reason), n in replaced.items() if n
+            {"source": s, "outcome": "filtered", "reason": reason, "rows": n}
+            for (s, reason), n in replaced.items()
+            if n
         ],
     )
 

@@ -22,6 +22,7 @@ from etl.land import identifiers
 from etl.land.land import FILE_BITS, ROW_BITS, landed_columns_sql
 from etl.mapping.expression import literal, quote
 from etl.mapping.model import HospitalMapping
+from etl.settings import Settings
 from etl.state.layers import Layer, chain, read_layer
 
 STATE = "state.json"
@@ -81,6 +82,14 @@ def read_state(folder: Path, landed: Path) -> State | None:
         return None
     base = Base(**said["base"]) if said["base"] else None
     return State(folder, date.fromisoformat(said["as_of"]), tuple(read_layer(f) for f in folders), base)
+
+
+def newest_state(settings: Settings, hospital: str) -> State | None:
+    """What a hospital has delivered so far, the newest night included whether it was published or not."""
+    found = sorted(
+        settings.stage_folder("merge", hospital).glob(f"delivery=*/{STATE}"), key=lambda f: f.stat().st_mtime_ns
+    )
+    return read_state(found[-1].parent, settings.stage_folder("land", hospital)) if found else None
 
 
 def rows_sql(mapping: HospitalMapping, source: str, layer: Layer) -> list[str]:
@@ -199,8 +208,15 @@ def create_landed(con: DuckDBPyConnection, mapping: HospitalMapping, state: Stat
 def create_alone(con: DuckDBPyConnection, mapping: HospitalMapping, landed: Path) -> None:
     """Make the views that mapping reads of one whole delivery that landed in a folder, as if it were the first."""
     layer = read_layer(landed)
+    create_whole(con, mapping, State(landed, layer.night, (layer,), None))
+
+
+def create_whole(con: DuckDBPyConnection, mapping: HospitalMapping, state: State | None) -> None:
+    """Make the views that mapping reads, of everybody in a state; empty ones when there is none."""
     create_empty(con, mapping)
-    create_landed(con, mapping, State(landed, layer.night, (layer,), None))
+    if state is None:
+        return
+    create_landed(con, mapping, state)
     for name in mapping.sources:
         con.execute(f"create or replace view touched.{quote(name)} as from landed.{quote(name)}")
 
@@ -213,9 +229,7 @@ def create_views(con: DuckDBPyConnection, mapping: HospitalMapping, state: State
     create_landed(con, mapping, state)
     con.execute("create schema if not exists touched")
     if not state.whole:
-        con.execute(
-            f"create or replace table whom as select person from {rows_in(state.file(TOUCHED))}"
-        )
+        con.execute(f"create or replace table whom as select person from {rows_in(state.file(TOUCHED))}")
     con.execute(f"create or replace table entity as from {rows_in(state.file(ENTITIES))}")
     for name in mapping.sources:
         persons = person_columns(mapping, name)

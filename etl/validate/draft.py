@@ -84,7 +84,7 @@ def _of_entry(mapping: HospitalMapping, entry: Entry) -> Iterator[tuple[str, dic
     for name, value in entry.said().items():
         if isinstance(value, Lookup) and value.map and not value.fallback and entry.shape.kinds[name] == "concept":
             column = _plain(value.code, columns)
-            codes = mapping.maps[value.map].codes
+            codes = mapping.map_rows[value.map].codes
             if column and len(codes) <= _CODES:
                 known = ", ".join(literal(c) for c in codes)
                 yield (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from etl.run import Progress, Run
 from etl.state.layers import read_layer
 from etl.state.published import layers_of, state_of
 from etl.state.state import State, create_delivered
+from etl.validate.codemaps import add_local_concepts, map_findings
 from etl.validate.gate import run_suites
 from etl.validate.partial import count_findings, narrow_periods, without_counts
 from etl.validate.suites import Suite, load_suites
@@ -49,10 +51,22 @@ def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Fin
     with open_engine(run.settings, state.as_of) as con:
         folders = create_candidate(con, run)
         rows = sum(file_rows(f) for f in candidate_files(folders).values())
-        if state.whole:
-            return rows, _evaluate(con, suites, progress)
-        counted = count_findings(suites, run.ledger.accounts(run.run_id))
-        return rows, [*counted, *_evaluate(con, without_counts(suites), progress)]
+        counted = [] if state.whole else count_findings(suites, run.ledger.accounts(run.run_id))
+        suites = suites if state.whole else without_counts(suites)
+        found = [_with_domains(con, finding) for finding in _evaluate(con, suites, progress)]
+        return rows, counted + found + map_findings(run.mapping, run.release)
+
+
+def _with_domains(con: DuckDBPyConnection, finding: Finding) -> Finding:
+    """The finding; of mapping rates, with the domains it is about and what they were: none of it is a patient's."""
+    if finding.table_name != RATES or finding.rows_sql is None:
+        return finding
+    query = f"""
+        select string_agg(format('{{}} {{:.1f}} %', domain, 100 * rate)
+          || coalesce(format(' (before {{:.1f}} %)', 100 * previous_rate), ''), ', ' order by domain)
+        from {RATES} where domain in ({finding.rows_sql})"""
+    row = con.execute(query).fetchone()
+    return replace(finding, observed=row[0]) if row else finding
 
 
 def create_sources(con: DuckDBPyConnection, run: Run) -> None:
@@ -70,6 +84,7 @@ def create_candidate(con: DuckDBPyConnection, run: Run) -> list[Path]:
     narrow_periods(con, layers_of(run, state, run.folder("map").name)[1])
     for name in vocabulary_tables():
         con.execute(f"create view {name} as from read_parquet({literal(str(run.release.table(name)))})")
+    add_local_concepts(con, run.mapping, run.release)
     _create_source(con, run, state)
     _create_rates(con, run)
     return folders

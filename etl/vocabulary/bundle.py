@@ -12,7 +12,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.candidate import empty
-from etl.cdm.spec import Table, vocabulary_tables
+from etl.cdm.spec import Field, Table, vocabulary_tables
 from etl.errors import InputError
 from etl.mapping.expression import literal, quote
 
@@ -89,15 +89,24 @@ def _rows(file: BundleFile) -> str:
     """SQL of a file's rows: tab-separated, no quoting at all, dates as YYYYMMDD."""
     if file.path is None:
         return empty(file.table)
-    types = {f.name: f.duckdb_type for f in file.table.fields}
+    dates = {f.name for f in file.table.fields if f.duckdb_type == "DATE"}
+    # reading a date as a number and taking it apart costs a third of parsing it
+    types = {f.name: "INTEGER" if f.name in dates else f.duckdb_type for f in file.table.fields}
     columns = ", ".join(f"{literal(c)}: {literal(types.get(c, 'VARCHAR'))}" for c in file.header)
-    select = ", ".join(
-        quote(f.name) if f.name in file.header else f"null::{f.duckdb_type} as {f.name}" for f in file.table.fields
-    )
+    select = ", ".join(_column(f, f.name in file.header) for f in file.table.fields)
     return (
         f"select {select} from read_csv({literal(str(file.path))}, auto_detect = false, header = true, delim = '\t', "
-        f"quote = '', escape = '', dateformat = '%Y%m%d', nullstr = '', columns = {{{columns}}})"
+        f"quote = '', escape = '', nullstr = '', columns = {{{columns}}})"
     )
+
+
+def _column(field: Field, there: bool) -> str:
+    name = quote(field.name)
+    if not there:
+        return f"null::{field.duckdb_type} as {name}"
+    if field.duckdb_type == "DATE":
+        return f"make_date({name} // 10000, {name} // 100 % 100, {name} % 100) as {name}"
+    return name
 
 
 def write_table(con: DuckDBPyConnection, file: BundleFile, target: Path) -> int:

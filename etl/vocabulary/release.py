@@ -24,8 +24,7 @@ from etl.vocabulary.bundle import BundleFile, open_bundle, write_table
 
 LOOKUPS = ("source_code", "maps_to", "ingredient")
 FORMAT = 2  # of a release's folder; one of another format has to be loaded again
-_MARKER = "release.json"
-_WORK = ".loading"
+MARKER = "release.json"
 _DANGLING = 0.01  # share of 'Maps to' whose target CONCEPT lacks; in a whole bundle there is none
 
 Progress = Callable[[str, str], None]
@@ -48,7 +47,7 @@ class Release:
 
 def releases(settings: Settings) -> list[Release]:
     """Loaded releases, the one loaded last first."""
-    markers = sorted(settings.vocabularies.glob(f"[!.]*/{_MARKER}"), key=lambda p: p.stat().st_mtime_ns, reverse=True)
+    markers = sorted(settings.vocabularies.glob(f"[!.]*/{MARKER}"), key=lambda p: p.stat().st_mtime_ns, reverse=True)
     said = {m.parent: json.loads(m.read_text(encoding="utf-8")) for m in markers}
     return [Release(f.name, s["version"], f, s["rows"]) for f, s in said.items() if s.get("format") == FORMAT]
 
@@ -59,7 +58,7 @@ def current_release(settings: Settings) -> Release:
         return release_named(settings, settings.vocabulary, "ETL_VOCABULARY: ")
     loaded = releases(settings)
     if not loaded:
-        older = any(settings.vocabularies.glob(f"[!.]*/{_MARKER}"))
+        older = any(settings.vocabularies.glob(f"[!.]*/{MARKER}"))
         raise ConfigError(
             "the loaded vocabulary is of an older program's making" if older else "no vocabulary is loaded",
             hint="run: etl vocabulary load <folder of the Athena bundle>",
@@ -72,7 +71,7 @@ def release_named(settings: Settings, name: str, where: str = "") -> Release:
     loaded = releases(settings)
     found = next((r for r in loaded if name == r.name), None) or next((r for r in loaded if name == r.version), None)
     if found is None:
-        older = (settings.vocabularies / name / _MARKER).exists()
+        older = (settings.vocabularies / name / MARKER).exists()
         known = ", ".join(r.name for r in loaded) or "none"
         raise ConfigError(
             f"{where}release '{name}' {'was loaded by an older program' if older else 'is not loaded'}; "
@@ -83,15 +82,24 @@ def release_named(settings: Settings, name: str, where: str = "") -> Release:
 
 
 @contextmanager
-def _work_folder(settings: Settings) -> Iterator[Path]:
-    """The folder to load into, removed at the end unless it was renamed; TransientError when another load holds it."""
-    place = settings.vocabularies / _WORK
-    place.parent.mkdir(parents=True, exist_ok=True)
+def load_lock(settings: Settings) -> Iterator[None]:
+    """Held while releases are loaded or removed; TransientError when another process holds it."""
+    settings.vocabularies.mkdir(parents=True, exist_ok=True)
     with (settings.vocabularies / ".lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise TransientError("another vocabulary is being loaded", hint="wait for it, then run again") from error
+            raise TransientError(
+                "another command is loading or removing a vocabulary", hint="wait for it, then run again"
+            ) from error
+        yield
+
+
+@contextmanager
+def _work_folder(settings: Settings) -> Iterator[Path]:
+    """The folder to load into, removed at the end unless it was renamed."""
+    place = settings.vocabularies / ".loading"
+    with load_lock(settings):
         shutil.rmtree(place, ignore_errors=True)  # of a load that was killed
         place.mkdir()
         try:
@@ -112,14 +120,13 @@ def load_bundle(settings: Settings, bundle: Path, progress: Progress | None = No
         con.execute("set preserve_insertion_order = false")
         digests = [(f.table.name, reader.submit(f.sha256)) for f in found]
         rows = _write_tables(con, found, place, tell)
-        tell("look-up tables", "")
+        tell("look-up tables", _so_far(rows))
         _write_lookups(con, place)
         _check_whole(con)
-        tell("digests", "")
         digest = hashlib.sha256("\0".join(f"{n}={d.result()}" for n, d in sorted(digests)).encode()).hexdigest()
         version = _version(con) or f"unnamed {digest[:8]}"
         said = {"version": version, "format": FORMAT, "rows": dict(sorted(rows.items()))}
-        (place / _MARKER).write_text(json.dumps(said, indent=1), encoding="utf-8")
+        (place / MARKER).write_text(json.dumps(said, indent=1), encoding="utf-8")
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", version).strip("-").lower()
         target = settings.vocabularies / f"{slug}-{digest[:8]}"
         _take_place(place, target)
@@ -129,13 +136,17 @@ def load_bundle(settings: Settings, bundle: Path, progress: Progress | None = No
 def _write_tables(
     con: DuckDBPyConnection, found: list[BundleFile], place: Path, tell: Progress
 ) -> dict[str, int]:  # fmt: skip
-    rows = {}
+    rows: dict[str, int] = {}
+    there = [file for file in found if file.path]
     for number, file in enumerate(found, 1):
-        what = f"{file.name} ({number} of {len(found)})"
-        tell(what, f"{file.bytes / 1e6:,.0f} MB")
+        if file.path:
+            tell(f"{file.name} ({number} of {len(there)}, {file.bytes / 1e6:,.0f} MB)", _so_far(rows))
         rows[file.table.name] = write_table(con, file, place / f"{file.table.name}.parquet")
-        tell(what, f"{rows[file.table.name]:,} rows")
     return rows
+
+
+def _so_far(rows: Mapping[str, int]) -> str:
+    return f"{sum(rows.values()):,} rows so far"
 
 
 def _write_lookups(con: DuckDBPyConnection, place: Path) -> None:
@@ -166,8 +177,8 @@ def _version(con: DuckDBPyConnection) -> str | None:
 
 def _take_place(place: Path, target: Path) -> None:
     """Give a finished release its name; the same bundle loaded before stays and becomes the one used."""
-    if target.exists() and json.loads((target / _MARKER).read_text(encoding="utf-8")).get("format") == FORMAT:
-        (target / _MARKER).touch()
+    if target.exists() and json.loads((target / MARKER).read_text(encoding="utf-8")).get("format") == FORMAT:
+        (target / MARKER).touch()
         return
     if target.exists():
         shutil.rmtree(target)  # loaded by an older program

@@ -208,7 +208,8 @@ class DuckLake:
     def export(self, target: Path, progress: Callable[[str], None] | None = None) -> None:
         """See Warehouse.export. The file appears under its name only when it is complete."""
         partial = target.with_name(f".{target.name}.partial")
-        partial.unlink(missing_ok=True)
+        for left in (partial, target.with_name(f"{partial.name}.wal")):  # by an export that was killed
+            left.unlink(missing_ok=True)
         with self.reader() as con:
             con.execute(f"attach {literal(str(partial))} as target")
             for name, statement in create_statements(Dialect(), keys=True).items():
@@ -217,6 +218,8 @@ class DuckLake:
                 if progress:
                     progress(name)
             con.execute("detach target")
+        # what another program wrote to the file before and had not yet merged must not be replayed into the new one
+        target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
         partial.replace(target)
 
 

@@ -18,6 +18,7 @@ from etl.derive.run import derivations
 from etl.engine import define_functions, parquet
 from etl.ledger import Ledger
 from etl.mapping.check import load_mappings
+from etl.mapping.choices import define_choices
 from etl.mapping.expression import literal
 from etl.mapping.lookup import create_vocabulary_views
 from etl.pipeline import run_delivery
@@ -106,6 +107,7 @@ def con(nj: Night) -> Iterator[DuckDBPyConnection]:
     run = nj.run
     con = duckdb.connect(config={"threads": 2, "memory_limit": "800MB"})
     define_functions(con)
+    define_choices(con, run.mapping.hospital)
     csv_tables(con, "raw", run.delivery.folder)
     csv_tables(con, "theirs", data("synthea-nj", "expected_cdm"))
     con.execute("create schema ours")

@@ -8,6 +8,7 @@ whose codes it knows can be mapped with the big release.
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 SHARES = Path(__file__).with_name("vocabulary_shares.csv")
-FIRST_ID = 200_000_000  # above every id that Athena has given out, below the local ones
+STEP = 6  # from one invented id to the next: they lie among the real ones
 WRITE = "(format csv, delimiter '\t', header true, quote '', escape '', dateformat '%Y%m%d')"
 READ = "delim = '\t', quote = '', escape = '', header = true, all_varchar = true, auto_detect = false, nullstr = ''"
 ALWAYS = "date '1970-01-01' as valid_start_date, date '2099-12-31' as valid_end_date, null::varchar as invalid_reason"
@@ -25,9 +26,11 @@ ANCESTORS = 24  # of a standard concept, itself included
 
 SETS = f"""
 create table concept as
-select {FIRST_ID} + row_number() over () - 1 as concept_id, * exclude (concepts)
+select row_number() over () * {STEP} + 1 as concept_id, * exclude (concepts)
 from (select *, row_number() over () as share, unnest(range((concepts * $scale)::bigint)) as n
-      from read_csv('{SHARES}', header = true));
+      from read_csv('{SHARES}', header = true))
+qualify row_number() over () * {STEP} + 1 not in (select concept_id::bigint from known)
+order by hash(concept_id);  -- no order of ids, as in a real bundle
 create table standard as
 select concept_id, vocabulary_id, domain_id,
   row_number() over (partition by vocabulary_id order by concept_id) - 1 as position,
@@ -48,7 +51,7 @@ FILLED = {
     "concept_relationship": f"""
       with map as (select concept_id as concept_id_1, concept_id as concept_id_2 from standard union all from target),
       other as (
-        select concept_id as concept_id_1, concept_id - k - 1 as concept_id_2, k
+        select concept_id as concept_id_1, concept_id - (k + 1) * {STEP} as concept_id_2, k
         from (select *, unnest(range({len(RELATIONS)})) as k from concept) where n > k
       )
       select concept_id_1, concept_id_2, 'Maps to' as relationship_id, {ALWAYS} from map
@@ -70,8 +73,8 @@ FILLED = {
       select s.concept_id as drug_concept_id, p.concept_id as ingredient_concept_id, 500 as amount_value,
         8576 as amount_unit_concept_id, null as numerator_value, null as numerator_unit_concept_id,
         null as denominator_value, null as denominator_unit_concept_id, null as box_size, {ALWAYS}
-      from (select *, (position // 50) % positions as of from standard) s
-        join standard p on p.vocabulary_id = s.vocabulary_id and p.position = s.of
+      from (select *, (position // 50) % positions as slot from standard) s
+        join standard p on p.vocabulary_id = s.vocabulary_id and p.position = s.slot
       where s.domain_id = 'Drug'""",
     "vocabulary": """
       select distinct vocabulary_id, vocabulary_id as vocabulary_name, 'invented' as vocabulary_reference,
@@ -79,7 +82,7 @@ FILLED = {
 }
 
 
-def _known(con: DuckDBPyConnection, base: Path, table: str) -> str | None:
+def _known(base: Path, table: str) -> str | None:
     """SQL of a table of the base bundle, all text; None when the base lacks it."""
     file = base / f"{table.upper()}.csv"
     if not file.exists():
@@ -92,13 +95,15 @@ def _known(con: DuckDBPyConnection, base: Path, table: str) -> str | None:
 def write_bundle(folder: Path, base: Path, *, scale: float = 1, release: str | None = None) -> None:
     """Write the bundle into `folder`; `release` is what it calls itself, instead of the base's name."""
     folder.mkdir(parents=True, exist_ok=True)
-    spill = folder / ".spill"
-    con = duckdb.connect(config={"memory_limit": "1500MB", "temp_directory": str(spill), "threads": 2})
+    work = folder / ".work"
+    work.mkdir()
+    con = duckdb.connect(str(work / "sets.duckdb"), config={"memory_limit": "1500MB", "threads": 2})
     con.execute("set preserve_insertion_order = false")
+    con.execute(f"create view known as {_known(base, 'concept')}")
     for statement in SETS.split(";")[:-1]:
         con.execute(statement, {"scale": scale} if "$scale" in statement else None)
     for table in sorted({*FILLED, *(f.stem.lower() for f in base.glob("*.csv"))}):
-        known, filled = _known(con, base, table), FILLED.get(table)
+        known, filled = _known(base, table), FILLED.get(table)
         if filled and table == "vocabulary":
             filled = f"select * from ({filled}) where vocabulary_id not in (select vocabulary_id from ({known}))"
         query = " union all by name ".join(q for q in (known, _text(con, filled)) if q)
@@ -107,7 +112,7 @@ def write_bundle(folder: Path, base: Path, *, scale: float = 1, release: str | N
             query = f"select * replace ({named} as vocabulary_version) from ({query})"
         con.execute(f"copy ({query}) to '{folder / f'{table.upper()}.csv'}' {WRITE}")
     con.close()
-    spill.rmdir() if spill.exists() else None
+    shutil.rmtree(work)
 
 
 def _text(con: DuckDBPyConnection, query: str | None) -> str | None:

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 from harness import Case
-from vocabulary import write_bundle
+from vocabulary import load
 
-from etl.settings import Settings
-from etl.vocabulary.release import Release, load_bundle
+from etl.vocabulary.release import Release
 
 
 @pytest.fixture(scope="session")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The tests' own small vocabulary, loaded once."""
-    home = tmp_path_factory.mktemp("conventions")
-    return load_bundle(Settings(home=home, threads=1, memory="500MB", _env_file=None), write_bundle(home / "bundle"))
+    return load(tmp_path_factory.mktemp("conventions"))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
+import pytest
 import yaml
 
 from etl.cdm.candidate import create_views
@@ -20,6 +21,7 @@ from etl.deidentify.keystore import KeyStore
 from etl.delivery import open_delivery
 from etl.derive.run import derive
 from etl.engine import define_functions, define_night
+from etl.errors import MappingError
 from etl.land.land import land
 from etl.mapping.check import load_mappings
 from etl.mapping.lookup import create_vocabulary_views
@@ -73,7 +75,7 @@ class Cdm:
         return [[self._cell(n, v) for n, v in zip(names, row, strict=True)] for row in found.fetchall()]
 
     def shows(self, table: str, expected: str) -> None:
-        """Hold the rows of a table against a text table, whose header says the columns. The order is that of the ids."""
+        """Hold the rows of a table, in the order of their ids, against a text table whose header says the columns."""
         header, *rows = cells(expected)
         query = f"select {', '.join(header)} from {table} order by {hospital_tables()[table].columns[0]}"
         assert as_text([header, *self.select(query)]) == as_text([header, *rows])
@@ -84,7 +86,9 @@ class Cdm:
 
     def quarantined(self) -> list[str]:
         """`entry: reason` of every quarantined row."""
-        return [f"{entry}: {reason}" for entry, reason in self.select("select entry, reason from quarantine order by all")]
+        return [
+            f"{entry}: {reason}" for entry, reason in self.select("select entry, reason from quarantine order by all")
+        ]
 
     def changes(self) -> dict[str, object]:
         """Rows by `table.change` or `table.change.column`, as the ledger counts them."""
@@ -94,9 +98,7 @@ class Cdm:
         """Rows that break the expectation of `expectations/cdm` whose description holds `words`."""
         file = PROJECT / "expectations" / "cdm" / f"{table}.json"
         suite = json.loads(file.read_text(encoding="utf-8"))
-        [query] = [
-            e["kwargs"]["unexpected_rows_query"] for e in suite["expectations"] if words in e["description"]
-        ]
+        [query] = [e["kwargs"]["unexpected_rows_query"] for e in suite["expectations"] if words in e["description"]]
         return len(self.con.execute(query.replace("{batch}", table)).fetchall())
 
 
@@ -108,8 +110,8 @@ class Case:
     release: Release
     count: int = 0
 
-    def __call__(self, entries: str, settings: str = "", maps: str = "", sources: str = "", **tables: str) -> Cdm:
-        """Land, map and derive `tables` with `entries` (YAML list items) and further YAML of the hospital."""
+    def __call__(self, entries: str, settings: str = "", maps: str = "", changes: str = "", **tables: str) -> Cdm:
+        """Land, map and derive `tables` with `entries` (YAML list items); `changes` is YAML that is read last."""
         self.count += 1
         home = self.folder / str(self.count)
         (home / "mappings" / "shared").mkdir(parents=True)
@@ -123,12 +125,18 @@ class Case:
             "hospital.yaml": f"hospital: tiny\nnumber: 5\nname: {{ko: 작은병원, en: Tiny}}\n{settings}\n",
             "a_sources.yaml": yaml.safe_dump(contract),
             "b_maps.yaml": f"maps:\n  sex: {{codes: {{M: 8507, F: 8532}}}}\n{maps}\n",
-            "c_sources.yaml": sources,
-            "entries.yaml": f"- {PATIENTS}\n{entries}",
+            "c_entries.yaml": f"- {PATIENTS}\n{entries}",
+            "d_changes.yaml": changes,
         }
         for name, text in written.items():
             (home / "mappings" / "tiny" / name).write_text(text, encoding="utf-8")
         return self._run(home, drop, tables)
+
+    def problem(self, entries: str, **tables: str) -> str:
+        """What is said of entries that cannot be used."""
+        with pytest.raises(MappingError) as caught:
+            self(entries, **tables)
+        return str(caught.value)
 
     def _run(self, home: Path, drop: Path, tables: dict[str, str]) -> Cdm:
         mapping = load_mappings(home / "mappings", ["tiny"])["tiny"]

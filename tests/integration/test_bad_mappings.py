@@ -11,6 +11,7 @@ from tiny import Tiny
 
 from etl.errors import ConfigError, InputError, MappingError
 from etl.mapping.check import load_mappings
+from etl.publish.source import read_consortium
 from etl.settings import PROJECT, Settings
 from etl.vocabulary.release import load_bundle, releases
 
@@ -164,6 +165,39 @@ def test_a_folder_of_another_name_is_named(hospital: Tiny) -> None:
 def test_a_file_that_is_no_yaml_is_named(hospital: Tiny, text: str) -> None:
     (hospital.mappings / "broken.yaml").write_text(text, encoding="utf-8")
     assert any(p.startswith("tiny/broken.yaml:1  -: is not YAML") for p in problems(hospital))
+
+
+@pytest.mark.parametrize("text", ["hospital: [tiny", "hospital: tiny\nnumber: a: b"])
+def test_a_head_that_is_no_yaml_is_the_only_thing_blamed(hospital: Tiny, text: str) -> None:
+    (hospital.mappings / "hospital.yaml").write_text(text, encoding="utf-8")
+    (only,) = problems(hospital)
+    assert only.startswith("tiny/hospital.yaml:")
+    assert "is not YAML" in only
+
+
+def test_a_key_missing_from_the_head_is_missing_there(hospital: Tiny) -> None:
+    hospital.rewrite("hospital.yaml", "number: 5\n", "")
+    assert problems(hospital) == ["tiny/hospital.yaml:1  -: 'number' is missing"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: A\nabbreviation: B\nholder: [C]\n", ["consortium.yaml:3  holder: expected a text"]),
+        ("abbreviation: B\nholder: C\n", ["consortium.yaml:1  -: 'name' is missing"]),
+        ("name: [A\n", ["consortium.yaml:1  -: is not YAML: did not find expected ',' or ']'"]),
+        (
+            "name: A\nholdr: C\nabbreviation: B\nholder: C\n",
+            ["consortium.yaml:2  holdr: unknown key; did you mean 'holder'?"],
+        ),
+        ("", [f"consortium.yaml:1  -: '{key}' is missing" for key in ("name", "abbreviation", "holder")]),
+    ],
+)
+def test_a_wrong_consortium_file_is_named_with_line_and_key(tmp_path: Path, text: str, said: list[str]) -> None:
+    (tmp_path / "consortium.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(MappingError) as caught:
+        read_consortium(tmp_path)
+    assert [str(p) for p in caught.value.problems] == said
 
 
 @pytest.mark.parametrize("text", ["just words", "3", "entries: 5", "sources: none", "- just words"])

@@ -140,6 +140,19 @@ def test_an_export_has_the_rows_and_the_primary_keys(tmp_path):
         assert {k for (k,) in keys} >= {"person", "measurement", "concept", "visit_occurrence"}
 
 
+def test_an_export_replaces_a_file_that_a_killed_program_was_writing(tmp_path):
+    lake = DuckLake(tmp_path / "warehouse")
+    lake.initialise()
+    target = tmp_path / "plain.duckdb"
+    lake.export(target)
+    write = f"con = duckdb.connect({str(target)!r}); con.execute('create table mine as select 1')"
+    subprocess.run([sys.executable, "-c", f"import os, duckdb; {write}; os._exit(9)"], check=False)
+    assert target.with_name("plain.duckdb.wal").exists()
+    lake.export(target)
+    with duckdb.connect(str(target)) as con:
+        assert con.execute("select count(*) from duckdb_tables() where table_name = 'mine'").fetchone() == (0,)
+
+
 def test_a_reader_cannot_write(tmp_path):
     lake = DuckLake(tmp_path / "warehouse")
     lake.initialise()

@@ -18,6 +18,12 @@ from (values
     (3025315, 'Measurement', 'LOINC', 'Clinical Observation', 'S', '29463-7'),
     (4275495, 'Observation', 'SNOMED', 'Observable Entity', 'S', '365981007'),
     (2614842, 'Device', 'HCPCS', 'HCPCS', 'S', 'E0100'),
+    (32533, 'Episode', 'Episode', 'Episode of Care', 'S', '-'),
+    (1147070, 'Metadata', 'CDM', 'Field', 'S', 'CDM126'),
+    (1147127, 'Metadata', 'CDM', 'Field', 'S', 'CDM183'),
+    (21, 'Metadata', 'Domain', 'Domain', null, 'OMOP generated'),
+    (36, 'Metadata', 'Domain', 'Domain', null, 'OMOP generated'),
+    (44818756, 'Metadata', 'Relationship', 'Relationship', null, 'OMOP generated'),
     (8876, 'Unit', 'UCUM', 'Unit', 'S', 'mm[Hg]'),
     (45576876, 'Condition', 'ICD10CM', '3-char billing code', null, 'E11')
 ) as t (concept_id, domain_id, vocabulary_id, concept_class_id, standard_concept, code);
@@ -88,6 +94,39 @@ select
     date '2020-04-02' as device_exposure_start_date, date '2020-04-03' as device_exposure_end_date,
     32817 as device_type_concept_id, 13 as visit_occurrence_id;
 
+insert into specimen by name
+select
+    1 as specimen_id, 1 as person_id, 0 as specimen_concept_id, 32817 as specimen_type_concept_id,
+    date '2020-03-01' as specimen_date;
+insert into fact_relationship by name
+select
+    21 as domain_concept_id_1, 1 as fact_id_1, 36 as domain_concept_id_2, 1 as fact_id_2, 44818756 as relationship_concept_id;
+
+insert into note by name
+select
+    1 as note_id, 1 as person_id, date '2020-03-01' as note_date, 32817 as note_type_concept_id, 0 as note_class_concept_id,
+    'well' as note_text, 0 as encoding_concept_id, 0 as language_concept_id, 11 as visit_occurrence_id, 1 as note_event_id,
+    1147127 as note_event_field_concept_id;
+insert into note_nlp by name
+select
+    1 as note_nlp_id, 1 as note_id, 'well' as lexical_variant, date '2020-06-01' as nlp_date, 201826 as note_nlp_concept_id;
+
+insert into payer_plan_period by name
+select
+    1 as payer_plan_period_id, 1 as person_id, date '2020-01-01' as payer_plan_period_start_date,
+    date '2020-06-01' as payer_plan_period_end_date;
+insert into cost by name
+select
+    1 as cost_id, 11 as cost_event_id, 'Visit' as cost_domain_id, 32817 as cost_type_concept_id, 9 as total_charge,
+    1 as payer_plan_period_id;
+
+insert into episode by name
+select
+    1 as episode_id, 1 as person_id, 32533 as episode_concept_id, date '2020-03-01' as episode_start_date,
+    date '2020-04-01' as episode_end_date, 201826 as episode_object_concept_id, 32817 as episode_type_concept_id;
+insert into episode_event by name
+select 1 as episode_id, 1 as event_id, 1147127 as episode_event_field_concept_id;
+
 insert into death by name
 select 2 as person_id, date '2020-06-01' as death_date, 32817 as death_type_concept_id, 201826 as cause_concept_id;
 
@@ -109,6 +148,15 @@ select
     i as drug_era_id, 1 as person_id, 1503297 as drug_concept_id, date '2020-03-01' + 90 * i as drug_era_start_date,
     date '2020-03-30' + 90 * i as drug_era_end_date, 0 as gap_days
 from (values (0), (1)) as t (i);
+
+insert into dose_era by name
+select
+    1 as dose_era_id, 1 as person_id, 1503297 as drug_concept_id, 0 as unit_concept_id, 1500 as dose_value,
+    date '2020-03-01' as dose_era_start_date, date '2020-03-30' as dose_era_end_date;
+insert into metadata by name
+select
+    1 as metadata_id, 0 as metadata_concept_id, 32817 as metadata_type_concept_id, 'rows left out' as name,
+    3 as value_as_number;
 
 insert into cdm_source by name
 select

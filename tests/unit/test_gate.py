@@ -47,6 +47,10 @@ BREAKS_BY_DESCRIPTION = {
     "lead to a row": "update {table} set {column} = 404",
     "leads to a row": "update {table} set {column} = 404",
     "The preceding visit exists": "update {table} set {column} = 11 where person_id = 2",
+    "The preceding visit_detail exists": "update {table} set {column} = 404",
+    "several days of a person do not overlap": "update {table} set visit_start_date = '2020-04-02', "
+    "visit_end_date = '2020-04-20' where visit_occurrence_id = 12",
+    "is not over 365 days": "update {table} set {column} = 366",
     "not after the day the data was pulled": "update {table} set {column} = date '2020-06-02'",
     "between 1850 and this year": "update {table} set {column} = 1849",
     "agrees with year_of_birth": "update {table} set {column} = timestamp '1961-01-01'",
@@ -58,6 +62,12 @@ BREAKS_BY_DESCRIPTION = {
     "never of concept 0": "update {table} set {column} = 0",
     "is an ingredient": "update {table} set {column} = 201826",
     "more than 30 days apart": "update {table} set {column} = {column} - 45 where {table}_id = 1",
+    "is a row of": "update {table} set {column} = 404",
+    "a concept of the domain": "update {table} set {column} = 8507",
+    "is a visit of the same person": "update {table} set visit_occurrence_id = 13",
+    "Amounts are not negative": "update {table} set {column} = -1",
+    "is more than nothing": "update {table} set {column} = 0",
+    "holds an event once": "insert into {table} from {table}",
     "not below what is usual": "update {table} set {column} = 0.79 where domain = 'Condition'",
     "has collapsed": "update {table} set {column} = 0.19 where domain = 'Drug'",
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from etl.ledger import SOURCE_ACCOUNT, Finding, Ledger
+from etl.ledger import SOURCE_ACCOUNT, Accounts, Finding, Ledger
 from etl.report import charts, formats
 from etl.report.charts import Point
 from etl.report.read import last_deliveries, night, summaries
@@ -258,6 +258,22 @@ def test_reasons_carry_their_text_and_unknown_ones_themselves(ledger):
     assert quarantined["order_window"].title == "order_window"
     assert explained(counts, "filtered")[0].title == "no result yet"
     assert all({"title", "text"} == set(text) for group in texts().values() for text in group.values())
+
+
+def test_changed_rows_stand_on_the_page_with_where_it_happened(ledger, tmp_path):
+    run_id = of(ledger, "snuh").run.run_id
+    rows = [
+        {"cdm_table": "measurement", "change": "negative_value", "column_name": "", "rows": 7},
+        {"cdm_table": "observation", "change": "text_cut", "column_name": "value_as_string", "rows": 1234},
+    ]
+    ledger.record_accounts(run_id, Accounts(changes=rows))
+    index = write_reports(ledger, tmp_path / "out", NAMES)
+    page = (index.parent / "2026-11-23" / "snuh.html").read_text("utf-8")
+    said = page[page.index("<h3>Changed") :]
+    assert "<b>Text cut</b>" in said
+    assert "<code>observation.value_as_string</code>&nbsp;1,234" in said
+    assert "<code>measurement</code>&nbsp;7" in said
+    assert "<h3>Changed" not in (index.parent / "2026-11-22" / "snuh.html").read_text("utf-8")
 
 
 def test_the_newest_delivery_owns_the_night_and_the_other_is_named(pages):

@@ -99,9 +99,9 @@ def main() -> None:
         for extension in given.load:
             con.load_extension(extension)
         cdm, analyses = "main", sorted(int(f.stem) for f in (Path(achilles.__file__).parent / "sql").glob("[0-9]*.sql"))
-        if given.lake:  # read in place it takes four times as long: only what ATLAS shows
+        if given.lake:  # read in place they take four times as long: only the counts of persons and records
             con.execute(f"attach 'ducklake:sqlite:{given.lake}' as judged_lake (read_only)")
-            cdm, analyses = "judged_lake.main", achilles.REPORT_ANALYSES
+            cdm, analyses = "judged_lake.main", [a for a in analyses if a % 100 < 2]
         done, failed = achilles.run_achilles(
             con, cdm_schema=cdm, cdm_version="5.4", analysis_ids=analyses, small_cell_count=0, log=None
         )
