@@ -24,7 +24,7 @@ inside as (select * from bounded where begins <= ends),
 kept as (
   from inside
   union all
-  select person_id, begins, least(ends, omop_night()), least(max(ends) over (partition by person_id), omop_night())
+  select person_id, begins, least(ends, omop_night()), ends, max(ends) over (partition by person_id)
   from record where person_id not in (select person_id from inside)
 ),
 marked as (
