@@ -136,10 +136,12 @@ def _constant(rule: str) -> bool:
 def _field(table: str, field: spec.Field, groups: Mapping[str, list[HospitalMapping]]) -> Field:
     rule = _rule(table, field)
     cells = tuple(_cell(members, table, field.name) for members in groups.values())
-    known = reasons()
-    why = known.get(table, {}).get(field.name) or known["*"].get(field.name) or known["*"].get(table, UNEXPLAINED)
-    empty = table == "metadata" or not (any(cells) or _constant(rule))
-    return Field(field.name, field.required, rule, cells, why if empty else "")
+    why = reasons().get(table, {}).get(field.name, "")
+    if table not in derivations():  # of those only their SQL knows which fields it leaves empty
+        everywhere = reasons()["*"]
+        filled = any(cells) or _constant(rule)
+        why = "" if filled else why or everywhere.get(field.name) or everywhere.get(table, UNEXPLAINED)
+    return Field(field.name, field.required, rule, cells, why)
 
 
 def _made_by(table: str, groups: Mapping[str, list[HospitalMapping]]) -> str:

@@ -126,11 +126,12 @@ def create(
             for number, entry in named.items()
         )
         written = " union all ".join(_ids(table, file) for table, file in files.items()) or _NO_IDS
+        theirs = f"select * from ({written}) where _entry in ({', '.join(map(str, named))})"
         con.execute(
             f"create or replace table {target.relation} as "
             f"select person, key, found.id as id, f.* exclude (name) from (select person, key, "
             f"min({{'elsewhere': name <> meant, 'name': name, 'id': id}}) as found "
-            f"from ({rows}) join ({written}) using (_entry, _row) group by person, key) "
+            f"from ({rows}) join ({theirs}) using (_entry, _row) group by person, key) "
             f"join ({_facts()}) f on f.name = found.name"
         )
 

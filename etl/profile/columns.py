@@ -33,25 +33,32 @@ def _stamp(format_: Format) -> str:
 
 def _readable(format_: Format) -> str:
     """SQL condition: the value has the format, and names a day that records have or an open end."""
-    said = f"regexp_full_match(value, {literal(format_.pattern)}) and {_stamp(format_)} is not null"
-    if format_.kind == "time":
-        return said
-    return f"{said} and (year({_stamp(format_)}) between 1850 and 2100 or year({_stamp(format_)}) >= 2900)"
+    stamp = _stamp(format_)
+    said = f"{stamp} is not null"
+    if format_.kind != "time":
+        said = f"coalesce(year({stamp}) between 1850 and 2100 or year({stamp}) >= 2900, false)"
+    return _only_if(f"regexp_full_match(value, {literal(format_.pattern)})", said)
+
+
+def _only_if(cheap: str, dear: str) -> str:
+    """SQL of a condition that is asked only of values with a cheaper one; `and` promises no order."""
+    return f"case when {cheap} then {dear} else false end"
 
 
 def _aggregates() -> dict[str, str]:
     """SQL of every figure, by name."""
     known = rules()
     filled = "value is not null"
+    digit = "regexp_matches(value, '[0-9０-９]')"
     sums = {
         "integers": "regexp_full_match(value, '[-+]?[0-9]+')",
         "zeros": "regexp_full_match(value, '0[0-9]+')",
-        "numbers": "omop_try_number(value) is not null",
-        "results": "omop_result_number(value) is not null",
+        "numbers": _only_if(digit, "omop_try_number(value) is not null"),
+        "results": _only_if(digit, "omop_result_number(value) is not null"),
         "flags": f"value in ({', '.join(map(literal, known.flags))})",
         "sentences": r"regexp_full_match(value, '.*\s.*\.')",
         "compact": r"regexp_full_match(value, '[A-Za-z0-9._/+*#:-]+')",
-        "open_ends": "year(omop_try_timestamp(value)) >= 2900",
+        "open_ends": _only_if("value[1:2] in ('29', '99')", "coalesce(year(omop_try_timestamp(value)) >= 2900, false)"),
         **{f"format {f.name}": _readable(f) for f in known.formats},
         **{f"shape {s.kind}": f"regexp_full_match(value, {literal(s.pattern)})" for s in known.shapes},
     }

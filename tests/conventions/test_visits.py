@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from datetime import datetime, timedelta
+
 from harness import Case
 
 PATIENTS = "PT | SEX | BIRTH\n1 | M | 1980-01-01\n2 | F | 1980-01-01"
@@ -278,3 +281,33 @@ def test_convention_15_admitted_from_home_is_0(case: Case) -> None:
         hospital                   | 8717
         -                          | -
         """)  # fmt: skip
+
+
+def test_convention_14_visits_of_one_person_depend_on_nobody_else_and_lose_no_encounter(case: Case) -> None:
+    """Sixty encounters drawn at random: each is a visit or a visit_detail, alone as among others; no stays overlap."""
+    draw = random.Random(14)
+    header = "PT | ADM | KIND | BEGIN | END | ORIGIN"
+    rows: dict[str, list[str]] = {"1": [], "2": [], "3": []}
+    for number in range(60):
+        person, kind = draw.choice("123"), draw.choice("EEIIO")
+        begin = datetime(2026, 1, 1) + timedelta(hours=draw.randrange(24 * 60))
+        end = begin + timedelta(hours=draw.randrange(24 * (4 if kind == "I" else 1)))
+        rows[person].append(f"{person} | v{number} | {kind} | {begin:%Y-%m-%d %H:%M} | {end:%Y-%m-%d %H:%M} | ")
+    people = "PT | SEX | BIRTH\n" + "\n".join(f"{p} | M | 1980-01-01" for p in rows)
+
+    def made(chosen: list[str]) -> tuple[list[list[str]], list[list[str]]]:
+        visits = "\n".join([header, *(row for p in chosen for row in rows[p])])
+        cdm = case(VISITS, maps=MAPS, patients=people, visits=visits)
+        spans = "person_id, visit_occurrence_id, visit_concept_id, visit_start_datetime, visit_end_datetime"
+        parts = "person_id, visit_occurrence_id, visit_detail_concept_id, visit_detail_start_datetime"
+        assert cdm.flagged("visit_occurrence", "several days of a person do not overlap") == 0
+        [[alone]] = cdm.select(
+            "select count(*) from visit_occurrence anti join visit_detail using (visit_occurrence_id)"
+        )
+        assert int(alone) + cdm.rows("visit_detail") == sum(len(rows[p]) for p in chosen)
+        return cdm.select(f"select {spans} from visit_occurrence"), cdm.select(f"select {parts} from visit_detail")
+
+    together = made(["1", "2", "3"])
+    for person in rows:
+        of_one = tuple(sorted(row for row in part if row[0] == person) for part in together)
+        assert tuple(sorted(part) for part in made([person])) == of_one

@@ -173,6 +173,13 @@ def test_a_stray_quote_inside_a_field_costs_at_most_its_row(hospital: Tiny) -> N
     tiny.assert_adds_up(run, {"results": 400})
 
 
+def test_patients_behind_a_stray_quote_are_registered(hospital: Tiny) -> None:
+    hospital.rewrite("sources.yaml", "file: PAT.csv", "file: PAT.csv\n    max_rejected: 0.5")
+    run = hospital.mapped(PAT=hospital.raw("PAT.csv").replace(b",450101", b',"x"450101', 1))
+    assert tiny.rejected(run) == [("PAT.csv", 2, "bad_quote")]
+    assert len(tiny.mapped_rows(run, "person")) == len(hospital.tables["PAT.csv"]) - 2
+
+
 def test_an_empty_file_is_refused(hospital: Tiny) -> None:
     assert "LAB.csv is empty: not even a header" in refused(hospital, LAB=b"")
 
