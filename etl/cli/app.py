@@ -163,7 +163,7 @@ def vocabulary_diff(
     """Tell what a hospital's rows would become under another release, before a night is mapped with it.
 
     Looks up every code of the newest night that landed under both releases and lists those that would get another
-    concept, domain, table or value, by records. Nothing is changed: the next run maps all rows anew by the release in use.
+    concept, domain, table or value, by records. Nothing is changed: the next run maps all rows anew by its release.
     """
     from etl.cli.vocabulary import show_difference  # noqa: PLC0415
     from etl.settings import load_settings  # noqa: PLC0415

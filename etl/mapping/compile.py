@@ -22,6 +22,8 @@ SQL_TYPES: dict[Kind, str] = {
     "timestamp": "timestamp", "number": "double", "integer": "integer", "text": "varchar", "key": "varchar",
 }  # fmt: skip
 VALUED = "value"
+# why a row that must say a field of these kinds is quarantined when nothing comes of it
+_NOT_FOUND: dict[Kind, str] = {"text": "text_missing", "visit": "visit_unknown", "ref": "reference_unknown"}
 
 
 def _columns(name: str, kind: Kind) -> dict[str, str]:
@@ -93,6 +95,7 @@ class EntryCompiler:
         self.references = references
         self.source = mapping.sources[entry.from_]
         self.is_delta = mapping.is_delta
+        self.keyed = mapping.delivers(entry.from_) == "delta"  # its state has every key once
         self.owner = next((n for n, col in self.source.declared.items() if col.identifier == "person"), None)
         self.relation, self.known = source_relation(mapping, entry)
         self.said = entry.said()
@@ -114,23 +117,26 @@ class EntryCompiler:
             self.joins.append(conversion_join("u", self.final["concept"], self.final["unit"]))
             self.final |= converted(self.final, "u")
         self.parsed["_filtered"] = self._filtered()
-        keys = [self._plain(c) for c in self.source.key]
-        if keys:
-            self.parsed["_key"] = (
-                f"case when {' and '.join(f'{k} is not null' for k in keys)} then row({', '.join(keys)}) end"
-            )
-        inner = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.parsed.items())
-        owner = quote(self.said["person"]) if "person" in self.said else quote(self.owner) if self.owner else "null"
-        rows = f"select _row, {owner}::bigint as _person, _given_up, {inner} from {self.relation}"
+        self.parsed |= {name: self._plain(column) for name, column in zip(self._keys, self.source.key, strict=True)}
         if "person" in self.shape.kinds and self.entry.target != "person":
             self.joins.insert(0, "left join person_birth b on b.person = p.person")
-        checked = f"select p.*, {self._doubled()} as _doubled from ({rows}) p"
         final = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.final.items())
         return (
-            f"select p._row, coalesce(p._person, 0) as _person, {self._status()} as _status, {self._fan('n', '1')} as _n, "
-            f"{self._fan('target', literal(self.entry.target))} as _target, {final} "
-            f"from ({checked}) p {' '.join(self.joins)}"
+            f"select p._row, coalesce(p._person, 0) as _person, {self._status()} as _status, "
+            f"{self._fan('n', '1')} as _n, {self._fan('target', literal(self.entry.target))} as _target, {final} "
+            f"from ({self._rows()}) p {' '.join(self.joins)}"
         )
+
+    @property
+    def _keys(self) -> list[str]:
+        """Names of the parsed columns of the contract's key."""
+        return [f"_key{i}" for i, _ in enumerate(self.source.key)]
+
+    def _rows(self) -> str:
+        """SQL of the source's rows with everything that the entry reads of them."""
+        inner = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.parsed.items())
+        owner = quote(self.said["person"]) if "person" in self.said else quote(self.owner) if self.owner else "null"
+        return f"select _row, {owner}::bigint as _person, _given_up, {inner} from {self.relation}"
 
     def _plain(self, column: str) -> str:
         """A key column; one that names an entity and does not land itself is there as its id."""
@@ -248,25 +254,32 @@ class EntryCompiler:
         )
         return f"case {cases} end"
 
-    def _doubled(self) -> str:
-        """Whether another row with the same key (of the contract, or that the table allows once) goes before this one.
+    def doubled(self) -> str:
+        """SQL of the rows (`_row`) behind another one with the same key: the contract's, or one the table allows once.
 
-        What the rows say decides which one that is, and only between equal rows their place: so the order in which
-        rows were delivered changes nothing. A record that was merged into another goes behind the other.
+        What the rows say decides which one goes first, and only between equal rows their place: so the order in which
+        rows were delivered changes nothing. A record that was merged into another goes behind the other. Valid after
+        `query`; rows are put in order only among those whose keys are there more than once.
         """
-        keys = ["_key"] if "_key" in self.parsed else []
+        keys = [self._keys] if self._keys and not self.keyed else []
         unique = self.shape.unique
         if unique and not self.shape.merge:
-            keys.append(f"row(p.person, p.{quote(unique)})" if unique != "person" else "p.person")
-        if not keys or self.entry.unpivot is not None:
-            return "false"
-        valid = "p._filtered is null" + (" and p.person > 0" if "person" in self.parsed else "")
-        said = [f"p.{quote(n)}" for n in self.parsed if n not in ("_filtered", "_key") and not n.endswith("_given")]
-        order = ", ".join(["p._given_up", *said, "p._row"])
-        return " or ".join(
-            f"({valid} and {k} is not null and row_number() over (partition by {valid}, {k} order by {order}) > 1)"
-            for k in keys
-        )
+            keys.append(["person"] if unique == "person" else ["person", unique])
+        if self.entry.unpivot is not None:
+            keys = []
+        valid = "_filtered is null" + (" and person > 0" if "person" in self.parsed else "")
+        said = [quote(n) for n in self.parsed if n not in ("_filtered", *self._keys) and not n.endswith("_given")]
+        order = ", ".join(["_given_up", *said, "_row"])
+        parts = []
+        for names in keys:
+            columns = ", ".join(map(quote, names))
+            filled = " and ".join([valid, *(f"{quote(n)} is not null" for n in names)])
+            more = f"select {columns} from ({self._rows()}) where {filled} group by {columns} having count(*) > 1"
+            parts.append(
+                f"select _row from ({self._rows()}) where {filled} and ({columns}) in ({more}) "
+                f"qualify row_number() over (partition by {columns} order by {order}) > 1"
+            )
+        return " union ".join(parts) or "select null::bigint as _row where false"
 
     def _status(self) -> str:
         """The first reason why a row does not become a CDM row, or NULL."""
@@ -285,9 +298,9 @@ class EntryCompiler:
                 quarantine(f"p.{entity} is null", "key_missing")
         if self.shape.unique == "key":
             quarantine("p.key is null", "key_missing")
-        if "_key" in self.parsed:
-            quarantine("p._key is null", "key_missing")
-        quarantine("p._doubled", "key_duplicate")
+        for name in self._keys:
+            quarantine(f"p.{name} is null", "key_missing")
+        quarantine("p._row in (select _row from doubled)", "key_duplicate")
         if self.entry.target == "person":
             quarantine("not p._birth_given", "birth_missing")
             quarantine("p.birth is null or p.birth > omop_night()", "birth_invalid")
@@ -301,9 +314,7 @@ class EntryCompiler:
         if self.shape.event and "concept" in self.lookups:
             quarantine("p._concept_k0 is null", "code_missing")
         for name in sorted(self.shape.required):
-            kind = self.shape.kinds[name]
-            if kind == "text":
-                quarantine(f"p.{quote(name)} is null", "text_missing")
-            elif kind in ("visit", "ref"):
-                quarantine(f"{self.final[name]} is null", "visit_unknown" if kind == "visit" else "reference_unknown")
+            reason = _NOT_FOUND.get(self.shape.kinds[name])
+            if reason:
+                quarantine(f"{self.final[name]} is null", reason)
         return f"case {' '.join(cases)} end"

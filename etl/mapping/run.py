@@ -33,6 +33,7 @@ STILL_THERE = 32220  # type concept: still patient
 _STAYS = {"visit_occurrence": "visit_type_concept_id", "visit_detail": "visit_detail_type_concept_id"}
 _DAY_DECIDES = ("q:start_in_future", "q:birth_invalid")
 PERSON = "person"
+DEATH = "death"
 _NOT_A_NUMBER = "omop_result_number({code}) is null"
 
 
@@ -71,7 +72,9 @@ def stage_entry(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry)
     try:
         lookups = _lookups(con, mapping, entry)
         compiler = EntryCompiler(mapping, entry, lookups, references.relations(mapping.entries, entry))
-        con.execute(f"create or replace table {staged(entry)} as {compiler.query()}")
+        query = compiler.query()
+        con.execute(f"create or replace temp table doubled as {compiler.doubled()}")
+        con.execute(f"create or replace table {staged(entry)} as {query}")
     except (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException) as error:
         # said before any row is read, so it quotes the expression and no value
         raise ConfigError(
@@ -165,7 +168,7 @@ def _write_quarantine(con: DuckDBPyConnection, mapping: HospitalMapping, file: P
 
 
 def _write_due(con: DuckDBPyConnection, mapping: HospitalMapping, written: dict[str, Path], file: Path) -> None:
-    """Persons whose rows another day may change: dates in the future, stays that have not ended."""
+    """Persons whose rows another day may change: dates in the future, stays and months of death that go on."""
     parts = [
         f"select _person as person from {staged(e)} where _status in ({', '.join(map(literal, _DAY_DECIDES))})"
         for e in mapping.entries
@@ -175,6 +178,12 @@ def _write_due(con: DuckDBPyConnection, mapping: HospitalMapping, written: dict[
         for table, column in _STAYS.items()
         if table in written
     ]
+    if DEATH in written:
+        # of a month or a year that goes on the day of the delivery is taken
+        parts.append(
+            f"select person_id from {parquet(written[DEATH])} "
+            "where death_datetime is null and death_date = omop_night()"
+        )
     rows = " union ".join(parts) or "select null::bigint as person where false"
     copy_to(con, f"select person from ({rows}) where person > 0", file)
 

@@ -51,6 +51,11 @@ def joined_layers(run: Run) -> list[Layer]:
     return in_order(found)
 
 
+def brings_changes(run: Run) -> bool:
+    """Whether a landed delivery changes what came before, rather than being all there is."""
+    return run.mapping.is_delta and len(joined_layers(run)) > 1 and not read_layer(run.folder("land")).whole
+
+
 def merge(
     con: DuckDBPyConnection, run: Run, layers: list[Layer], published: Published | None, place: Path,
     progress: Progress | None = None,

@@ -19,14 +19,14 @@ from etl.publish.reconcile import file_rows
 from etl.publish.source import cdm_source_row, read_consortium
 from etl.run import Progress, Run
 from etl.state.layers import read_layer
+from etl.state.merge import brings_changes
 from etl.state.published import layers_of, state_of
 from etl.state.state import State, create_delivered
 from etl.validate.codemaps import add_local_concepts, map_findings
 from etl.validate.gate import run_suites
-from etl.validate.partial import count_findings, narrow_periods, without_counts
+from etl.validate.partial import RATES, count_findings, narrow_periods, without_counts
 from etl.validate.suites import Suite, load_suites
 
-RATES = "mapping_rate"
 
 
 def source_suites(run: Run) -> list[Suite]:
@@ -38,6 +38,8 @@ def source_suites(run: Run) -> list[Suite]:
 def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:
     """Evaluate the source suites; returns the rows looked at and the findings."""
     suites = source_suites(run)
+    if brings_changes(run):
+        suites = without_counts(suites)
     with open_engine(run.settings, run.delivery.night) as con:
         create_sources(con, run)
         return _rows(con, suites), _evaluate(con, suites, progress)

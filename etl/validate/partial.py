@@ -1,7 +1,8 @@
-"""The CDM gate of a night that holds only the persons it touches: what its suites ask of whole tables.
+"""The gates of a night that brings changes: what its suites ask of whole tables.
 
-Expectations about rows look at the candidate, which has all rows of those persons; expectations about the number of
-a table's rows are answered from the accounts, which count the whole hospital.
+Expectations about rows look at what came, or at the candidate, which has all rows of the persons touched. How many rows
+a source has says nothing of one night's changes; how many a CDM table has is answered from the accounts, which count
+the whole hospital.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from etl.mapping.expression import quote
 from etl.state.mapped import PERIOD, Mapped
 from etl.validate.suites import Expectation, Suite
 
+RATES = "mapping_rate"  # figures of the whole hospital on every night
 _COUNTS = {
     "expect_table_row_count_to_be_between": ("min_value", "max_value"),
     "expect_table_row_count_to_equal": ("value", "value"),
@@ -38,8 +40,8 @@ def narrow_periods(con: DuckDBPyConnection, derived: Mapped) -> None:
 
 
 def without_counts(suites: Sequence[Suite]) -> list[Suite]:
-    """The suites without what they promise of the number of rows of persons' tables."""
-    return [replace(s, expectations=tuple(e for e in s.expectations if not _counts_persons(s, e))) for s in suites]
+    """The suites without what they promise of the number of rows of sources and of persons' tables."""
+    return [replace(s, expectations=tuple(e for e in s.expectations if not _counts(s, e))) for s in suites]
 
 
 def count_findings(suites: Iterable[Suite], accounts: Accounts) -> list[Finding]:
@@ -47,12 +49,13 @@ def count_findings(suites: Iterable[Suite], accounts: Accounts) -> list[Finding]
     rows: Counter[str] = Counter()
     for account in accounts.tables:
         rows[account["cdm_table"]] += account["rows"]
-    return [_finding(s, e, rows[s.table]) for s in suites for e in s.expectations if _counts_persons(s, e)]
+    return [_finding(s, e, rows[s.table]) for s in suites for e in s.expectations if _counts(s, e)]
 
 
-def _counts_persons(suite: Suite, expectation: Expectation) -> bool:
+def _counts(suite: Suite, expectation: Expectation) -> bool:
     table = tables().get(suite.table)
-    return table is not None and table.personal and expectation.type in _COUNTS
+    whole = table is not None and not table.personal or suite.table == RATES
+    return expectation.type in _COUNTS and not whole
 
 
 def _finding(suite: Suite, expectation: Expectation, rows: int) -> Finding:

@@ -35,11 +35,3 @@ copy (
     left join value v on v.concept_id = t.concept_id and s.domain_id in ('Observation', 'Measurement')
   order by c.vocabulary_id, t.concept_id, t.target_id, v.value_id
 ) to '{folder}/maps_to.parquet' (format parquet, compression zstd, row_group_size 40960);
-
--- The ingredients of every drug, for eras: a small part of CONCEPT_ANCESTOR.
-copy (
-  select a.descendant_concept_id as drug_id, a.ancestor_concept_id as ingredient_id
-  from concept_ancestor a join concept c on c.concept_id = a.ancestor_concept_id
-  where c.concept_class_id = 'Ingredient' and c.standard_concept = 'S' and c.vocabulary_id in ('RxNorm', 'RxNorm Extension')
-  order by drug_id, ingredient_id
-) to '{folder}/ingredient.parquet' (format parquet, compression zstd, row_group_size 40960);

@@ -22,7 +22,7 @@ from etl.mapping.expression import literal
 from etl.settings import Settings
 from etl.vocabulary.bundle import BundleFile, open_bundle, write_table
 
-LOOKUPS = ("source_code", "maps_to", "ingredient")
+LOOKUPS = ("source_code", "maps_to")
 FORMAT = 2  # of a release's folder; one of another format has to be loaded again
 MARKER = "release.json"
 _DANGLING = 0.01  # share of 'Maps to' whose target CONCEPT lacks; in a whole bundle there is none
@@ -150,7 +150,7 @@ def _so_far(rows: Mapping[str, int]) -> str:
 
 
 def _write_lookups(con: DuckDBPyConnection, place: Path) -> None:
-    for name in ("concept", "concept_relationship", "concept_ancestor", "vocabulary"):
+    for name in ("concept", "concept_relationship", "vocabulary"):
         con.execute(f"create view {name} as from read_parquet({literal(str(place / f'{name}.parquet'))})")
     con.execute(files("etl.vocabulary").joinpath("lookup.sql").read_text(encoding="utf-8").format(folder=place))
 

@@ -157,6 +157,7 @@ class Case:
         keys.close()
         create_views(con, [mapped, derived], hospital_tables())
         create_vocabulary_views(con, self.release)
+        con.execute(f"create view due as from read_parquet('{mapped / 'due.parquet'}')")
         con.execute(f"create view quarantine as from read_parquet('{mapped / 'quarantine.parquet'}')")
         for name in ("concept", "concept_ancestor", "vocabulary"):
             con.execute(f"create view {name} as from vocab.{name}")

@@ -142,6 +142,7 @@ def test_convention_19_partial_dates_of_death_go_to_the_end_of_the_month_or_of_d
 def test_convention_19_a_partial_date_of_death_does_not_lie_beyond_the_delivery(case: Case) -> None:
     cdm = case(DEATH, patients="PT | SEX | BIRTH | DEATH\n1 | M | 1940-01-01 | 2026")
     cdm.shows("death", "person_id | death_date\n1 | 2026-07-01")
+    assert cdm.select("from due") == [["1"]]  # another night finds another day
 
 
 def test_convention_19_without_a_reliable_date_there_is_no_death(case: Case) -> None:

@@ -181,7 +181,7 @@ def test_a_night_maps_them_to_0_and_says_so(hospital: Tiny) -> None:
     lines = f"L001,Hb,9,1,APPROVED,{HEMOGLOBIN},MAPS_TO\nL002,Glu,9,1,APPROVED,77,MAPS_TO\n"
     lab_map(hospital, "{usagi: lab.csv}", USAGI + lines)
     assert measured(hospital, "concept_id")["L002"] == {(0,)}
-    run = hospital.through("land", "map", "derive", "check_cdm")
+    run = hospital.through("land", "merge", "map", "derive", "check_cdm")
     from etl.report.read import night, summaries
 
     ledger = Ledger(hospital.settings.ledger_url)

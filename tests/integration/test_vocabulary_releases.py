@@ -80,7 +80,7 @@ def test_the_diff_names_what_would_change_by_records_and_nothing_else(
     two: tuple[Tiny, Release, Release], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hospital, old, new = two
-    hospital.through("land")
+    hospital.through("land", "merge")
     file = tmp_path / "diff.csv"
     arguments = ("diff", old.name, new.name, "--hospital", "tiny")
     code, output = run(hospital, monkeypatch, *arguments, "--json", "--csv", str(file))
@@ -113,7 +113,7 @@ def test_rows_that_no_entry_lets_through_do_not_weigh(
     hospital, old, new = two
     for row in hospital.tables["DIAG.csv"][1:]:
         row[5] = "Y" if row[2] == "I10.9" else row[5]
-    hospital.through("land")
+    hospital.through("land", "merge")
     _, output = run(hospital, monkeypatch, "diff", old.name, new.name, "--hospital", "tiny", "--json")
     assert [c["code"] for c in json.loads(output)["changes"]] == ["L002"]
 
