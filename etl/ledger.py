@@ -227,6 +227,9 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+_PREPARED: set[str] = set()  # ledgers whose tables this process has seen to
+
+
 class Ledger:
     """Reads and writes the ledger's tables through one SQLAlchemy engine."""
 
@@ -236,6 +239,13 @@ class Ledger:
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self.engine: Engine = sa.create_engine(url, connect_args={"timeout": 60} if "sqlite" in url else {})
         sa.event.listen(self.engine, "handle_error", _may_pass)
+        file = Path(url.removeprefix("sqlite:///"))
+        if url not in _PREPARED or ("sqlite" in url and not file.exists()):
+            self._prepare()
+            _PREPARED.add(url)
+
+    def _prepare(self) -> None:
+        """Create what is missing of the tables."""
         with self.engine.begin() as con:
             if con.dialect.name == "sqlite":
                 con.execute(sa.text("pragma journal_mode=wal"))

@@ -124,7 +124,7 @@ def _show_summary(hospital: str, night: date, before: Release, after: Release, f
     for kind, said in _SAID.items():
         of_kind = [c for c in found.changes if c.kind == kind]
         if of_kind:
-            out.print(f"  {len(of_kind):>7,} codes {said} ({sum(c.records for c in of_kind):,} records)")
+            out.print(f"  codes that {said}: {len(of_kind):,} (records: {sum(c.records for c in of_kind):,})")
 
 
 def _show_changes(found: Difference, limit: int) -> None:

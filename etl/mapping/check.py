@@ -15,7 +15,7 @@ from etl.cdm.shapes import ENTITIES, events, shapes
 from etl.errors import ConfigError, MappingError, Problem
 from etl.mapping.codemaps import MapRows, format_of, read_rows, with_file, written_rows
 from etl.mapping.expression import ExpressionError, columns_of
-from etl.mapping.load import Document, Path_, hospital_folders, read_hospital
+from etl.mapping.load import Document, Path_, hospital_folders, read_head, read_hospital
 from etl.mapping.model import (
     CodeMap,
     Column,
@@ -347,13 +347,14 @@ def load_mappings(root: Path, names: Sequence[str] | None = None) -> dict[str, H
     numbers: dict[int, str] = {}
     found: dict[str, HospitalMapping] = {}
     for name, folder in folders.items():
-        document = read_hospital(folder)
+        wanted = not names or name in names
+        document = read_hospital(folder) if wanted else read_head(folder)
         number = document.data.get("number")
         owner = numbers.setdefault(number, name) if isinstance(number, int) else name
         # two hospitals that fight over a number stop each other, not everybody else's night
         if owner != name and (not names or {name, owner} & set(names)):
             problems.append(document.problem(("number",), f"{number} belongs to '{owner}' already"))
-        if names and name not in names:
+        if not wanted:
             continue
         if document.unreadable:  # what one problem has broken does not make others
             problems += document.problems

@@ -149,12 +149,18 @@ def merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def read_head(folder: Path) -> Document:
+    """What the `hospital.yaml` in `folder` says."""
+    head = Document(root=folder.parent)
+    read_file(folder / "hospital.yaml", folder.parent, head)
+    return head
+
+
 def read_hospital(folder: Path) -> Document:
     """Everything that holds for the hospital in `folder`: shared files, its layout's, its own, in this order."""
     root = folder.parent
     document = Document(root=root)
-    head = Document()
-    read_file(folder / "hospital.yaml", root, head)
+    head = read_head(folder)
     document.problems += head.problems
     layout = head.data.get("layout")
     folders = [root / "shared", *([root / "shared" / "layouts" / str(layout)] if layout else []), folder]

@@ -101,8 +101,8 @@ def test_the_diff_names_what_would_change_by_records_and_nothing_else(
     ]  # fmt: skip
     code, output = run(hospital, monkeypatch, *arguments)
     assert code == 0
-    assert "1 codes go to another table (3 records)" in output
-    assert "1 codes lose their standard concept (1 records)" in output
+    assert "codes that go to another table: 1 (records: 3)" in output
+    assert "codes that lose their standard concept: 1 (records: 1)" in output
     code, output = run(hospital, monkeypatch, "diff", old.name, old.name, "--hospital", "tiny", "--json")
     assert json.loads(output)["changes"] == []
 
