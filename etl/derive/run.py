@@ -88,5 +88,6 @@ def _with_extended(
     copy_to(con, longer, target / EXTENDED)
     return f"""
       {query} union all by name
-      select * replace (least(_open_end, omop_night()) as {end}) from period where person_id in (select person from ({longer}))
+      select * replace (least(_open_end, omop_night()) as {end}) from period
+      where person_id in (select person from ({longer}))
     """

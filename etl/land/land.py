@@ -126,5 +126,3 @@ def landed_columns_sql(source: Source) -> dict[str, str]:
         if column.identifier is None:
             types[name] = "varchar"
     return types
-
-

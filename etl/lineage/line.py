@@ -13,7 +13,17 @@ from etl.cdm.shapes import ENTITIES
 from etl.errors import InputError, UsageError
 from etl.land.contract import find_files
 from etl.lineage.lines import Found, line_index
-from etl.lineage.places import Position, candidate, create_landed, create_landed_row, numbered, published, quarantined
+from etl.lineage.places import (
+    Position,
+    create_landed,
+    create_landed_row,
+    night_of_run,
+    numbered,
+    published,
+    quarantined,
+    replaced,
+    tables_of,
+)
 from etl.lineage.row import YamlPlaces, id_column, open_night
 from etl.mapping.accounts import EMPTY, MASTER, UNUSED
 from etl.mapping.compile import source_relation
@@ -107,6 +117,8 @@ def _outcomes(run: Run, source: str, at: Position, number: int, found: Found) ->
     if found.kind == "rejected":
         return [Outcome(source, "rejected", reason=found.reason)]
     row = number + found.row
+    if reason := replaced(run, source, row):
+        return [Outcome(source, "filtered", reason=reason)]
     entries = {n: e for n, e in enumerate(run.mapping.entries) if e.from_ == source}
     if not entries:
         masters = {s.source for steps in run.mapping.masters.values() for s in steps}
@@ -171,8 +183,8 @@ def _made(con: DuckDBPyConnection, run: Run, entries: list[int], row: int) -> di
     among = ", ".join(map(str, entries))
     parts = [
         f"select {literal(table)} as cdm_table, {quote(id_column(table) or '_row')} as id, _entry "
-        f"from read_parquet({literal(str(file))}) where _row = {row} and _entry in ({among})"
-        for table, file in candidate(run).items()
+        f"from ({rows}) where _row = {row} and _entry in ({among})"
+        for table, rows in tables_of(night_of_run(run)).items()
         if table in fed
     ]
     if not parts:
@@ -185,9 +197,9 @@ def _made(con: DuckDBPyConnection, run: Run, entries: list[int], row: int) -> di
 
 def _quarantined(con: DuckDBPyConnection, run: Run, source: str, row: int) -> dict[str, str]:
     """Reason by entry."""
-    file = literal(str(quarantined(run)))
     rows = con.execute(
-        f"select entry, min(reason) from read_parquet({file}) where source = ? and _row = ? group by entry",
+        f"select entry, min(reason) from ({quarantined(night_of_run(run))}) "
+        "where source = ? and _row = ? group by entry",
         [source, row],
     ).fetchall()
     return dict(rows)

@@ -9,22 +9,28 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import sqlalchemy as sa
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.candidate import candidate_files
+from etl.cdm.spec import hospital_tables
 from etl.delivery import DeliveredFile, Delivery
-from etl.engine import parquet
+from etl.derive.run import derivations
+from etl.engine import parquet, rows_in
 from etl.errors import ConfigError, InputError
 from etl.land.contract import find_files
 from etl.land.identifiers import numbers_its_rows
-from etl.land.land import REJECTED, ROW_BITS, landed_columns_sql
+from etl.land.land import FILE_BITS, REJECTED, ROW_BITS, landed_columns_sql
 from etl.ledger import PUBLICATION, Ledger
 from etl.mapping.expression import quote
 from etl.mapping.run import QUARANTINE
 from etl.run import Run, resume
 from etl.settings import Settings
-from etl.state.state import create_alone
+from etl.state.layers import read_layer
+from etl.state.mapped import current
+from etl.state.published import Published, chain_of
+from etl.state.state import DEAD, create_whole, with_merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +81,65 @@ def published(settings: Settings, hospital: str, night: date | None = None) -> R
 
 
 def candidate(run: Run) -> dict[str, Path]:
-    """The Parquet file of every CDM table of a run; mapped rows carry `_entry` and `_row`."""
+    """The Parquet file of every CDM table that a run wrote; mapped rows carry `_entry` and `_row`."""
     return candidate_files([run.folder("map"), run.folder("derive")])
 
 
-def quarantined(run: Run) -> Path:
-    """The file of the run's quarantined rows: (source, entry, _row, reason)."""
-    return run.folder("map") / QUARANTINE
+def night_of_run(run: Run) -> Published:
+    """The night a run made, with all that it builds on; InputError when a part of it is gone."""
+    found = chain_of(run, run.run_id)
+    if found is None:
+        raise InputError(f"the files of {run.run_id} are gone", hint="run the night again: etl run --force")
+    return found
+
+
+def tables_of(night: Published) -> dict[str, str]:
+    """SQL of the rows of every CDM table of a night, those of earlier nights that still count included."""
+    found = {}
+    for name, table in hospital_tables().items():
+        layers = night.derived if name in derivations() else night.mapped
+        # what belongs to no person is there as a whole every night
+        layers = layers if table.personal else layers[-1:]
+        rows = current(layers, name, f"({table.owner})")
+        if rows:
+            found[name] = rows
+    return found
+
+
+def quarantined(night: Published) -> str:
+    """SQL of a night's quarantined rows: (source, entry, _row, reason)."""
+    return current(night.mapped, QUARANTINE.removesuffix(".parquet"))
+
+
+def replaced(run: Run, source: str, number: int) -> str | None:
+    """Why a landed row did not count in a run's night any more: a newer row of its key, or its key deleted."""
+    with duckdb.connect() as con:
+        row = con.execute(
+            f"select reason from {rows_in(night_of_run(run).state.file(DEAD))} where source = ? and _row = ?",
+            [source, number],
+        ).fetchone()
+    return str(row[0]) if row else None
 
 
 def position(run: Run, source: str, number: int) -> Position:
     """The landed row that `_row = number` of a source means."""
-    return _positions(run, source)[number >> ROW_BITS](number & ((1 << ROW_BITS) - 1))
+    arrived = number >> ROW_BITS + FILE_BITS
+    layer = next((x for x in night_of_run(run).state.layers if x.number == arrived), None)
+    if layer is None:
+        raise InputError("the delivery that the row came with is gone", hint="run the night again: etl run --force")
+    name = layer.name.removeprefix("delivery=")
+    delivery = resume(run.settings, f"{run.delivery.hospital}-{name}").delivery
+    file = number >> ROW_BITS & (1 << FILE_BITS) - 1
+    return _positions(run, source, delivery, layer.folder)[file](number & (1 << ROW_BITS) - 1)
 
 
 def numbered(run: Run, source: str, file: str) -> tuple[Position, int]:
     """Position and `_row` of the first row of a delivered file; InputError when the source has no such file."""
-    for index, make in enumerate(_positions(run, source)):
+    layer = read_layer(run.folder("land"))
+    for index, make in enumerate(_positions(run, source, run.delivery, layer.folder)):
         first = make(0)
         if first.file.path.name == file:
-            return first, index << ROW_BITS
+            return first, (layer.number << FILE_BITS | index) << ROW_BITS
     raise InputError(f"'{file}' is no file of the source '{source}'", hint="name a file as it was delivered")
 
 
@@ -111,15 +156,15 @@ class _FileOf:
         return Position(self.source, self.delivery, self.file, landed, self.folder / REJECTED, row)
 
 
-def _positions(run: Run, source: str) -> list[_FileOf]:
+def _positions(run: Run, source: str, delivery: Delivery, landed: Path) -> list[_FileOf]:
     """The files of a source in the order of their numbers."""
-    files = find_files(source, run.mapping.sources[source], run.delivery)
-    return [_FileOf(source, run.delivery, file, run.folder("land"), i) for i, file in enumerate(files)]
+    files = find_files(source, run.mapping.sources[source], delivery)
+    return [_FileOf(source, delivery, file, landed, i) for i, file in enumerate(files)]
 
 
 def create_landed(con: DuckDBPyConnection, run: Run) -> None:
-    """Views `landed."<source>"` of everything that landed of a run."""
-    create_alone(con, run.mapping, run.folder("land"))
+    """Views `landed."<source>"` and `touched."<source>"` of all rows of a run's night."""
+    create_whole(con, run.mapping, night_of_run(run).state)
 
 
 def create_landed_row(con: DuckDBPyConnection, run: Run, at: Position, number: int) -> None:
@@ -127,7 +172,5 @@ def create_landed_row(con: DuckDBPyConnection, run: Run, at: Position, number: i
     source = run.mapping.sources[at.source]
     columns = ", ".join(map(quote, landed_columns_sql(source)))
     row = "_row" if numbers_its_rows(source) else "file_row_number"
-    con.execute(
-        f"create or replace view landed.{quote(at.source)} as "
-        f"select {number}::bigint as _row, {columns} from {parquet(at.parquet)} where {row} = {at.row}"
-    )
+    rows = f"select {number}::bigint as _row, {columns} from {parquet(at.parquet)} where {row} = {at.row}"
+    con.execute(f"create or replace view landed.{quote(at.source)} as {with_merged(run.mapping, at.source, rows)}")

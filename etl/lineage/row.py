@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -22,14 +21,15 @@ from etl.lineage.columns import Filled, filled
 from etl.lineage.lines import line_index
 from etl.lineage.places import (
     Position,
-    candidate,
     create_landed,
     create_landed_row,
+    night_of_run,
     position,
     publications,
     published,
+    tables_of,
 )
-from etl.mapping.expression import literal, quote
+from etl.mapping.expression import quote
 from etl.mapping.load import Document, Path_, hospital_folders, read_file, read_hospital
 from etl.mapping.lookup import create_maps, create_vocabulary_views
 from etl.mapping.masters import create_masters
@@ -115,8 +115,8 @@ def trace_row(settings: Settings, table: str, id_: int) -> RowTrace:
     """
     column = _checked(table)
     run = published(settings, _hospital(settings, column, id_))
-    file = candidate(run).get(table)
-    found = _find(file, column, id_, derived=table in derivations()) if file else None
+    rows = tables_of(night_of_run(run)).get(table)
+    found = _find(table, rows, column, id_) if rows else None
     if found is None:
         raise _unknown(settings, run, table, column, id_)
     head = (table, id_, run.delivery.hospital, str(run.delivery.night), run.run_id)
@@ -163,15 +163,14 @@ def _hospital(settings: Settings, column: str, id_: int) -> str:
     )
 
 
-def _find(file: Path, column: str, id_: int, *, derived: bool) -> tuple[int, int, str | None] | None:
+def _find(table: str, rows: str, column: str, id_: int) -> tuple[int, int, str | None] | None:
     """Entry, `_row` and source value of a row's main concept; row groups are left out by their range of ids."""
-    shape = shapes().get(file.stem)
+    derived = table in derivations()
+    shape = shapes().get(table)
     code = next((c for c, rule in shape.columns.items() if rule == "concept_source"), None) if shape else None
     select = "0, 0, null" if derived else f"_entry, _row, {quote(code) if code else 'null'}"
     with duckdb.connect() as con:
-        found = con.execute(
-            f"select {select} from read_parquet({literal(str(file))}) where {quote(column)} = {id_}"
-        ).fetchone()
+        found = con.execute(f"select {select} from ({rows}) where {quote(column)} = {id_}").fetchone()
     return found if found is None else (int(found[0]), int(found[1]), found[2])
 
 
@@ -182,10 +181,10 @@ def _unknown(settings: Settings, run: Run, table: str, column: str, id_: int) ->
         if run_id == run.run_id:
             continue
         try:
-            file = candidate(published(settings, run.delivery.hospital, day)).get(table)
+            rows = tables_of(night_of_run(published(settings, run.delivery.hospital, day))).get(table)
         except EtlError:
             continue
-        if file and _find(file, column, id_, derived=table in derivations()):
+        if rows and _find(table, rows, column, id_):
             return InputError(
                 f"{table} {id_} was a row of the night {day}, which was replaced: {night} has no such row",
                 hint="ids follow a person's rows of the night; look the row up again with etl sql",
@@ -226,7 +225,11 @@ def _only(run: Run, masters: set[str]) -> HospitalMapping:
 
 def _parts(con: DuckDBPyConnection, run: Run, table: str, id_: int) -> dict[str, list[int]]:
     """Ids, by table, of the rows that a derived row was made of."""
-    views.create_views(con, [f.parent for f in candidate(run).values()], hospital_tables())
+    found_in = tables_of(night_of_run(run))
+    for name, table_ in hospital_tables().items():
+        columns = ", ".join(quote(c) for c in table_.columns)
+        rows = f"select {columns} from ({found_in[name]})" if name in found_in else views.empty(table_)
+        con.execute(f"create or replace view {quote(name)} as {rows}")
     query = files("etl.lineage").joinpath("derived", f"{table}.sql").read_text(encoding="utf-8")
     found: dict[str, list[int]] = {}
     for name, part, *_ in con.execute(query, {"id": id_}).fetchall():
@@ -237,11 +240,11 @@ def _parts(con: DuckDBPyConnection, run: Run, table: str, id_: int) -> dict[str,
 def _encounters(con: DuckDBPyConnection, run: Run, id_: int) -> dict[str, list[int]]:
     """Ids of the encounters that were rolled up into a visit; none where it is one encounter."""
     numbers = [str(n) for n, e in enumerate(run.mapping.entries) if e.target == _VISIT]
-    file = candidate(run).get(_DETAIL)
-    if file is None or not numbers:
+    details = tables_of(night_of_run(run)).get(_DETAIL)
+    if details is None or not numbers:
         return {}
     rows = con.execute(
-        f"select visit_detail_id from read_parquet({literal(str(file))}) where visit_occurrence_id = {id_} "
+        f"select visit_detail_id from ({details}) where visit_occurrence_id = {id_} "
         f"and _entry in ({', '.join(numbers)}) order by visit_detail_start_datetime, visit_detail_id"
     ).fetchall()
     return {_DETAIL: [part for (part,) in rows]} if rows else {}

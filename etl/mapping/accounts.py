@@ -34,7 +34,8 @@ def write_counts(
 ) -> None:
     """Write the counts of the staged tables and of the files `written`, by person, into `folder`."""
     for dataset, parts, columns in (
-        ("outcome", [_outcomes(mapping, n) for n in mapping.sources], "source varchar, outcome varchar, reason varchar, rows bigint"),
+        ("outcome", [_outcomes(mapping, n) for n in mapping.sources],
+         "source varchar, outcome varchar, reason varchar, rows bigint"),
         ("produced", [_produced(t, f, entries) for t, f in written.items()],
          "cdm_table varchar, entry varchar, source varchar, source_rows bigint, rows bigint"),
         ("rate", _rates(mapping.entries), "domain varchar, records bigint, mapped bigint"),
@@ -145,8 +146,8 @@ def _unmapped(entries: tuple[Entry, ...]) -> list[str]:
         lookup = entry.said()[field]
         named = literal(lookup.vocabulary or lookup.map or "")
         parts.append(f"""
-          select _person as person, {literal(domain)} as domain, {named} as vocabulary, left({field}_source, 80) as code,
-            count(*) as records, min(start)::date as first, max(start)::date as last
+          select _person as person, {literal(domain)} as domain, {named} as vocabulary,
+            left({field}_source, 80) as code, count(*) as records, min(start)::date as first, max(start)::date as last
           from {staged(entry)} where _status is null and _n = 1 and {field} = 0 group by all
         """)
     return parts
@@ -182,7 +183,8 @@ def totals(con: DuckDBPyConnection, layers: Sequence[Mapped], small_cell: int) -
             "group by all order by all",
         ),
         rates=rows(
-            "domain, sum(records)::bigint as records, sum(mapped)::bigint as mapped", "rate", "group by all order by all"
+            "domain, sum(records)::bigint as records, sum(mapped)::bigint as mapped", "rate",
+            "group by all order by all",
         ),
         changes=rows(
             "cdm_table, change, column_name, sum(rows)::bigint as rows", "change", "group by all order by all"
@@ -193,7 +195,8 @@ def totals(con: DuckDBPyConnection, layers: Sequence[Mapped], small_cell: int) -
                 "domain, vocabulary, code, any_value(d.description) as description, sum(records)::bigint as records, "
                 f"{shown} count(distinct person) end as patients, "
                 f"case when count(distinct person) < {small_cell} then {small_cell} end as fewer_than, "
-                f"{shown} min(first)::date::varchar end as first_seen, {shown} max(last)::date::varchar end as last_seen",
+                f"{shown} min(first)::date::varchar end as first_seen, "
+                f"{shown} max(last)::date::varchar end as last_seen",
                 "unmapped",
                 "left join described d using (code) group by domain, vocabulary, code "
                 f"order by records desc, domain, vocabulary, code limit {_WORKLIST}",

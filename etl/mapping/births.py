@@ -23,7 +23,8 @@ def create_births(con: DuckDBPyConnection, persons: Iterable[Entry]) -> None:
         for e in persons
     )
     rows = rows or (
-        "select null::bigint as person, false as loaded, null::timestamp as birth, null::varchar as birth_known where false"
+        "select null::bigint as person, false as loaded, null::timestamp as birth, null::varchar as birth_known "
+        "where false"
     )
     con.execute(
         "create or replace table person_birth as select person, min(birth) as birth, "

@@ -207,9 +207,7 @@ class Source(_Strict):
     deletions: Annotated[
         str | None, Field(description="file name or glob of files with the keys of deleted rows, if there are any")
     ] = None
-    merges: Annotated[
-        Merges | None, Field(description="every row says that two record numbers are one patient")
-    ] = None
+    merges: Annotated[Merges | None, Field(description="every row says that two record numbers are one patient")] = None
     columns: Annotated[dict[str, Column | None], Field(description="what lands; other columns of the file do not")]
     computed: Annotated[dict[str, Computed], Field(description="columns made while landing")] = {}
     unused: Annotated[

@@ -130,8 +130,11 @@ def _add(con: DuckDBPyConnection, mapping: HospitalMapping, name: str, earlier: 
     if gone in mapping.sources:
         listed = " union all ".join(rows_sql(mapping, gone, layer)) or empty_sql(mapping, gone)
         named = ", ".join(f"{_key(mapping, gone, c)} as k{i}" for i, c in enumerate(source.key))
-        con.execute(f"insert into replaced select distinct {named}, true from ({listed}) d where not exists "
-                    f"(select 1 from version v where {_same('v', [_key(mapping, gone, c) for c in source.key])})")  # fmt: skip
+        given = " and ".join(f"v.k{i} = {_key(mapping, gone, c)}" for i, c in enumerate(source.key))
+        con.execute(
+            f"insert into replaced select distinct {named}, true from ({listed}) d "
+            f"where not exists (select 1 from version v where {given})"
+        )
     if not earlier:
         return
     older = " union all ".join(part for x in earlier for part in rows_sql(mapping, name, x)) or empty_sql(mapping, name)
@@ -142,10 +145,6 @@ def _add(con: DuckDBPyConnection, mapping: HospitalMapping, name: str, earlier: 
       from (select _row, {picked} from ({older})) o join replaced r using ({columns})
       where o._row not in (select _row from dead where source = {label})
     """)
-
-
-def _same(alias: str, keys: Sequence[str]) -> str:
-    return " and ".join(f"{alias}.k{i} = {k}" for i, k in enumerate(keys))
 
 
 def _key(mapping: HospitalMapping, source: str, column: str) -> str:

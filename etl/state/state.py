@@ -143,7 +143,8 @@ def registering(mapping: HospitalMapping, namespace: Namespace) -> list[tuple[st
 def create_merged(con: DuckDBPyConnection, mapping: HospitalMapping, state: State, name: str = "merged") -> bool:
     """Make the table `name`(person, into): record numbers that were given up and whose they are now."""
     parts = [
-        f"select {quote(s.merges.from_)} as person, {quote(s.merges.into)} as goes from ({alive_rows(mapping, n, state)})"
+        f"select {quote(s.merges.from_)} as person, {quote(s.merges.into)} as goes "
+        f"from ({alive_rows(mapping, n, state)})"
         for n, s in mapping.sources.items()
         if s.merges
     ]

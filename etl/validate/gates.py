@@ -28,7 +28,6 @@ from etl.validate.partial import RATES, count_findings, narrow_periods, without_
 from etl.validate.suites import Suite, load_suites
 
 
-
 def source_suites(run: Run) -> list[Suite]:
     """Suites of the hospital's landed tables, checked against its contract."""
     columns = {n: ["_row", *landed_columns_sql(s)] for n, s in run.mapping.sources.items()}

@@ -54,7 +54,7 @@ def count_findings(suites: Iterable[Suite], accounts: Accounts) -> list[Finding]
 
 def _counts(suite: Suite, expectation: Expectation) -> bool:
     table = tables().get(suite.table)
-    whole = table is not None and not table.personal or suite.table == RATES
+    whole = (table is not None and not table.personal) or suite.table == RATES
     return expectation.type in _COUNTS and not whole
 
 

@@ -9,8 +9,9 @@ import duckdb
 
 # the file's column that names the patient; files that are not here come whole, and not every night
 PATIENT = {
-    "patients": "Id", "encounters": "PATIENT", "conditions": "PATIENT", "allergies": "PATIENT", "medications": "PATIENT",
-    "immunizations": "PATIENT", "observations": "PATIENT", "procedures": "PATIENT", "devices": "PATIENT",
+    "patients": "Id", "encounters": "PATIENT", "conditions": "PATIENT", "allergies": "PATIENT",
+    "medications": "PATIENT", "immunizations": "PATIENT", "observations": "PATIENT",
+    "procedures": "PATIENT", "devices": "PATIENT",
     "supplies": "PATIENT", "careplans": "PATIENT", "claims": "PATIENTID", "claims_transactions": "PATIENTID",
 }  # fmt: skip
 

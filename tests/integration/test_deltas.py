@@ -17,6 +17,8 @@ from tiny import NIGHT, Tiny
 
 from etl.cdm.spec import hospital_tables
 from etl.ledger import PUBLICATION, Ledger
+from etl.lineage.line import trace_line
+from etl.lineage.row import trace_row
 from etl.pipeline import STAGES, attempt, open_run, run_delivery
 from etl.run import Run, begin, resume
 from etl.state.published import state_of
@@ -144,7 +146,9 @@ def test_a_deleted_key_takes_its_row_out_of_the_cdm(changing: Tiny) -> None:
     gone = (RESULT[1], RESULT[2], RESULT[3])
     run_nights(changing, first_night(), night(2, LAB=[], LAB_GONE=[gone]))
     assert list(results(changing).values()) == [12.9]
-    [account] = [a for a in Ledger(changing.settings.ledger_url).accounts(_last(changing)).source if a["reason"] == "deleted"]
+    [account] = [
+        a for a in Ledger(changing.settings.ledger_url).accounts(_last(changing)).source if a["reason"] == "deleted"
+    ]
     assert (account["source"], account["outcome"], account["rows"]) == ("results", "filtered", 1)
 
 
@@ -183,8 +187,17 @@ def test_two_records_of_one_patient_become_one_person_and_can_be_parted(changing
 
 def test_a_changed_code_master_maps_again_who_has_the_code(changing: Tiny) -> None:
     other = ("70002", "A09", "L003", "2026-01-05 09:00", "0.8", "mg/dL")
-    start = night(1, PAT=[PATIENT, OTHER], ADM=[STAY], DIAG=[], LAB=[RESULT, other], EXM=[*MASTER, ("L003", "D2180", "20110101", "")])
-    runs = run_nights(changing, start, night(5, EXM=[("L001", "D2160010", "20110101", "99991231"), ("L003", "D2180", "20110101", "")]))
+    start = night(
+        1,
+        PAT=[PATIENT, OTHER],
+        ADM=[STAY],
+        DIAG=[],
+        LAB=[RESULT, other],
+        EXM=[*MASTER, ("L003", "D2180", "20110101", "")],
+    )
+    runs = run_nights(
+        changing, start, night(5, EXM=[("L001", "D2160010", "20110101", "99991231"), ("L003", "D2180", "20110101", "")])
+    )
     assert touched(runs[1]) == 1
 
 
@@ -225,6 +238,18 @@ def test_a_night_after_a_cut_off_publication_maps_everybody(changing: Tiny) -> N
     run_id, _ = run_delivery(changing.settings, "tiny", folder)
     assert touched(resume(changing.settings, run_id)) is None
     assert sorted(results(changing).values()) == [10.4, 12.9]
+
+
+def test_a_row_of_an_earlier_night_is_traced_to_the_file_it_came_in(changing: Tiny) -> None:
+    run_nights(changing, first_night(), night(2, LAB=[(*RESULT[:4], "10.4", "g/dL")]))
+    found = tiny.warehouse_rows(changing.settings, ["measurement"])["measurement"]
+    traces = {row[8]: trace_row(changing.settings, "measurement", row[0]) for row in found}
+    at = {
+        value: (t.made.origin.delivery, t.made.origin.file, t.made.origin.line) for value, t in traces.items() if t.made
+    }
+    assert at == {12.9: ("2026-07-01", "LAB.csv", 3), 10.4: ("2026-07-02", "LAB.csv", 2)}
+    [outcome] = trace_line(changing.settings, "tiny", "LAB.csv", 3, date(2026, 7, 1)).outcomes
+    assert outcome.rows == (("measurement", next(row[0] for row in found if row[8] == 12.9)),)
 
 
 def _last(hospital: Tiny) -> str:

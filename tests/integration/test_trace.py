@@ -228,7 +228,7 @@ def test_rows_and_lines_find_each_other_in_any_file(vocabulary, tmp_path_factory
     target.mkdir()
     keys = open_key_store(hospital.settings, "tiny", 5)
     with open_engine(hospital.settings, tiny.NIGHT) as con:
-        land(con, mapping, delivery, keys, target)
+        land(con, mapping, delivery, keys, target, 0)
     keys.close()
     at = Position(
         "diagnoses", delivery, delivery.files["DIAG.csv"], target / "diagnoses" / "0000.parquet", target / REJECTED, 0
