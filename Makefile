@@ -6,6 +6,7 @@ PY := .venv/bin/python
 DEMO_PATIENTS ?= 1000
 DEMO_NIGHT ?= $(shell TZ=Asia/Seoul date +%F)
 BENCH_SCALE ?= 400
+BENCH_NIGHTS ?= 3
 export ETL_HOME ?= $(CURDIR)/demo
 
 .PHONY: help install demo test airflow atlas lint bench lock clean
@@ -62,8 +63,8 @@ atlas: install .env  ## OHDSI's ATLAS on the published nights, at http://127.0.0
 lint: install  ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl
 
-bench: install  ## the whole run beside the floor, on one machine in one go
-	@$(PY) tests/benchmarks/bench.py --scale $(BENCH_SCALE)
+bench: install  ## a whole run and nights of changes beside the floor, on one machine in one go
+	@$(PY) tests/benchmarks/bench.py --scale $(BENCH_SCALE) --nights $(BENCH_NIGHTS)
 
 lock: install  ## resolve the dependencies of pyproject.toml again
 	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 \

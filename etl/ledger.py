@@ -37,6 +37,7 @@ RUN = sa.Table(
     sa.Column("vocabulary", sa.String(80)),
     sa.Column("mappings", sa.String(64), comment="sha256 over the hospital's compiled mappings"),
     sa.Column("bytes_in", sa.BigInteger),
+    sa.Column("touched", sa.BigInteger, comment="persons that were mapped again; none where everybody was"),
 )
 
 PUBLICATION = sa.Table(

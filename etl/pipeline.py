@@ -102,8 +102,9 @@ def _merge(run: Run, progress: Progress | None) -> tuple[int, str]:
 
     before = f"{published.run_id}\0{published.state.digest}" if published else ""
     inputs = "\0".join([_stage_key(run, "land"), before, *(x.name for x in layers)])
-    accounts, state = _written(run, "merge", inputs, work)
-    return _sum(accounts.files), state
+    accounts, done = _written(run, "merge", inputs, work)
+    run.ledger.update_run(run.run_id, touched=state_of(run)[0].persons)
+    return _sum(accounts.files), done
 
 
 def _map(run: Run, progress: Progress | None) -> tuple[int, str]:

@@ -29,7 +29,7 @@ ENCODINGS = {"PAT.csv": "cp949", "DIAG.csv": "cp949"}
 NIGHT = date(2026, 7, 1)
 FILLED = (
     "person", "death", "care_site", "visit_occurrence", "condition_occurrence", "measurement", "observation",
-    "observation_period", "condition_era", "cdm_source",
+    "observation_period", "condition_era", "cdm_source", "metadata",
 )  # fmt: skip
 SECRET = "0123456789abcdef0123456789abcdef"
 Table = list[list[str]]

@@ -28,9 +28,10 @@ def print_json(value: Any) -> None:
 
 def show_error(error: EtlError) -> None:
     """Write an error: what and where in red, the next step below."""
-    err.print(Text(error.message, style="red"))
+    # a terminal breaks long lines by itself; hard breaks would tear what is copied or read by a script
+    err.print(Text(error.message, style="red"), soft_wrap=True)
     if error.hint:
-        err.print(Text(f"→ {error.hint}", style="cyan"))
+        err.print(Text(f"→ {error.hint}", style="cyan"), soft_wrap=True)
 
 
 @contextmanager

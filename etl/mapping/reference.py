@@ -188,6 +188,7 @@ def page() -> str:
     template = environment.from_string(files("etl.mapping").joinpath("reference.md.j2").read_text(encoding="utf-8"))
     return template.render(
         sections=sections(), functions=functions(), reasons=reason_rows(), rejected=reasons.texts()["rejected"],
+        filtered=reasons.texts()["filtered"],
         events=list(events().values()), tables=[s for s in shapes().values() if not s.event], kinds=texts()["kinds"],
         domains=domains(), otherwise=FALLBACK_TABLE, columns_of_field=columns_of_field, schema=SCHEMA,
     )  # fmt: skip

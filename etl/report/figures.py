@@ -25,6 +25,7 @@ class RunSummary:
     vocabulary: str | None
     mappings: str | None
     bytes_in: int | None
+    touched: int | None
     rows_in: int | None
     mapped: int | None
     quarantined: int | None

@@ -50,6 +50,8 @@ def _cells(run: RunSummary, name: HospitalName | None) -> list[Text | str]:
     hospital = Text(f"{name.ko} " if name else "").append(run.hospital, style="dim" if name else "")
     numbers = [count(n) for n in (run.rows_in, run.mapped, run.quarantined, run.rejected, run.filtered)]
     state = Text(run.state, style=_COLOURS.get(run.state, ""))
+    if run.touched is not None:
+        state.append(f" ({run.touched:,} persons)", style="dim")
     return [hospital, str(run.night), *numbers, percent(run.rate), _gates(run), duration(run.seconds), state]
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.deidentify.keystore import Namespace
@@ -52,6 +53,15 @@ class State:
     def whole(self) -> bool:
         """Whether everybody is mapped, not only the persons touched."""
         return self.base is None
+
+    @property
+    def persons(self) -> int | None:
+        """How many persons are touched; None where everybody is mapped."""
+        if self.whole:
+            return None
+        with duckdb.connect() as con:
+            row = con.execute(f"select count(*) from {rows_in(self.file(TOUCHED))} where person > 0").fetchone()
+        return int(row[0]) if row else 0
 
     @property
     def digest(self) -> str:

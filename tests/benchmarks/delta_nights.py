@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -24,14 +25,19 @@ def make_mappings(mappings: Path, target: Path) -> Path:
     return target
 
 
-def make_night(export: Path, target: Path, number: int, share: float = 0.01) -> int:
-    """Write night `number` below `target`: the rows of that share of the patients, results corrected; their number."""
-    folder = target / f"2026-01-{number + 1:02}"
+def make_night(export: Path, target: Path, number: int, share: float = 0.01) -> tuple[Path, int]:
+    """Write night `number` after the first below `target`: the rows of that share of the patients, results corrected.
+
+    The folder, named by its day, and the number of patients.
+    """
+    folder = target / (date(2026, 1, 1) + timedelta(number)).isoformat()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     con = duckdb.connect()
-    con.execute(f"create table touched as select Id from read_csv('{export}/patients.csv', all_varchar = true) "
-                f"where hash(Id, {number}) % 10000 < {int(share * 10000)}")  # fmt: skip
+    patients = f"from read_csv('{export}/patients.csv', all_varchar = true)"
+    row = con.execute(f"select greatest(1, round(count(*) * {share})::bigint) {patients}").fetchone()
+    count = int(row[0]) if row else 0
+    con.execute(f"create table touched as select Id {patients} order by hash(Id, {number}) limit {count}")
     for name, column in PATIENT.items():
         corrected = "* replace (case when VALUE = '1.0' then '2.0' else VALUE end as VALUE)"
         con.execute(
@@ -39,5 +45,4 @@ def make_night(export: Path, target: Path, number: int, share: float = 0.01) -> 
             f"from read_csv('{export}/{name}.csv', all_varchar = true) where {column} in (from touched)) "
             f"to '{folder}/{name}.csv' (header)"
         )
-    row = con.execute("select count(*) from touched").fetchone()
-    return int(row[0]) if row else 0
+    return folder, count

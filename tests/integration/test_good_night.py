@@ -25,4 +25,5 @@ def test_a_good_night_accounts_for_every_row(hospital: Tiny) -> None:
     assert {t: len(r) for t, r in published.items() if r} == {
         "person": 6, "death": 1, "care_site": 4, "visit_occurrence": 8, "condition_occurrence": 6, "measurement": 9,
         "observation": 3, "observation_period": 6, "condition_era": 6, "cdm_source": 1,
+        "metadata": 1,
     }  # fmt: skip

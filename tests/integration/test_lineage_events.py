@@ -19,7 +19,7 @@ from etl.ledger import Ledger
 pytest.importorskip("airflow")
 
 SECRETS = ("가나다라", "450101-1000017", "010-0000-7001", "70001", "three months", "1,240", "본태성")
-STAGES = ("land", "check_source", "map", "derive", "check_cdm", "publish")
+STAGES = ("land", "check_source", "merge", "map", "derive", "check_cdm", "publish")
 Night = Callable[..., list[dict[str, Any]]]
 
 

@@ -115,7 +115,7 @@ def test_every_table_of_the_specification_is_there_with_its_columns_and_types(tm
     with lake.reader() as con:
         found = con.execute(
             "select table_name, column_name, data_type, is_nullable from duckdb_columns() "
-            "where database_name = 'warehouse'"
+            "where database_name = 'warehouse' and schema_name = 'main'"
         ).fetchall()
     made = {(t, c): (kind, nullable) for t, c, kind, nullable in found}
     wanted = {(t.name, f.name): (f.duckdb_type, not f.required) for t in tables().values() for f in t.fields}

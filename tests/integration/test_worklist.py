@@ -82,7 +82,7 @@ def test_a_hospital_sets_how_few_patients_are_hidden(hospital: Tiny) -> None:
 def test_a_stage_that_is_reused_brings_the_same_worklist_into_the_ledger(hospital: Tiny) -> None:
     hospital.tables["DIAG.csv"].append(["70001", "A01", "Q99", "", "20260602", "N"])
     folder = hospital.deliver()
-    first, second = (hospital.through("land", "map", folder=folder) for _ in range(2))
+    first, second = (hospital.through("land", "merge", "map", folder=folder) for _ in range(2))
     rows = [run.ledger.read(sa.select(UNMAPPED).where(UNMAPPED.c.run_id == run.run_id)) for run in (first, second)]
     assert rows[0] == rows[1] != []
 

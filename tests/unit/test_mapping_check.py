@@ -207,9 +207,13 @@ ONE = {
         "small/sources.yaml", "key: [PT_NO]", "key: [PT_NR]",
         "small/sources.yaml:4  sources.patients.key: column 'PT_NR' is not in the source; did you mean 'PT_NO'?",
     ),
-    "two columns for the person": (
-        "small/sources.yaml", "      SEX:", "      SEX: {identifier: person}",
-        "small/sources.yaml:5  sources.patients.columns: two columns identify the person (PT_NO, SEX); keep one",
+    "changes without a key": (
+        "small/sources.yaml", "    file: book.csv", "    file: book.csv\n    delivery: delta",
+        "small/sources.yaml:16  sources.code_book: comes as changes (`delivery: delta`) and needs a `key`",
+    ),
+    "merged records that are none": (
+        "small/sources.yaml", "      SEX:", "      SEX:\n    merges: {from: PT_NO, into: SEX}",
+        "small/sources.yaml:9  sources.patients.merges.into: 'SEX' is not declared `identifier: person`",
     ),
     "an encoding without single-byte line ends": (
         "small/sources.yaml", "    file: book.csv", "    file: book.csv\n    encoding: utf-16",

@@ -16,6 +16,8 @@ from pydantic import SecretStr
 
 from etl.cdm import spec
 from etl.cdm.shapes import shapes
+from etl.land.read import REASONS
+from etl.mapping.accounts import EMPTY, MASTER, MERGED, UNUSED
 from etl.mapping.load import Document, _Reader
 from etl.mapping.reference import PAGE, SCHEMA, documents, quarantines, write_documents
 from etl.mapping.schema import columns_of_field, schema, texts
@@ -23,6 +25,7 @@ from etl.pipeline import open_run, run_stage, stage_by_name
 from etl.report import reasons
 from etl.run import Run, begin
 from etl.settings import PROJECT, Settings
+from etl.state.merge import DELETED, SUPERSEDED
 
 VALIDATOR = jsonschema.Draft7Validator(schema())
 MAPPINGS = sorted((PROJECT / "mappings").glob("*/**/*.yaml"))
@@ -173,6 +176,16 @@ def test_every_kind_and_reason_is_explained() -> None:
     assert codes == set(reasons.texts()["quarantined"])
     page = documents()[PAGE]
     assert all(f"| `{code}` |" in page for code in codes)
+
+
+def test_every_reason_that_is_no_rule_of_a_hospital_is_explained() -> None:
+    settings = {f"{shape.setting}_off" for shape in shapes().values() if shape.setting}
+    filtered = {MASTER, UNUSED, EMPTY, MERGED, SUPERSEDED, DELETED} | settings
+    assert filtered == set(reasons.texts()["filtered"])
+    assert {*REASONS.values(), "unreadable"} == set(reasons.texts()["rejected"])
+    page = documents()[PAGE]
+    told = [code for outcome in ("filtered", "rejected", "quarantined") for code in reasons.texts()[outcome]]
+    assert [code for code in told if f"| `{code}` |" not in page] == []
 
 
 def test_links_lead_to_headings() -> None:

@@ -253,7 +253,7 @@ def test_fan_out_is_rows_per_source_row(ledger):
 def test_reasons_carry_their_text_and_unknown_ones_themselves(ledger):
     counts = of(ledger, "snuh").reasons
     quarantined = {r.code: r for r in explained(counts, "quarantined")}
-    assert quarantined["person_unknown"].title == "Patient not in the delivery"
+    assert quarantined["person_unknown"].title == "Patient not known"
     assert len(quarantined["person_unknown"].sources) == 3
     assert quarantined["order_window"].title == "order_window"
     assert explained(counts, "filtered")[0].title == "no result yet"
