@@ -173,6 +173,11 @@ def _check_source(names: _Names) -> Datasets:
     return _landed_inputs(names, _assertions(names, "source")), []
 
 
+def _merge(names: _Names) -> Datasets:
+    """Compares what landed with earlier nights; it tells which rows count and makes no dataset of its own."""
+    return _landed_inputs(names), []
+
+
 def _map(names: _Names) -> Datasets:
     derived = derivations()
     outs = [
@@ -251,6 +256,6 @@ def _publish(names: _Names) -> Datasets:
 
 
 _OF: dict[str, Callable[[_Names], Datasets]] = {
-    "land": _land, "check_source": _check_source, "map": _map, "derive": _derive, "check_cdm": _check_cdm,
+    "land": _land, "check_source": _check_source, "merge": _merge, "map": _map, "derive": _derive, "check_cdm": _check_cdm,
     "publish": _publish,
 }  # fmt: skip
