@@ -68,7 +68,7 @@ def land(
         tasks = [pool.submit(_land_file, con, mapping, n, i, f, target, progress) for n, i, f in work]
         landed = [task.result() for task in tasks]
     _write_rejects(landed, target / REJECTED)
-    write_layer(target, number, delivery, {n: [f.name for f in files] for n, files in opened.items()})
+    write_layer(target, number, delivery, keys.id, {n: [f.name for f in files] for n, files in opened.items()})
     return _accounts(landed)
 
 

@@ -22,12 +22,13 @@ WHOLE = "_FULL"  # a file of this name in a delivery says: this night is whole
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One landed delivery; `sources` holds a digest of the files of every source that came."""
+    """One landed delivery; `keys` names the key store of its ids, `sources` holds a digest per source that came."""
 
     number: int
     night: date
     sha256: str
     whole: bool
+    keys: str
     folder: Path
     sources: dict[str, str]
 
@@ -45,7 +46,7 @@ def number_of(folder: Path) -> int:
     return max(numbers, default=-1) + 1
 
 
-def write_layer(place: Path, number: int, delivery: Delivery, files: dict[str, list[str]]) -> None:
+def write_layer(place: Path, number: int, delivery: Delivery, keys: str, files: dict[str, list[str]]) -> None:
     """Describe a delivery that has landed in `place`; `files` are the names of the files of each source."""
     digests = {
         source: hashlib.sha256("".join(delivery.files[n].sha256 for n in sorted(names)).encode()).hexdigest()
@@ -54,7 +55,7 @@ def write_layer(place: Path, number: int, delivery: Delivery, files: dict[str, l
     }
     said = {
         "number": number, "night": delivery.night.isoformat(), "sha256": delivery.sha256,
-        "whole": WHOLE in delivery.files, "sources": digests,
+        "whole": WHOLE in delivery.files, "keys": keys, "sources": digests,
     }  # fmt: skip
     (place / LAYER).write_text(json.dumps(said, indent=1), encoding="utf-8")
 
@@ -63,7 +64,7 @@ def read_layer(folder: Path) -> Layer:
     """The layer that landed in `folder`."""
     said = json.loads((folder / LAYER).read_text(encoding="utf-8"))
     night = date.fromisoformat(said["night"])
-    return Layer(said["number"], night, said["sha256"], said["whole"], folder, said["sources"])
+    return Layer(said["number"], night, said["sha256"], said["whole"], said["keys"], folder, said["sources"])
 
 
 def in_order(layers: Sequence[Layer]) -> list[Layer]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from etl.engine import copy_to, define_night, rows_in
+from etl.errors import ConfigError
 from etl.land.land import landed_columns_sql
 from etl.ledger import Accounts
 from etl.mapping.expression import literal, quote, render
@@ -51,6 +52,16 @@ def joined_layers(run: Run) -> list[Layer]:
     return in_order(found)
 
 
+def check_key_store(mapping: HospitalMapping, layers: Sequence[Layer]) -> None:
+    """Raise ConfigError when layers that count got their ids from several key stores: they name other persons."""
+    used = {x.keys for name in mapping.sources for x in chain(mapping, name, layers)}
+    if len(used) > 1:
+        raise ConfigError(
+            "the key store is not the one that earlier nights got their ids from",
+            hint="restore it, or deliver a whole night (with a file _FULL): every patient then gets a new id",
+        )
+
+
 def brings_changes(run: Run) -> bool:
     """Whether a landed delivery changes what came before, rather than being all there is."""
     return run.mapping.is_delta and len(joined_layers(run)) > 1 and not read_layer(run.folder("land")).whole
@@ -65,6 +76,7 @@ def merge(
     Only persons touched since `published` are to be mapped, unless it is None or they are so many that it does not pay.
     """
     mapping = run.mapping
+    check_key_store(mapping, layers)
     as_of = max(x.night for x in layers)
     define_night(con, as_of)
     base = Base(published.run_id, published.state.digest) if published else None

@@ -16,6 +16,7 @@ from histories import Night, Row
 from tiny import NIGHT, Tiny
 
 from etl.cdm.spec import hospital_tables
+from etl.errors import ConfigError
 from etl.ledger import PUBLICATION, Ledger
 from etl.lineage.line import trace_line
 from etl.lineage.row import trace_row
@@ -238,6 +239,14 @@ def test_a_night_after_a_cut_off_publication_maps_everybody(changing: Tiny) -> N
     run_id, _ = run_delivery(changing.settings, "tiny", folder)
     assert touched(resume(changing.settings, run_id)) is None
     assert sorted(results(changing).values()) == [10.4, 12.9]
+
+
+def test_nights_of_another_key_store_do_not_join(changing: Tiny) -> None:
+    run_nights(changing, first_night())
+    (changing.settings.keys / "tiny.sqlite").unlink()
+    with pytest.raises(ConfigError, match="the key store is not the one that earlier nights got their ids from"):
+        run_nights(changing, night(2, LAB=[(*RESULT[:4], "10.4", "g/dL")]))
+    assert sorted(results(changing).values()) == [11.2, 12.9]
 
 
 def test_a_row_of_an_earlier_night_is_traced_to_the_file_it_came_in(changing: Tiny) -> None:
