@@ -19,6 +19,7 @@ from etl.engine import open_engine
 from etl.errors import UsageError
 from etl.run import resume
 from etl.settings import Settings
+from etl.state.state import STATE
 from etl.validate.gates import create_candidate, create_sources
 from etl.warehouse.open import open_warehouse
 
@@ -36,7 +37,8 @@ def open_reader(settings: Settings, run_id: str | None) -> Iterator[DuckDBPyConn
         return
     run = resume(settings, run_id)
     with open_engine(settings, run.delivery.night) as con:
-        create_candidate(con, run)
+        if (run.folder("merge") / STATE).exists():  # else the run stopped before anything was mapped
+            create_candidate(con, run)
         create_sources(con, run)
         yield con
 

@@ -245,7 +245,7 @@ def run(
     force: Annotated[bool, typer.Option(help="Run again although nothing changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take a delivery through all stages: land, check source, map, derive, check CDM, publish.
+    """Take a delivery through all stages: land, check source, merge, map, derive, check CDM, publish.
 
     A hospital whose gate closes keeps its last published night; with --all the others go on.
     """

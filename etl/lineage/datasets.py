@@ -256,6 +256,6 @@ def _publish(names: _Names) -> Datasets:
 
 
 _OF: dict[str, Callable[[_Names], Datasets]] = {
-    "land": _land, "check_source": _check_source, "merge": _merge, "map": _map, "derive": _derive, "check_cdm": _check_cdm,
-    "publish": _publish,
+    "land": _land, "check_source": _check_source, "merge": _merge, "map": _map, "derive": _derive,
+    "check_cdm": _check_cdm, "publish": _publish,
 }  # fmt: skip

@@ -22,10 +22,11 @@ from etl.lineage.places import (
     published,
     quarantined,
     replaced,
+    same_rows,
     tables_of,
 )
 from etl.lineage.row import YamlPlaces, id_column, open_night
-from etl.mapping.accounts import EMPTY, MASTER, UNUSED
+from etl.mapping.accounts import EMPTY, MASTER, MERGED, UNUSED
 from etl.mapping.compile import source_relation
 from etl.mapping.expression import literal, quote, render
 from etl.mapping.model import Entry
@@ -122,13 +123,15 @@ def _outcomes(run: Run, source: str, at: Position, number: int, found: Found) ->
     entries = {n: e for n, e in enumerate(run.mapping.entries) if e.from_ == source}
     if not entries:
         masters = {s.source for steps in run.mapping.masters.values() for s in steps}
-        return [Outcome(source, "filtered", reason=MASTER if source in masters else UNUSED)]
+        merges = run.mapping.sources[source].merges
+        return [Outcome(source, "filtered", reason=MASTER if source in masters else MERGED if merges else UNUSED)]
     yaml = YamlPlaces(run.settings, run.delivery.hospital)
     with open_night(run) as con:
-        made = _made(con, run, list(entries), row)
-        kept_out = _quarantined(con, run, source, row)
         create_landed(con, run)
         create_landed_row(con, run, replace(at, row=found.row), row)
+        rows = [row, *same_rows(con, run, source)]
+        made = _made(con, run, list(entries), rows)
+        kept_out = _quarantined(con, run, source, rows)
         return [
             _of_entry(con, run, n, e, made.get(n, ()), kept_out.get(e.label), yaml.of(("entries", e.label)))
             for n, e in entries.items()
@@ -147,7 +150,9 @@ def _of_entry(
     relation, known = source_relation(run.mapping, entry)
     if entry.unpivot and not con.execute(f"select 1 from {relation} limit 1").fetchone():
         return Outcome(became="filtered", reason=EMPTY, **head)
-    rule = _rule(con, entry, relation, known)
+    setting = entry.shape.setting
+    off = setting is not None and not getattr(run.mapping.hospital, setting)
+    rule = f"{setting}_off" if off else _rule(con, entry, relation, known)
     if rule:
         return Outcome(became="filtered", reason=rule, **head)
     melted = _melted(con, entry, relation)
@@ -176,14 +181,16 @@ def _melted(con: DuckDBPyConnection, entry: Entry, relation: str) -> int | None:
     return int(row[0]) if row and row[0] else None
 
 
-def _made(con: DuckDBPyConnection, run: Run, entries: list[int], row: int) -> dict[int, tuple[tuple[str, int], ...]]:
-    """Rows of the CDM that carry the row's number, by entry."""
+def _made(
+    con: DuckDBPyConnection, run: Run, entries: list[int], numbers: list[int]
+) -> dict[int, tuple[tuple[str, int], ...]]:
+    """Rows of the CDM that carry one of the row's numbers, by entry."""
     labels = {run.mapping.entries[n].label for n in entries}
     fed = {a["cdm_table"] for a in run.ledger.accounts(run.run_id).tables if a["entry"] in labels}
     among = ", ".join(map(str, entries))
     parts = [
         f"select {literal(table)} as cdm_table, {quote(id_column(table) or '_row')} as id, _entry "
-        f"from ({rows}) where _row = {row} and _entry in ({among})"
+        f"from ({rows}) where _row in ({', '.join(map(str, numbers))}) and _entry in ({among})"
         for table, rows in tables_of(night_of_run(run)).items()
         if table in fed
     ]
@@ -195,11 +202,11 @@ def _made(con: DuckDBPyConnection, run: Run, entries: list[int], row: int) -> di
     return found
 
 
-def _quarantined(con: DuckDBPyConnection, run: Run, source: str, row: int) -> dict[str, str]:
+def _quarantined(con: DuckDBPyConnection, run: Run, source: str, numbers: list[int]) -> dict[str, str]:
     """Reason by entry."""
     rows = con.execute(
         f"select entry, min(reason) from ({quarantined(night_of_run(run))}) "
-        "where source = ? and _row = ? group by entry",
-        [source, row],
+        "where source = ? and _row in (select unnest(?)) group by entry",
+        [source, numbers],
     ).fetchall()
     return dict(rows)

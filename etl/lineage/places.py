@@ -27,10 +27,10 @@ from etl.mapping.expression import quote
 from etl.mapping.run import QUARANTINE
 from etl.run import Run, resume
 from etl.settings import Settings
-from etl.state.layers import read_layer
+from etl.state.layers import LAYER, read_layer
 from etl.state.mapped import current
 from etl.state.published import Published, chain_of
-from etl.state.state import DEAD, create_whole, with_merged
+from etl.state.state import DEAD, create_whole, rows_sql, with_merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,9 @@ def replaced(run: Run, source: str, number: int) -> str | None:
 def position(run: Run, source: str, number: int) -> Position:
     """The landed row that `_row = number` of a source means."""
     arrived = number >> ROW_BITS + FILE_BITS
-    layer = next((x for x in night_of_run(run).state.layers if x.number == arrived), None)
+    # a row may have been mapped from an older whole file that said the same
+    landed = (f.parent for f in run.folder("land").parent.glob(f"delivery=*/{LAYER}"))
+    layer = next((x for x in map(read_layer, landed) if x.number == arrived), None)
     if layer is None:
         raise InputError("the delivery that the row came with is gone", hint="run the night again: etl run --force")
     name = layer.name.removeprefix("delivery=")
@@ -160,6 +162,26 @@ def _positions(run: Run, source: str, delivery: Delivery, landed: Path) -> list[
     """The files of a source in the order of their numbers."""
     files = find_files(source, run.mapping.sources[source], delivery)
     return [_FileOf(source, delivery, file, landed, i) for i, file in enumerate(files)]
+
+
+def same_rows(con: DuckDBPyConnection, run: Run, source: str) -> list[int]:
+    """Numbers of rows of earlier nights that say what the one row in the view `landed."<source>"` says.
+
+    A whole file brings every row anew; of persons that a night did not touch, the CDM still has the earlier ones.
+    """
+    night = night_of_run(run)
+    earlier = [x.folder.name for x in night.mapped if x.folder.name != run.folder("map").name]
+    folders = [run.folder("land").with_name(name) for name in earlier]
+    layers = [read_layer(f) for f in folders if (f / LAYER).exists()]
+    rows = " union all ".join(part for layer in layers for part in rows_sql(run.mapping, source, layer))
+    if run.mapping.delivers(source) == "delta" or not rows:
+        return []
+    columns = landed_columns_sql(run.mapping.sources[source])
+    same = " and ".join(f"o.{quote(c)} is not distinct from r.{quote(c)}" for c in columns)
+    found = con.execute(
+        f"select o._row from ({with_merged(run.mapping, source, rows)}) o join landed.{quote(source)} r on {same}"
+    )
+    return [number for (number,) in found.fetchall()]
 
 
 def create_landed(con: DuckDBPyConnection, run: Run) -> None:

@@ -230,6 +230,22 @@ def test_a_whole_delivery_is_compared_with_the_last_one(hospital: Tiny, monkeypa
     assert before["person"] == after["person"]
 
 
+def test_rows_of_whom_a_whole_delivery_did_not_touch_are_traced_too(
+    hospital: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)
+    hospital.publish()
+    hospital.tables["LAB.csv"][1][4] = "11.4"
+    hospital.publish(NIGHT + timedelta(days=1))
+    rows = tiny.warehouse_rows(hospital.settings, ["measurement"])["measurement"]
+    [untouched] = [row[0] for row in rows if row[8] == 12.9]
+    made = trace_row(hospital.settings, "measurement", untouched).made
+    assert made is not None
+    assert (made.origin.delivery, made.origin.line) == (NIGHT.isoformat(), 9)
+    [outcome] = trace_line(hospital.settings, "tiny", "LAB.csv", 9).outcomes  # of the newest night
+    assert outcome.rows == (("measurement", untouched),)
+
+
 def test_a_night_after_a_cut_off_publication_maps_everybody(changing: Tiny) -> None:
     """The warehouse may hold a night that the ledger does not know of: what it holds then is no ground to build on."""
     run_nights(changing, first_night(), night(2, LAB=[(*RESULT[:4], "10.4", "g/dL")]))
