@@ -9,7 +9,7 @@ BENCH_SCALE ?= 400
 BENCH_NIGHTS ?= 3
 export ETL_HOME ?= $(CURDIR)/demo
 
-.PHONY: help install demo test airflow atlas lint bench lock clean
+.PHONY: help install demo test histories airflow atlas lint bench lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ airflow: install .env  ## Airflow on this machine with the DAGs loaded
 atlas: install .env  ## OHDSI's ATLAS on the published nights, at http://127.0.0.1:8090
 	@.venv/bin/etl export "$(ETL_HOME)/atlas.duckdb" --force
 	@.judge/bin/duckcdm serve "CDM=$(ETL_HOME)/atlas.duckdb" --achilles --port 8090
+
+histories: install  ## a thousand random histories of changes, each against one delivery of its outcome
+	@ETL_TEST_HISTORIES=1000 .venv/bin/pytest -q -n 2 tests/integration/test_deltas.py -k any_history
 
 lint: install  ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl
