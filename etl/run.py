@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import etl
 from etl.delivery import DeliveredFile, Delivery, open_delivery
@@ -86,20 +87,30 @@ def _remember(run: Run) -> None:
     write_atomically(file, json.dumps({**content, "files": files, "release": run.release.name, "force": run.force}))
 
 
-def resume(settings: Settings, run_id: str) -> Run:
-    """A run that `begin` has remembered; ConfigError when it is unknown."""
+def _remembered(settings: Settings, run_id: str) -> dict[str, Any]:
     file = run_file(settings, run_id)
     if not file.exists():
         raise ConfigError(f"the run {run_id} is not known", hint="begin it with: etl run HOSPITAL DELIVERY")
-    said = json.loads(file.read_text(encoding="utf-8"))
+    said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return said
+
+
+def delivery_of(settings: Settings, run_id: str) -> Delivery:
+    """The delivery of a run that `begin` has remembered; ConfigError when it is unknown."""
+    said = _remembered(settings, run_id)
     files = [DeliveredFile(**{**f, "path": Path(f["path"])}) for f in said["files"]]
-    delivery = Delivery(
+    return Delivery(
         said["hospital"],
         date.fromisoformat(said["night"]),
         Path(said["folder"]),
         {f.path.name: f for f in files},
         said["sha256"],
     )
+
+
+def resume(settings: Settings, run_id: str) -> Run:
+    """A run that `begin` has remembered; ConfigError when it is unknown."""
+    said, delivery = _remembered(settings, run_id), delivery_of(settings, run_id)
     mapping = load_mappings(settings.mappings, [delivery.hospital])[delivery.hospital]
     pinned = settings.model_copy(update={"vocabulary": said["release"]})
     return Run(settings, mapping, delivery, current_release(pinned), said["force"])

@@ -25,7 +25,7 @@ from etl.land.land import FILE_BITS, REJECTED, ROW_BITS, landed_columns_sql
 from etl.ledger import PUBLICATION, Ledger
 from etl.mapping.expression import quote
 from etl.mapping.run import QUARANTINE
-from etl.run import Run, resume
+from etl.run import Run, delivery_of, resume
 from etl.settings import Settings
 from etl.state.layers import LAYER, read_layer
 from etl.state.mapped import current
@@ -130,7 +130,7 @@ def position(run: Run, source: str, number: int) -> Position:
     if layer is None:
         raise InputError("the delivery that the row came with is gone", hint="run the night again: etl run --force")
     name = layer.name.removeprefix("delivery=")
-    delivery = resume(run.settings, f"{run.delivery.hospital}-{name}").delivery
+    delivery = delivery_of(run.settings, f"{run.delivery.hospital}-{name}")
     file = number >> ROW_BITS & (1 << FILE_BITS) - 1
     return _positions(run, source, delivery, layer.folder)[file](number & (1 << ROW_BITS) - 1)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 import tiny
 from processes import start
+from small_disks import disk_in_memory
 from tiny import Tiny
 
 # from "not even the run's file fits" to "all but the last of publishing fits"
@@ -21,16 +20,8 @@ FREE_KILOBYTES = (0, 8, 64, 200, 400, 700, 1000, 1400)
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, held in memory."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    done = mount and subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(disk)], capture_output=True, check=False
-    )
-    if not done or done.returncode:
-        pytest.skip("a file system in memory cannot be mounted here (root is needed)")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+    with disk_in_memory(tmp_path, "48m") as disk:
+        yield disk
 
 
 def fill(disk: Path, leave: int) -> Path:

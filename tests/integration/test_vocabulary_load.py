@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from small_disks import disk_in_memory
 
 from etl.errors import ConfigError, InputError, TransientError
 from etl.settings import PROJECT, Settings
@@ -180,16 +181,8 @@ def test_two_loads_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, held in memory, in which little fits."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    done = mount and subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(disk)], capture_output=True, check=False
-    )
-    if not done or done.returncode:
-        pytest.skip("a file system in memory cannot be mounted here (root is needed)")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+    with disk_in_memory(tmp_path, "900k") as disk:
+        yield disk
 
 
 def test_a_full_disk_is_a_fault_that_may_pass(small_disk: Path, bundle: Path) -> None:
