@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from datetime import date, timedelta
@@ -16,7 +17,7 @@ from histories import Night, Row
 from tiny import NIGHT, Tiny
 
 from etl.cdm.spec import hospital_tables
-from etl.errors import ConfigError
+from etl.errors import ConfigError, GateClosed
 from etl.ledger import PUBLICATION, Ledger
 from etl.lineage.line import trace_line
 from etl.lineage.row import trace_row
@@ -255,6 +256,23 @@ def test_a_night_after_a_cut_off_publication_maps_everybody(changing: Tiny) -> N
     run_id, _ = run_delivery(changing.settings, "tiny", folder)
     assert touched(resume(changing.settings, run_id)) is None
     assert sorted(results(changing).values()) == [10.4, 12.9]
+
+
+def test_a_night_whose_source_gate_closed_does_not_come_in_with_a_later_one(changing: Tiny) -> None:
+    suites = changing.settings.expectations / "source" / "tiny"
+    suites.mkdir()
+    query = "select _row from {batch} where RESULT = '99'"
+    promise = {
+        "type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": query},
+        "meta": {"severity": "block"}, "description": "no result of 99", "severity": "critical",
+    }  # fmt: skip
+    suite = {"name": "source.tiny.results", "meta": {"key": "_row"}, "expectations": [promise]}
+    (suites / "results.json").write_text(json.dumps(suite), encoding="utf-8")
+    run_nights(changing, first_night())
+    with pytest.raises(GateClosed):
+        run_nights(changing, night(2, LAB=[(*RESULT[:4], "99", "g/dL")]))
+    run_nights(changing, night(3, LAB=[(*OTHERS[:4], "12.1", "g/dL")]))
+    assert sorted(results(changing).values()) == [11.2, 12.1]
 
 
 def test_nights_of_another_key_store_do_not_join(changing: Tiny) -> None:
