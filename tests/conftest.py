@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import postgres_server
 import tiny
 from hypothesis import HealthCheck, settings
+from sqlalchemy.engine import URL
 from tiny import Tiny
 
 from etl.settings import PROJECT, Settings
@@ -40,3 +43,17 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hospital(tmp_path: Path, vocabulary: Path) -> Tiny:
     """The tiny hospital, about to deliver a good night."""
     return tiny.make(tmp_path / "home", vocabulary)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """A PostgreSQL server: its superuser's URL."""
+    with postgres_server.server(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def database(postgres: URL) -> Iterator[URL]:
+    """A new, empty database on a PostgreSQL server, its superuser's URL."""
+    with postgres_server.database(postgres) as url:
+        yield url
