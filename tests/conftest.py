@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import postgres_server
+import pytest
 import tiny
 from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import URL

