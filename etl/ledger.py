@@ -1,15 +1,18 @@
 """The ledger: what every run, stage, gate and row account was. Counts and codes only, never a value of a patient.
 
-SQLAlchemy tables, SQLite beside the embedded warehouse. One `run` is one delivery of one hospital taken through the
+SQLAlchemy tables: SQLite beside the embedded warehouse, or schemas of the warehouse on PostgreSQL, where migrations make
+the tables (`etl/warehouse/postgres/migrations`). One `run` is one delivery of one hospital taken through the
 stages; running it again writes the same run again.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +21,11 @@ from sqlalchemy.engine import Engine, ExceptionContext
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
-from etl.errors import TransientError
+from etl.errors import ConfigError, TransientError
+from etl.settings import LOADER
 
 meta = sa.MetaData()
+_REFUSED = "42501"  # SQLSTATE of PostgreSQL: insufficient privilege
 
 RUN = sa.Table(
     "run",
@@ -29,7 +34,9 @@ RUN = sa.Table(
     sa.Column("hospital", sa.String(40), nullable=False, index=True),
     sa.Column("night", sa.Date, nullable=False),
     sa.Column("delivery", sa.String(64), nullable=False, comment="sha256 over the delivery's files"),
-    sa.Column("state", sa.String(12), nullable=False, comment="running, published, blocked, failed"),
+    sa.Column(
+        "state", sa.String(12), nullable=False, comment="running, published, left, blocked, failed"
+    ),
     sa.Column("stage", sa.String(20), comment="the stage it is in or stopped at"),
     sa.Column("message", sa.Text, comment="why it stopped; no values"),
     sa.Column("started_at", sa.DateTime, nullable=False),
@@ -48,7 +55,24 @@ PUBLICATION = sa.Table(
     sa.Column("run_id", sa.String(64), nullable=False),
     sa.Column("night", sa.Date, nullable=False),
     sa.Column("mappings", sa.String(64), comment="as in run"),
+    sa.Column("action", sa.String(12), comment="rollback where an earlier night came back; none: publish"),
+    sa.Column("actor", sa.String(120), comment="who asked for it, where a person did"),
+    sa.Column("reason", sa.Text, comment="why, in the person's words"),
     comment="what the warehouse holds and held; a run that is started again does not change it",
+)
+
+APPROVAL = sa.Table(
+    "approval",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("gate", sa.String(20), primary_key=True, comment="source, cdm or publish"),
+    sa.Column("asked_at", sa.DateTime, primary_key=True),
+    sa.Column("decision", sa.String(12), nullable=False, comment="waiting, approved, refused, expired"),
+    sa.Column("actor", sa.String(120), comment="who decided"),
+    sa.Column("reason", sa.Text, comment="why, in the person's words"),
+    sa.Column("decided_at", sa.DateTime),
+    sa.Column("findings", sa.Text, comment="what was to be decided: the findings as JSON; no values"),
+    comment="what a person was asked and decided; a run that is started again does not change it",
 )
 
 STAGE = sa.Table(
@@ -149,10 +173,14 @@ FINDING = sa.Table(
         comment="an observed figure such as a row count; never a value of a patient",
     ),
     sa.Column("error", sa.Text, comment="why the expectation could not be evaluated"),
+    sa.Column("approve_above", sa.Float, comment="of a warning: share of rows (0-1) above which a person decides"),
     sa.Column("rows_sql", sa.Text, comment="SQL that lists the rows' ids, for `etl sql`"),
 )
 
-RunState = Literal["running", "published", "blocked", "failed"]
+#: Tables of the schema `admin` on PostgreSQL; the others lie in `quality`.
+ADMIN = (RUN, PUBLICATION, APPROVAL, STAGE)
+
+RunState = Literal["running", "published", "left", "blocked", "failed"]
 Outcome = Literal["rejected", "quarantined", "filtered", "mapped"]
 
 
@@ -171,6 +199,7 @@ class Finding:
     total: int | None = None
     observed: str | None = None
     error: str | None = None
+    approve_above: float | None = None
     rows_sql: str | None = None
 
 
@@ -195,12 +224,17 @@ class Accounts:
         return Accounts(**json.loads(text))
 
 
-def _may_pass(context: ExceptionContext) -> None:
-    """Turn a lock that is held, a full disk or a database that is away into the error that is worth a retry."""
-    if isinstance(context.sqlalchemy_exception, OperationalError):
-        raise TransientError(
-            f"the ledger cannot be used: {context.original_exception}", hint="free space below ETL_HOME, run again"
+def _explain(context: ExceptionContext) -> None:
+    """Turn what a database refuses into our errors: a lock, a full disk, a server that is away are worth a retry."""
+    raised, said = context.sqlalchemy_exception, str(context.original_exception)
+    here = context.dialect.name == "sqlite"
+    if not here and (LOADER in said or getattr(context.original_exception, "sqlstate", None) == _REFUSED):
+        raise ConfigError(
+            f"the ledger cannot be used: the login may not work as {LOADER}", hint="etl warehouse init"
         ) from None
+    if isinstance(raised, OperationalError):
+        hint = "free space below ETL_HOME, run again" if here else "see that the server answers, run again"
+        raise TransientError(f"the ledger cannot be used: {said}", hint=hint) from None
 
 
 def _missing_columns(engine: Engine) -> list[sa.Column[Any]]:
@@ -228,41 +262,58 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-_PREPARED: set[str] = set()  # ledgers whose tables this process has seen to
+_PREPARED: set[str] = set()  # ledgers in files whose tables this process has seen to
+
+
+def _file(url: str) -> Engine:
+    """A ledger in a SQLite file; its tables are created when missing."""
+    file = Path(url.removeprefix("sqlite:///"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": 60})
+    sa.event.listen(engine, "handle_error", _explain)
+    if url not in _PREPARED or not file.exists():
+        _prepare(engine)
+        _PREPARED.add(url)
+    return engine
+
+
+def _prepare(engine: Engine) -> None:
+    """Create what is missing of the tables."""
+    with engine.begin() as con:
+        con.execute(sa.text("pragma journal_mode=wal"))
+        # several runs may begin together: asking first and creating then would let the second one fail
+        for table in meta.sorted_tables:
+            con.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                con.execute(CreateIndex(index, if_not_exists=True))
+    _add_missing_columns(engine)
+
+
+@lru_cache(maxsize=8)
+def _server(url: str, _process: int) -> Engine:
+    """A ledger on PostgreSQL, one engine for a process: a fork must not write into its parent's connections."""
+    from etl.warehouse.postgres.revision import require_newest  # noqa: PLC0415 - of no use beside an embedded warehouse
+
+    engine = sa.create_engine(url, pool_size=1, max_overflow=9, pool_pre_ping=True, hide_parameters=True)
+    sa.event.listen(engine, "handle_error", _explain)
+    with engine.connect() as con:
+        require_newest(con.connection.driver_connection)  # type: ignore[arg-type]
+    return engine
 
 
 class Ledger:
     """Reads and writes the ledger's tables through one SQLAlchemy engine."""
 
     def __init__(self, url: str) -> None:
-        """Open the ledger at a SQLAlchemy `url`; its tables are created when missing."""
-        if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: Engine = sa.create_engine(url, connect_args={"timeout": 60} if "sqlite" in url else {})
-        sa.event.listen(self.engine, "handle_error", _may_pass)
-        file = Path(url.removeprefix("sqlite:///"))
-        if url not in _PREPARED or ("sqlite" in url and not file.exists()):
-            self._prepare()
-            _PREPARED.add(url)
-
-    def _prepare(self) -> None:
-        """Create what is missing of the tables."""
-        with self.engine.begin() as con:
-            if con.dialect.name == "sqlite":
-                con.execute(sa.text("pragma journal_mode=wal"))
-            # several runs may begin together: asking first and creating then would let the second one fail
-            for table in meta.sorted_tables:
-                con.execute(CreateTable(table, if_not_exists=True))
-                for index in table.indexes:
-                    con.execute(CreateIndex(index, if_not_exists=True))
-        _add_missing_columns(self.engine)
+        """Open the ledger at a SQLAlchemy `url`. Raises ConfigError where a server has not the schema of this version."""
+        self.engine: Engine = _file(url) if url.startswith("sqlite:///") else _server(url, os.getpid())
 
     def open_run(self, run_id: str, hospital: str, night: date, delivery: str, **columns: Any) -> None:
         """Start (or start again) a run; what an earlier attempt recorded of it is cleared."""
         row = {"hospital": hospital, "night": night, "delivery": delivery, **columns}
         with self.engine.begin() as con:
             for table in meta.sorted_tables:
-                if table is not PUBLICATION:
+                if table not in (PUBLICATION, APPROVAL):
                     con.execute(sa.delete(table).where(table.c.run_id == run_id))
             con.execute(sa.insert(RUN).values(run_id=run_id, state="running", started_at=now(), **row))
 
@@ -327,6 +378,15 @@ class Ledger:
         with self.engine.begin() as con:
             con.execute(sa.insert(PUBLICATION).from_select([*names, "published_at"], query))
         self.close_run(run_id, "published")
+
+    def record_rollback(self, run_id: str, left: Iterable[str], *, actor: str, reason: str | None) -> None:
+        """Note that the warehouse holds an earlier run again, and that those `left` are not what is published."""
+        with self.engine.begin() as con:
+            run = con.execute(sa.select(PUBLICATION).where(PUBLICATION.c.run_id == run_id)
+                              .order_by(PUBLICATION.c.published_at.desc()).limit(1)).mappings().one()  # fmt: skip
+            said = {"published_at": now(), "action": "rollback", "actor": actor, "reason": reason}
+            con.execute(sa.insert(PUBLICATION).values({**run, **said}))
+            con.execute(sa.update(RUN).where(RUN.c.run_id.in_(list(left))).values(state="left"))
 
     def last_published(self, hospital: str, before: str | None = None) -> Mapping[str, Any] | None:
         """A hospital's newest publication, of another run than `before` if that is given, or None."""

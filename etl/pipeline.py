@@ -24,15 +24,18 @@ from etl.errors import ConfigError, EtlError, GateClosed, InputError, TransientE
 from etl.land.land import land
 from etl.ledger import Accounts, now
 from etl.mapping.run import map_sources
+from etl.publish.approval import hold_unapproved
 from etl.publish.reconcile import reconcile
 from etl.publish.source import cdm_source_row, read_consortium
 from etl.run import MARKER, Progress, Run, begin, finish, hospital_lock, resume, reusable, workspace
 from etl.settings import Settings
 from etl.stages import STAGE_NAMES
+from etl.state.folding import fold_layers, known_state
+from etl.state.folds import read_folds
 from etl.state.layers import number_of
 from etl.state.merge import joined_layers, merge
 from etl.state.published import find_published, layers_of, state_of
-from etl.state.state import State, create_views
+from etl.state.state import create_views
 from etl.validate.gates import check_cdm, check_source
 from etl.warehouse.open import open_warehouse
 from etl.warehouse.protocol import Publication
@@ -74,7 +77,8 @@ def _land(run: Run, progress: Progress | None) -> tuple[int, str]:
     try:
 
         def work(place: Path) -> Accounts:
-            number = number_of(run.folder("land"))
+            folds = read_folds(run.folder("merge").parent, run.folder("land").parent)
+            number = number_of(run.folder("land"), [x for fold in folds for x in fold.layers])
             with open_engine(run.settings, run.delivery.night) as con:
                 return land(con, run.mapping, run.delivery, keys, place, number, progress)
 
@@ -95,13 +99,15 @@ def _check_source(run: Run, progress: Progress | None) -> tuple[int, str]:
 def _merge(run: Run, progress: Progress | None) -> tuple[int, str]:
     published = find_published(run, run.ledger, open_warehouse(run.settings))
     layers = joined_layers(run)
+    fold = fold_layers(run, layers, published, progress)
 
     def work(place: Path) -> Accounts:
+        known = known_state(run, layers)
         with open_engine(run.settings) as con:
-            return merge(con, run, layers, published, place, progress)
+            return merge(con, run, layers, published, place, progress, fold=fold, known=known)
 
     before = f"{published.run_id}\0{published.state.digest}" if published else ""
-    inputs = "\0".join([_stage_key(run, "land"), before, *(x.name for x in layers)])
+    inputs = "\0".join([_stage_key(run, "land"), before, fold.name if fold else "", *(x.name for x in layers)])
     accounts, done = _written(run, "merge", inputs, work)
     run.ledger.update_run(run.run_id, touched=state_of(run)[0].persons)
     return _sum(accounts.files), done
@@ -179,10 +185,9 @@ def _hold(findings: list[ledgers.Finding]) -> None:
 
 
 def _publish(run: Run, progress: Progress | None) -> tuple[int, str]:
+    hold_unapproved(run.ledger, run.run_id)
     state, _ = state_of(run)
-    files = candidate_files([run.folder("map"), run.folder("derive")])
-    accounts = run.ledger.accounts(run.run_id)
-    reconcile(accounts, files if state.whole else None)
+    reconcile(run.ledger.accounts(run.run_id), _candidate(run) if state.whole else None)
     warehouse = open_warehouse(run.settings)
     warehouse.initialise()
     if state.base and warehouse.published(run.delivery.hospital) not in (state.base.run_id, run.run_id):
@@ -191,11 +196,20 @@ def _publish(run: Run, progress: Progress | None) -> tuple[int, str]:
         )
     warehouse.publish_vocabulary(run.release)
     source = cdm_source_row(read_consortium(run.settings.mappings), run.release, state.as_of)
-    counts = warehouse.publish(_publication(run, state, files, accounts), source)
+    counts = warehouse.publish(publication_of(run), source, progress)
     return sum(counts.values()), DONE
 
 
-def _publication(run: Run, state: State, files: dict[str, Path], accounts: Accounts) -> Publication:
+def _candidate(run: Run) -> dict[str, Path]:
+    return candidate_files([run.folder("map"), run.folder("derive")])
+
+
+def publication_of(run: Run) -> Publication:
+    """What the stage `publish` would publish of a run; InputError when it has not come so far."""
+    state, _ = state_of(run)
+    for stage in ("map", "derive"):
+        _stage_key(run, stage)
+    files, accounts = _candidate(run), run.ledger.accounts(run.run_id)
     hospital = run.mapping.hospital
     rows: Counter[str] = Counter()
     for account in accounts.tables:

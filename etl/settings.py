@@ -16,6 +16,9 @@ from etl.errors import ConfigError
 
 _STAGE_FOLDERS = {"land": "1_landed", "merge": "2_state", "map": "3_mapped", "derive": "4_derived"}
 PROJECT = Path(__file__).resolve().parent.parent
+#: The group on PostgreSQL as which the pipeline works, whatever its login is called.
+LOADER = "etl_loader"
+_LEDGER_OPTIONS = (f"-c role={LOADER}", "-c search_path=admin,quality", "-c statement_timeout=0")
 
 
 class Settings(BaseSettings):
@@ -35,6 +38,13 @@ class Settings(BaseSettings):
         str | None,
         Field(description="SQLAlchemy URL of the warehouse; default: ducklake:///<home>/warehouse"),
     ] = None
+    keep_nights: Annotated[
+        int,
+        Field(ge=1, description="Published nights of a hospital that `etl rollback` can go back to, the last included"),
+    ] = 3
+    publish_patience: Annotated[
+        float, Field(gt=0, description="Seconds that publishing into PostgreSQL waits for readers to end their queries")
+    ] = 900
     mappings: Annotated[Path, Field(description="Folder with one sub-folder per hospital")] = PROJECT / "mappings"
     expectations: Annotated[Path, Field(description="Folder of the Great Expectations suites")] = (
         PROJECT / "expectations"
@@ -109,8 +119,16 @@ class Settings(BaseSettings):
 
     @property
     def ledger_url(self) -> str:
-        """SQLAlchemy URL of the ledger."""
-        return f"sqlite:///{self.home / 'ledger.sqlite'}"
+        """SQLAlchemy URL of the ledger: in a warehouse on PostgreSQL, else a SQLite file. It may hold a password."""
+        url = self.warehouse
+        if url.get_backend_name() != "postgresql":
+            return f"sqlite:///{self.home / 'ledger.sqlite'}"
+        given = url.query.get("options", ())
+        options = " ".join([*((given,) if isinstance(given, str) else given), *_LEDGER_OPTIONS])
+        url = url.set(drivername="postgresql+psycopg").update_query_dict(
+            {"application_name": "omop-etl ledger"} | dict(url.query) | {"options": options}
+        )
+        return url.render_as_string(hide_password=False)
 
 
 def load_settings() -> Settings:

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from etl.cli import console
+from etl.cli import approve, console, extract
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.onboarding import add_commands
+from etl.cli.publishing import add_commands as add_publishing
 from etl.errors import TransientError, UsageError
 
 app = typer.Typer(
@@ -200,6 +201,7 @@ def draft(hospital: Annotated[str, typer.Argument(help="Short name of the hospit
 
 
 add_commands(app)
+add_publishing(app)
 
 
 @app.command(rich_help_panel="Set up")
@@ -263,6 +265,10 @@ def run(
             raise typer.BadParameter("give HOSPITAL and DELIVERY, or --all EXPORTS")
         code = run_nights(settings, work, force=force, as_json=as_json)
     raise typer.Exit(code)
+
+
+approve.add_commands(app)
+extract.add_commands(app)
 
 
 @app.command(rich_help_panel="Look")

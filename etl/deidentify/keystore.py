@@ -11,6 +11,7 @@ import hmac
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,25 @@ from etl.settings import Settings
 
 Namespace = Literal["person", "provider", "care_site", "location"]
 LARGEST = (1 << 24) - 1
+_PROOF = ("proof", "proof")
+
+
+def _key(hospital: str, secret: str) -> bytes:
+    return hmac.digest(secret.encode(), f"omop-etl/{hospital}".encode(), "sha256")
+
+
+def _mac(key: bytes, namespace: str, value: str) -> bytes:
+    return hmac.digest(key, f"{namespace}\x1f{value}".encode(), "sha256")[:16]
+
+
+def secret_fits(file: Path, hospital: str, secret: str) -> bool | None:
+    """Whether the store in `file` was made with this secret, only by reading it; None when it holds no proof.
+
+    Raises sqlite3.Error when it cannot be read.
+    """
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=10)) as con:
+        row = con.execute("select mac from proof").fetchone()
+    return hmac.compare_digest(row[0], _mac(_key(hospital, secret), *_PROOF)) if row else None
 
 
 class KeyStore:
@@ -30,7 +50,7 @@ class KeyStore:
         """Open (or create) the store in `file`; ConfigError when it was made with another secret."""
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._base = number << 24
-        self._key = hmac.digest(secret.encode(), f"omop-etl/{hospital}".encode(), "sha256")
+        self._key = _key(hospital, secret)
         self._con = sqlite3.connect(file, timeout=120, isolation_level=None)
         file.chmod(0o600)
         self._con.executescript(
@@ -45,7 +65,7 @@ class KeyStore:
 
     def _prove(self) -> None:
         """Refuse a secret that is not the one the store was made with: it would give everyone a second id."""
-        mine = self._mac("proof", "proof")
+        mine = self._mac(*_PROOF)
         self._con.execute("insert or ignore into proof values (1, ?, ?)", (mine, secrets.token_hex(8)))
         stored, self.id = self._con.execute("select mac, store from proof").fetchone()
         if not hmac.compare_digest(stored, mine):
@@ -55,7 +75,7 @@ class KeyStore:
             )
 
     def _mac(self, namespace: str, value: str) -> bytes:
-        return hmac.digest(self._key, f"{namespace}\x1f{value}".encode(), "sha256")[:16]
+        return _mac(self._key, namespace, value)
 
     def _macs(self, namespace: str, values: Iterable[str]) -> list[bytes]:
         return [self._mac(namespace, v) for v in values]

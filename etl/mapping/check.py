@@ -30,6 +30,7 @@ from etl.mapping.model import (
     deletions_of,
 )
 from etl.mapping.problems import keys_of, model_of_entry, nearest, problems_of
+from etl.mapping.queries import query_problems, with_extracted
 from etl.mapping.references import problem_of, steps_of
 from etl.mapping.units import conversion_problems
 
@@ -262,6 +263,7 @@ def with_deletions(sources: dict[str, Source]) -> dict[str, Source]:
             found[deletions_of(name)] = source.model_copy(
                 update={
                     "file": source.deletions, "optional": True, "delivery": "full", "columns": keys, "computed": {},
+                    "query": source.deletions_query, "deletions_query": None,
                     "deletions": None, "deleted": None, "version": None, "merges": None,
                     "unused": "keys of deleted rows",
                 }
@@ -319,6 +321,8 @@ def check_document(document: Document, folder: str) -> tuple[HospitalMapping | N
         _check_entry(check, entry, known)
     _check_references(check, entries)
     _check_used(check, data, known)
+    for path, message in query_problems(document.root, document.places, hospital, known.sources):
+        check.add(path, message)
     if hospital is not None:
         _check_delivery(check, hospital, known)
     if check.problems or hospital is None:
@@ -327,7 +331,8 @@ def check_document(document: Document, folder: str) -> tuple[HospitalMapping | N
     text = json.dumps(said if said["files"] else data, sort_keys=True, ensure_ascii=False, default=str)
     return (
         HospitalMapping(
-            hospital, with_deletions(known.sources), known.masters, known.maps, known.clean, tuple(entries),
+            hospital, with_deletions(with_extracted(known.sources)), known.masters, known.maps, known.clean,
+            tuple(entries),
             hashlib.sha256(text.encode()).hexdigest(), known.conversions, map_rows,
             document.places,
         ),

@@ -118,6 +118,17 @@ class Hospital(_Strict):
         str | None,
         Field(description="folder of the deliveries, one sub-folder per night; default <home>/exports/<hospital>"),
     ] = None
+    connection: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[a-z][a-z0-9_]*$",
+            description="name of the connection to the hospital's own database, for sources that say `query`; its URL "
+            "is not written here. With it the nightly DAG extracts (docs/source-database.md)",
+        ),
+    ] = None
+    keep_extracted: Annotated[
+        int, Field(ge=1, description="so many nights keep the files that `etl extract` wrote, once they have landed")
+    ] = 14
     delivery: Annotated[
         Delivers,
         Field(
@@ -129,6 +140,14 @@ class Hospital(_Strict):
         int,
         Field(ge=1, description="after so many nights of which only the touched persons were mapped, all are again"),
     ] = 30
+    fold_every: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="of a hospital that delivers changes: so many nights at a time are folded into one, all but the "
+            "last seven; default: as whole_every",
+        ),
+    ] = None
     units: Annotated[Units, Field(description="units of measured values")] = Units()
     small_cell: Annotated[
         int,
@@ -178,7 +197,31 @@ class Merges(_Strict):
 class Source(_Strict):
     """One table of the delivery: where it is, how it is written, and the columns the mapping may use."""
 
-    file: Annotated[str, Field(description="file name or glob inside the delivery; several files are read as one")]
+    file: Annotated[
+        str, Field(description="file name or glob inside the delivery; several files are read as one. Or say `query`")
+    ] = ""
+    query: Annotated[
+        str | None,
+        Field(
+            description="instead of `file`: SQL over the hospital's own database, or a .sql file beside this file; "
+            "`etl extract` writes its rows into the delivery"
+        ),
+    ] = None
+    connection: Annotated[
+        str | None,
+        Field(pattern=r"^[a-z][a-z0-9_]*$", description="of `query`; default: what hospital.yaml says"),
+    ] = None
+    since: Annotated[
+        str | None,
+        Field(
+            description="a column of `query`, such as the time of the last change: a night extracts the rows that are "
+            "not below its highest value of the last night that came in. Needs `delivery: delta`"
+        ),
+    ] = None
+    overlap: Annotated[
+        float,
+        Field(ge=0, description="a night reaches so far back behind that value: hours of a time, units of a number"),
+    ] = 0
     format: Annotated[Literal["csv", "parquet"], Field(description="how the file is written")] = "csv"
     encoding: Annotated[str, Field(description="utf-8, cp949, euc-kr, …")] = "utf-8"
     delimiter: Annotated[str, Field(min_length=1, max_length=1, description="between two fields of a CSV line")] = ","
@@ -206,6 +249,13 @@ class Source(_Strict):
     deleted: Annotated[Sql | None, Field(description="holds for a row that only says: this key is deleted")] = None
     deletions: Annotated[
         str | None, Field(description="file name or glob of files with the keys of deleted rows, if there are any")
+    ] = None
+    deletions_query: Annotated[
+        str | None,
+        Field(
+            description="instead of `deletions`: SQL, or a .sql file, that gives the keys of deleted rows out of a log; "
+            "with `since` it has that column too"
+        ),
     ] = None
     merges: Annotated[Merges | None, Field(description="every row says that two record numbers are one patient")] = None
     columns: Annotated[dict[str, Column | None], Field(description="what lands; other columns of the file do not")]

@@ -90,7 +90,7 @@ def type_text(node: Json) -> str:
 
 def _default(node: Json) -> str:
     value = node.get("default")
-    return "" if value in (None, [], {}) else f"`{json.dumps(value, ensure_ascii=False)}`"
+    return "" if value in (None, "", [], {}) else f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def sections() -> list[Section]:

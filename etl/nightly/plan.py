@@ -6,14 +6,15 @@ The scheduler reads this every few seconds, so nothing heavy is imported here.
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from time import time as seconds_now
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from croniter import croniter
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from etl.delivery import MANIFEST
@@ -42,6 +43,47 @@ class Scheduling(BaseSettings):
         "etl_publish"
     )
     publish_slots: Annotated[int, Field(ge=1, description="Hospitals that may publish at the same time")] = 2
+    warehouse_conn_id: Annotated[
+        str | None, Field(description="Airflow connection of the warehouse; default: ETL_WAREHOUSE_URL")
+    ] = None
+    approval_minutes: Annotated[float, Field(gt=0, description="How long a night waits for a person's approval")] = 720
+    approval_default: Annotated[
+        Literal["refuse", "approve"], Field(description="What holds when nobody has answered by then")
+    ] = "refuse"
+    approvers: Annotated[
+        str, Field(description="Ids of the Airflow users who may approve, with commas; default: who may edit the DAG")
+    ] = ""
+    done_by: Annotated[
+        time | None, Field(description="Hour in Seoul, HH:MM, by which a night must be done; empty: no alert")
+    ] = time(7)
+    mail_to: Annotated[str, Field(description="Who is told by mail, with commas; empty: nobody")] = ""
+    mail_from: Annotated[str | None, Field(description="Sender of mails; default: as the connection says")] = None
+    smtp_conn_id: Annotated[str, Field(min_length=1, description="Airflow connection of the mail server")] = (
+        "smtp_default"
+    )
+    webhook_url: Annotated[
+        SecretStr | None, Field(description="Where notices are posted to as JSON, such as a chat's incoming webhook")
+    ] = None
+
+    @field_validator("done_by", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return value or None
+
+    @property
+    def pool(self) -> str:
+        """The pool that publishing runs in, one for each warehouse."""
+        return "_".join(part for part in (self.publish_pool, self.warehouse_conn_id) if part)
+
+    @property
+    def approving(self) -> tuple[str, ...]:
+        """Ids of the users who may approve; none: everybody who may edit the DAG."""
+        return listed(self.approvers)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a text with commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def load_scheduling() -> Scheduling:
@@ -53,6 +95,13 @@ def load_scheduling() -> Scheduling:
         raise ConfigError("\n".join(wrong), hint="set the variable in the environment or in .env") from error
 
 
+def time_allowed(schedule: str, done_by: time) -> timedelta:
+    """From when a night is due until the hour in Seoul by which it must be done, the same day or the next."""
+    due: datetime = croniter(schedule, datetime.now(ZoneInfo(TIME_ZONE)).replace(tzinfo=None)).get_next(datetime)
+    end = datetime.combine(due.date(), done_by)
+    return (end if end > due else end + timedelta(days=1)) - due
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One hospital's nights; `problems` says what is wrong with its hospital.yaml, each with file and line."""
@@ -61,6 +110,7 @@ class Plan:
     title: str
     schedule: str
     drops: str | None = None
+    extracts: bool = False  # its nights are read from the hospital's own database
     problems: tuple[str, ...] = ()
 
     @property
@@ -93,7 +143,8 @@ def read_plan(folder: Path) -> Plan:
     if hospital is None or problems:
         schedule: Any = Hospital.model_fields["schedule"].default
         return Plan(folder.name, folder.name, schedule, problems=tuple(str(p) for p in problems))
-    return Plan(folder.name, f"{hospital.name.ko} ({hospital.name.en})", hospital.schedule, hospital.drops)
+    title, extracts = f"{hospital.name.ko} ({hospital.name.en})", hospital.connection is not None
+    return Plan(folder.name, title, hospital.schedule, hospital.drops, extracts)
 
 
 def read_plans(mappings: Path) -> list[Plan]:
@@ -124,4 +175,4 @@ def missing(folder: Path, settle_seconds: float) -> str | None:
     if any(f.name == MANIFEST for f in files):
         return None
     changed = max(f.stat().st_mtime for f in files)
-    return f"files are still coming into {folder}" if time.time() - changed < settle_seconds else None
+    return f"files are still coming into {folder}" if seconds_now() - changed < settle_seconds else None

@@ -1,7 +1,7 @@
 """`python -m etl.nightly.start`: a local Airflow for the DAGs of this project, stopped with nothing left behind.
 
 LocalExecutor and SQLite below ETL_HOME/airflow; reachable from this machine only. Any `AIRFLOW__…` variable that is
-set already wins.
+set already wins: with AIRFLOW__DATABASE__SQL_ALCHEMY_CONN it works on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -55,13 +55,14 @@ def environment(settings: Settings, scheduling: Scheduling, home: Path, given: M
         "AIRFLOW__API_AUTH__JWT_SECRET": _own_secret(home / "jwt_secret"),
     }
     pipeline = {f"ETL_{n.upper()}": _plain(getattr(settings, n)) for n in settings.model_fields_set | {"home"}}
-    pipeline |= {f"ETL_AIRFLOW_{n.upper()}": str(getattr(scheduling, n)) for n in scheduling.model_fields_set}
+    pipeline |= {f"ETL_AIRFLOW_{n.upper()}": _plain(getattr(scheduling, n)) for n in scheduling.model_fields_set}
     path = f"{Path(sys.executable).parent}{os.pathsep}{given.get('PATH', os.defpath)}"
     return {**ours, **given, **pipeline, "PATH": path, "AIRFLOW_HOME": str(home)}
 
 
 def _plain(value: object) -> str:
-    return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+    """A setting as its variable says it; what is not set is empty."""
+    return "" if value is None else str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 
 def _own_secret(file: Path) -> str:
@@ -74,7 +75,7 @@ def _own_secret(file: Path) -> str:
 
 def prepare(env: Mapping[str, str], scheduling: Scheduling) -> None:
     """Bring Airflow's database up to date and make the pool that publishing runs in."""
-    pool = scheduling.publish_pool, str(scheduling.publish_slots), "hospitals that may publish at the same time"
+    pool = scheduling.pool, str(scheduling.publish_slots), "hospitals that may publish at the same time"
     for arguments in (("db", "migrate"), ("pools", "set", *pool)):
         done = subprocess.run(["airflow", *arguments], env=env, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -13,22 +13,25 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-import sqlalchemy.exc
+import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from etl.cli.nights import names, write_all_reports
-from etl.errors import EtlError, TransientError
-from etl.ledger import Ledger
+from etl.errors import ConfigError, EtlError, GateClosed, TransientError
+from etl.extract.night import extract_night, waits_for
+from etl.ledger import RUN, Ledger
 from etl.lineage.events import stage_events
+from etl.nightly.connections import task_settings
 from etl.pipeline import begin_recorded, clear_scratch, fail, open_run, run_stage, stage_by_name, up_to_date
+from etl.publish.approval import ApprovalMissing, Decision, ask, decide, forget_later_stages, open_questions
 from etl.report.write import write_reports
 from etl.run import Run, hospital_lock, resume
-from etl.settings import PROJECT, load_settings
+from etl.settings import PROJECT
 
 log = logging.getLogger(__name__)
 
 #: Faults outside the program that may be gone at the next try.
-_PASSING = (OSError, MemoryError, sqlalchemy.exc.OperationalError)
+_PASSING = (OSError, MemoryError, sa.exc.OperationalError)
 _CUT_OFF = (
     "the run was cut off: a task was stopped from outside (by hand, a restart, want of memory), or the mappings "
     "were changed meanwhile and no longer load; the task's log in Airflow says which"
@@ -37,6 +40,17 @@ _CUT_OFF = (
 
 class MayPass(AirflowException):
     """Tells Airflow to try the task again."""
+
+    exit_code = TransientError.exit_code
+
+
+class Stopped(AirflowFailException):
+    """Fails the task at once; knows the error's exit code, and whether a gate closed."""
+
+    def __init__(self, error: EtlError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code
+        self.gate_closed = isinstance(error, GateClosed)
 
 
 def as_etl_error(error: Exception) -> EtlError:
@@ -56,18 +70,19 @@ def told_to_airflow(*, last_try: bool, run: Run | None = None) -> Iterator[None]
     """Turn errors into a retry or a failure without one, and record in the ledger that the run stopped."""
     try:
         yield
+    except (MayPass, Stopped):
+        raise  # told already
     except Exception as raised:
         error = as_etl_error(raised)
         retry = isinstance(error, TransientError)
         if run is not None and (last_try or not retry):
             fail(run, error)
-        raise (MayPass if retry else AirflowFailException)(str(error)) from None
+        raise (MayPass(str(error)) if retry else Stopped(error)) from None
 
 
 def begin_night(hospital: str, folder: Path, night: date, *, force: bool, last_try: bool) -> str | None:
     """Check mappings, hash the delivery, open its run in the ledger; None when exactly this is published already."""
-    with told_to_airflow(last_try=last_try):
-        settings = load_settings()
+    with told_to_airflow(last_try=last_try), task_settings() as settings:
         log.info("%s: the delivery is %s", hospital, folder)
         run = begin_recorded(settings, hospital, folder, night, force=force)
         with hospital_lock(settings, hospital):
@@ -80,14 +95,64 @@ def begin_night(hospital: str, folder: Path, night: date, *, force: bool, last_t
         return run.run_id
 
 
+def lacking_files(hospital: str, night: date) -> str | None:
+    """What a hospital that is extracted has to deliver itself before; None: nothing, or it is there."""
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        return waits_for(settings, hospital, night)
+
+
+def extract(hospital: str, night: date, *, last_try: bool) -> None:
+    """Read the hospital's night from its own database into the night's folder, unless it lies there."""
+    with told_to_airflow(last_try=last_try), task_settings(hospital) as settings:
+        found = extract_night(settings, hospital, night)
+        for source in found.sources:
+            log.info("%s: %s rows in %.1f s", source.source, f"{source.rows:,}", source.seconds)
+        log.info("the delivery is %s", found.folder)
+
+
 def do_stage(run_id: str, name: str, *, last_try: bool) -> str:
-    """Run one stage; returns the run's id for the next one."""
-    with told_to_airflow(last_try=last_try):
-        run = resume(load_settings(), run_id)
-    with told_to_airflow(last_try=last_try, run=run), stage_events(run, name):
-        rows = run_stage(run, stage_by_name(name), lambda text: log.info("%s: %s", name, text))
-        log.info("%s: %s rows", name, f"{rows:,}")
+    """Run one stage; returns the run's id for the next one. What later stages found before no longer counts."""
+    with told_to_airflow(last_try=last_try), task_settings() as settings:
+        run = resume(settings, run_id)
+        forget_later_stages(run.ledger, run_id, name)
+        with told_to_airflow(last_try=last_try, run=run), stage_events(run, name):
+            rows = run_stage(run, stage_by_name(name), lambda text: log.info("%s: %s", name, text))
+            log.info("%s: %s rows", name, f"{rows:,}")
     return run_id
+
+
+def opened_night(hospital: str, night: date) -> str:
+    """The id of the run that was opened last for a night; ConfigError when there is none."""
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        query = sa.select(RUN.c.run_id).where(RUN.c.hospital == hospital, RUN.c.night == night, RUN.c.delivery != "-")
+        found = Ledger(settings.ledger_url).read(query.order_by(RUN.c.started_at.desc()).limit(1))
+        if not found:
+            raise ConfigError(f"the night {night} of {hospital} was never opened", hint="trigger the hospital's DAG")
+        return str(found[0]["run_id"])
+
+
+def ask_approval(run_id: str) -> list[str]:
+    """What a person has to decide, a line for each warning; its report is there then. Empty: nobody has to."""
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        ledger = Ledger(settings.ledger_url)
+        lines = [line for question in ask(ledger, run_id) for line in question.lines]
+        if lines:
+            write_reports(ledger, settings.reports, names(settings), run_ids=[run_id])
+        return lines
+
+
+def record_decision(run_id: str, decision: Decision, actor: str, reason: str) -> None:
+    """Note what was decided; anything but an approval ends the run."""
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        run = resume(settings, run_id)
+        with told_to_airflow(last_try=True, run=run):
+            if open_questions(run.ledger, run_id):  # somebody may have answered on the command line
+                decide(run.ledger, run_id, decision, actor, reason)
+            if decision != "approved":
+                raise ApprovalMissing(
+                    f"{decision} by {actor}; the last published night stays",
+                    hint="trigger the night again to be asked again",
+                )
 
 
 def write_report(run_id: str | None) -> str:
@@ -95,8 +160,7 @@ def write_report(run_id: str | None) -> str:
 
     A run that is still open then was cut off; the ledger says so from now on.
     """
-    with told_to_airflow(last_try=True):
-        settings = load_settings()
+    with told_to_airflow(last_try=True), task_settings() as settings:
         ledger = Ledger(settings.ledger_url)
         row = ledger.run(run_id) if run_id else None
         if run_id and row and row["state"] == "running":
@@ -108,5 +172,5 @@ def write_report(run_id: str | None) -> str:
 
 def write_everything() -> str:
     """Write the reports of all nights and the index; returns its path."""
-    with told_to_airflow(last_try=True):
-        return str(write_all_reports(load_settings()))
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        return str(write_all_reports(settings))

@@ -18,7 +18,7 @@ _ICONS = {
     "running": '<circle cx="8" cy="8" r="7"/><path d="M8 4.2V8l2.6 1.8"/>',
     "none": '<circle cx="8" cy="8" r="7"/><path d="M5 8h6"/>',
 }
-_AS = {"open": "published", "done": "published", "reused": "published", "closed": "blocked"}
+_AS = {"open": "published", "done": "published", "reused": "published", "closed": "blocked", "left": "none"}
 
 _WIDTH, _HEIGHT, _TOP, _BASE = 340, 128, 24, 104
 _SPARK_WIDTH, _SPARK_HEIGHT = 96, 28

@@ -70,6 +70,7 @@ class FindingRow:
     total: int | None
     observed: str | None
     error: str | None
+    approve_above: float | None
     rows_sql: str | None
 
     @property

@@ -14,7 +14,7 @@ from etl.report.formats import DASH, count, duration, percent
 from etl.report.read import summaries
 from etl.report.write import HospitalName
 
-_COLOURS = {"published": "green", "blocked": "yellow", "failed": "red", "running": "cyan"}
+_COLOURS = {"published": "green", "left": "yellow", "blocked": "yellow", "failed": "red", "running": "cyan"}
 _COLUMNS: dict[str, Literal["left", "right"]] = {
     "hospital": "left", "night": "left", "rows in": "right", "mapped": "right", "quarantined": "right",
     "rejected": "right", "filtered": "right", "mapping rate": "right", "gates": "left", "time": "right",

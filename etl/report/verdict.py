@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from etl.report.figures import Night, RunSummary
 from etl.report.formats import clock, day, plural, words
 
-HEADLINES = {"published": "Published", "blocked": "Blocked", "failed": "Failed", "running": "Running"}
+HEADLINES = {"published": "Published", "left": "Gone back from", "blocked": "Blocked", "failed": "Failed", "running": "Running"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ def verdict(night: Night) -> Verdict:
     headline = HEADLINES.get(run.state, words(run.state).capitalize())
     if run.state == "published":
         return Verdict(headline, _published(run))
+    if run.state == "left":
+        return Verdict(headline, f"This night was published and gone back from; {_stays(night)}.")
     if run.state == "running":
         stage = f" in stage “{words(run.stage)}”" if run.stage else ""
         return Verdict(headline, f"The run is under way{stage} since {clock(run.started_at)} KST; {_stays(night)}.")

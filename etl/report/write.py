@@ -25,7 +25,7 @@ from etl.report.verdict import gate_name, verdict
 _TEMPLATES = Path(__file__).with_name("templates")
 LINEAGE = "lineage"  # folder of the lineage pages within the report folder
 _GRID_NIGHTS = 14
-_ATTENTION = ("failed", "blocked", "running", "published")
+_ATTENTION = ("failed", "blocked", "running", "left", "published")
 _FILTERS = (
     formats.at_least,
     formats.clock,

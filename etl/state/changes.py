@@ -25,9 +25,9 @@ from etl.state.state import (
     ENTITIES,
     State,
     alive_rows,
+    chain_sql,
     create_landed,
     create_merged,
-    empty_sql,
     person_columns,
     rows_sql,
 )
@@ -94,7 +94,7 @@ def _appended(
         f"select _row from dead where source = {literal(name)} except "
         f"select _row from {rows_in(before.file(DEAD))} where source = {literal(name)}"
     )
-    older = " union all ".join(part for x in old for part in rows_sql(mapping, name, x)) or empty_sql(mapping, name)
+    older = chain_sql(mapping, name, old, now.fold)  # which folds no layer that `before` did not have
     con.execute(f"create or replace temp table died as {died}")
     _find(con, _persons(mapping, name, f"select * from ({older}) where _row in (from died)"))
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from etl.delivery import Delivery
 from etl.mapping.model import HospitalMapping, deletions_of
@@ -37,13 +38,29 @@ class Layer:
         """Name of the delivery's folders."""
         return self.folder.name
 
+    def as_json(self) -> dict[str, Any]:
+        """What `layer.json` says of it."""
+        return {
+            "number": self.number, "night": self.night.isoformat(), "sha256": self.sha256, "whole": self.whole,
+            "keys": self.keys, "sources": self.sources,
+        }  # fmt: skip
 
-def number_of(folder: Path) -> int:
-    """The number of the delivery that lands in `folder`: the one it has, else the next of its hospital."""
-    if (folder / LAYER).exists():
-        return int(json.loads((folder / LAYER).read_text(encoding="utf-8"))["number"])
-    numbers = [json.loads(f.read_text(encoding="utf-8"))["number"] for f in folder.parent.glob(f"delivery=*/{LAYER}")]
-    return max(numbers, default=-1) + 1
+
+def layer_of(said: dict[str, Any], folder: Path) -> Layer:
+    """The layer that `as_json` describes, which landed in `folder`."""
+    night = date.fromisoformat(said["night"])
+    return Layer(said["number"], night, said["sha256"], said["whole"], said["keys"], folder, said["sources"])
+
+
+def number_of(folder: Path, folded: Sequence[Layer] = ()) -> int:
+    """The number of the delivery that lands in `folder`: the one it has, else the next of its hospital.
+
+    `folded` are layers whose folders may be gone.
+    """
+    known = {x.name: x.number for x in folded}
+    landed = folder.parent.glob(f"delivery=*/{LAYER}")
+    known |= {f.parent.name: int(json.loads(f.read_text(encoding="utf-8"))["number"]) for f in landed}
+    return known.get(folder.name, max(known.values(), default=-1) + 1)
 
 
 def write_layer(place: Path, number: int, delivery: Delivery, keys: str, files: dict[str, list[str]]) -> None:
@@ -53,18 +70,13 @@ def write_layer(place: Path, number: int, delivery: Delivery, keys: str, files: 
         for source, names in files.items()
         if names
     }
-    said = {
-        "number": number, "night": delivery.night.isoformat(), "sha256": delivery.sha256,
-        "whole": WHOLE in delivery.files, "keys": keys, "sources": digests,
-    }  # fmt: skip
-    (place / LAYER).write_text(json.dumps(said, indent=1), encoding="utf-8")
+    layer = Layer(number, delivery.night, delivery.sha256, WHOLE in delivery.files, keys, place, digests)
+    (place / LAYER).write_text(json.dumps(layer.as_json(), indent=1), encoding="utf-8")
 
 
 def read_layer(folder: Path) -> Layer:
     """The layer that landed in `folder`."""
-    said = json.loads((folder / LAYER).read_text(encoding="utf-8"))
-    night = date.fromisoformat(said["night"])
-    return Layer(said["number"], night, said["sha256"], said["whole"], said["keys"], folder, said["sources"])
+    return layer_of(json.loads((folder / LAYER).read_text(encoding="utf-8")), folder)
 
 
 def in_order(layers: Sequence[Layer]) -> list[Layer]:

@@ -8,7 +8,7 @@ from etl.errors import InputError, TransientError
 from etl.ledger import Ledger
 from etl.run import MARKER, Run
 from etl.state.mapped import EXTENDED, Mapped
-from etl.state.state import TOUCHED, State, read_state
+from etl.state.state import TOUCHED, State, read_link, read_state
 from etl.warehouse.protocol import Warehouse
 
 
@@ -38,7 +38,8 @@ def chain_of(run: Run, run_id: str, digest: str | None = None) -> Published | No
     at: str | None = run_id
     while at is not None:
         name = f"delivery={at.removeprefix(f'{run.delivery.hospital}-')}"
-        state = read_state(run.folder("merge").with_name(name), run.folder("land").parent)
+        folder = run.folder("merge").with_name(name)
+        state = read_link(folder) if top else read_state(folder, run.folder("land").parent)
         if state is None or at in seen or (digest is not None and state.digest != digest):
             return None
         layers = layers_of(run, state, name)

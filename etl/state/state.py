@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from etl.land.land import FILE_BITS, ROW_BITS, landed_columns_sql
 from etl.mapping.expression import literal, quote
 from etl.mapping.model import HospitalMapping
 from etl.settings import Settings
-from etl.state.layers import Layer, chain, read_layer
+from etl.state.folds import Fold, read_fold
+from etl.state.layers import LAYER, Layer, chain, read_layer
 
 STATE = "state.json"
 DEAD = "dead.parquet"
@@ -42,12 +43,16 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a run maps: its layers, the day it stands for, and (unless `base` is None) only the persons touched."""
+    """What a run maps: its layers, the day it stands for, and (unless `base` is None) only the persons touched.
+
+    The rows of the first layers are read from `fold` where there is one.
+    """
 
     folder: Path
     as_of: date
     layers: tuple[Layer, ...]
     base: Base | None
+    fold: Fold | None = None
 
     @property
     def whole(self) -> bool:
@@ -73,25 +78,44 @@ class State:
         return self.folder / name
 
 
-def write_state(place: Path, as_of: date, layers: Iterable[Layer], base: Base | None) -> None:
-    """Write `state.json`."""
+def write_state(
+    place: Path, as_of: date, layers: Iterable[Layer], base: Base | None, fold: Fold | None, made_with: str
+) -> None:
+    """Write `state.json`; `made_with` is the fingerprint of program and mappings."""
     said = {
-        "as_of": as_of.isoformat(), "layers": [x.name for x in layers],
+        "as_of": as_of.isoformat(), "layers": [x.name for x in layers], "made_with": made_with,
+        "fold": fold.name if fold else None,
         "base": {"run_id": base.run_id, "digest": base.digest} if base else None,
     }  # fmt: skip
     (place / STATE).write_text(json.dumps(said, indent=1), encoding="utf-8")
 
 
 def read_state(folder: Path, landed: Path) -> State | None:
-    """The state in `folder`, its layers being folders of `landed`; None when it or one of its layers is not there."""
+    """The state in `folder`, its layers being folders of `landed`; None when a part of it is not there.
+
+    A fold knows its layers, whether or not their folders are still there.
+    """
+    link = read_link(folder)
+    if link is None:
+        return None
+    said = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    fold = read_fold(folder.parent / said["fold"], landed) if said.get("fold") else None
+    if said.get("fold") and fold is None:
+        return None
+    layers = list(fold.layers) if fold else []
+    later = [landed / name for name in said["layers"][len(layers) :]]
+    if not all((f / LAYER).exists() for f in later):
+        return None
+    return replace(link, layers=(*layers, *map(read_layer, later)), fold=fold)
+
+
+def read_link(folder: Path) -> State | None:
+    """The state in `folder` without its layers: all that the nights which build on it want to know."""
     if not (folder / STATE).exists():
         return None
     said = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    folders = [landed / name for name in said["layers"]]
-    if not all(f.is_dir() for f in folders):
-        return None
     base = Base(**said["base"]) if said["base"] else None
-    return State(folder, date.fromisoformat(said["as_of"]), tuple(read_layer(f) for f in folders), base)
+    return State(folder, date.fromisoformat(said["as_of"]), (), base)
 
 
 def newest_state(settings: Settings, hospital: str) -> State | None:
@@ -120,15 +144,23 @@ def empty_sql(mapping: HospitalMapping, source: str) -> str:
     return f"select 0::bigint as _row, {', '.join(f'null::{t} as {quote(c)}' for c, t in columns.items())} where false"
 
 
-def all_rows(mapping: HospitalMapping, source: str, layers: Sequence[Layer]) -> str:
-    """SQL of every row of a source in its chain, replaced ones included."""
-    parts = [part for layer in chain(mapping, source, layers) for part in rows_sql(mapping, source, layer)]
+def chain_sql(mapping: HospitalMapping, source: str, layers: Sequence[Layer], fold: Fold | None) -> str:
+    """SQL of the rows of a source in layers of its chain; of folded ones (all or none) the rows that counted then."""
+    columns = ", ".join(map(quote, landed_columns_sql(mapping.sources[source])))
+    folded = fold.holds(layers) if fold else 0
+    parts = [f"select _row, {columns} from {rows_in(fold.file(source))}"] if fold and folded else []
+    parts += [part for layer in layers[folded:] for part in rows_sql(mapping, source, layer)]
     return " union all ".join(parts) or empty_sql(mapping, source)
+
+
+def all_rows(mapping: HospitalMapping, source: str, state: State) -> str:
+    """SQL of every row of a source in its chain, replaced ones included unless they were folded away."""
+    return chain_sql(mapping, source, chain(mapping, source, state.layers), state.fold)
 
 
 def alive_rows(mapping: HospitalMapping, source: str, state: State) -> str:
     """SQL of the rows that count today: the newest version of each key."""
-    rows = all_rows(mapping, source, state.layers)
+    rows = all_rows(mapping, source, state)
     if mapping.delivers(source) == "full":
         return rows
     dead = f"select _row from {rows_in(state.file(DEAD))} where source = {literal(source)}"

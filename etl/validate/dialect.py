@@ -124,12 +124,9 @@ class BufferedDialect(duckdb_engine.Dialect):
         self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[ReflectedColumn]:
         """Name, type and nullability of a table's or view's columns."""
-        query = (
-            "select column_name, data_type, is_nullable from duckdb_columns()"
-            " where table_name = :name and schema_name = coalesce(:schema, current_schema())"
-            " and database_name = current_database() order by column_index"
-        )
-        found = connection.execute(sa.text(query), {"name": str(table_name), "schema": schema})
+        place = f"{_quoted(schema)}." if schema else ""
+        query = f"select column_name, column_type, \"null\" = 'YES' from (describe {place}{_quoted(table_name)})"
+        found = connection.exec_driver_sql(query)
         return [
             {"name": name, "type": self._column_type(kind), "nullable": nullable, "default": None}
             for name, kind, nullable in found
@@ -159,6 +156,10 @@ def lend(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield f"duckdb+buf:///{token}"
     finally:
         del _OPEN[token]
+
+
+def _quoted(name: str) -> str:
+    return '"' + str(name).replace('"', '""') + '"'
 
 
 def _safe_message(error: duckdb.Error) -> str:

@@ -17,15 +17,19 @@ from etl.mapping.model import Entry, HospitalMapping, Lookup, Source
 
 Severity = Literal["block", "warn"]
 _GX = {"block": "critical", "warn": "warning"}
+_APPROVED = 0.02  # share of unknown persons or unreadable dates above which a person decides
 _CODES = 60  # a longer code map says little as a set of expected values
 
 
 def _expectation(
-    kind: str, severity: Severity, description: str, kwargs: dict[str, Any], column: str | None = None
-) -> dict[str, Any]:
+    kind: str, severity: Severity, description: str, kwargs: dict[str, Any], column: str | None = None,
+    approve_above: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
     meta: dict[str, Any] = {"severity": severity}
     if column and "column" not in kwargs:
         meta["column"] = column
+    if approve_above is not None:
+        meta["approve_above"] = approve_above
     return {
         "type": kind,
         "kwargs": kwargs,
@@ -35,13 +39,18 @@ def _expectation(
     }
 
 
-def _rows(severity: Severity, description: str, column: str, condition: str, share: float) -> dict[str, Any]:
+def _rows(
+    severity: Severity, description: str, column: str, condition: str, share: float,
+    approve_above: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Rows that satisfy `condition` are wrong; they count when they are more than `share` of the table."""
     condition = condition.replace("{", "{{").replace("}", "}}")
     query = f"select _row from {{batch}} where {condition}"
     if share:
         query += f" qualify count(*) over () > {share} * (select count(*) from {{batch}})"
-    return _expectation("unexpected_rows_expectation", severity, description, {"unexpected_rows_query": query}, column)
+    return _expectation(
+        "unexpected_rows_expectation", severity, description, {"unexpected_rows_query": query}, column, approve_above
+    )
 
 
 def _person(source: Source) -> str | None:
@@ -67,7 +76,12 @@ def _of_source(name: str, source: Source) -> Iterator[dict[str, Any]]:
             0.05,
         )
         yield _rows(
-            "warn", f"{person} names a patient of the patient file", person, f"coalesce({quote(person)}, 0) = 0", 0
+            "warn",
+            f"{person} names a patient of the patient file",
+            person,
+            f"coalesce({quote(person)}, 0) = 0",
+            0,
+            _APPROVED,
         )
     keys = [c if c in columns else f"{c}__id" for c in source.key]
     if keys:
@@ -99,7 +113,7 @@ def _of_entry(mapping: HospitalMapping, entry: Entry) -> Iterator[tuple[str, dic
                 )
         elif name in ("start", "birth") and (column := _plain(value, columns)):
             unread = f"omop_try_timestamp({quote(column)}) is null and omop_blank({quote(column)}) is not null"
-            yield f"{column} date", _rows("warn", f"{column} is a day of the calendar", column, unread, 0)
+            yield f"{column} date", _rows("warn", f"{column} is a day of the calendar", column, unread, 0, _APPROVED)
             yield (
                 f"{column} dates",
                 _rows("block", f"{column} is a day of the calendar in 95 of 100 rows", column, unread, 0.05),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ import duckdb
 from etl.ledger import Finding
 from etl.validate.dialect import LentConnection, lend
 from etl.validate.gx import great_expectations
-from etl.validate.rows import quoted, row_query
+from etl.validate.rows import query_of, quoted, row_query
 from etl.validate.suites import GX_SEVERITY, QUERY, Expectation, Suite
 
 Progress = Callable[[Suite], None]
@@ -48,9 +48,10 @@ def run_suites(
     `progress` is called with each suite that is done.
     """
     findings: list[Finding] = []
-    with _data_source(con) as source:
+    columns = _columns(con)
+    with _data_source(con, [s.table for s in suites if s.table in columns]) as source:
         for suite in suites:
-            findings.extend(_run_suite(con, source, suite))
+            findings.extend(_run_suite(con, source, suite, columns.get(suite.table, set())))
             if progress is not None:
                 progress(suite)
     return findings
@@ -62,8 +63,12 @@ def closed(findings: Sequence[Finding]) -> list[Finding]:
 
 
 @contextmanager
-def _data_source(con: duckdb.DuckDBPyConnection) -> Iterator[Any]:
-    """A data source of a context that lives in memory only; Great Expectations keeps quiet meanwhile."""
+def _data_source(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Iterator[Any]:
+    """A data source of a context that lives in memory only; Great Expectations keeps quiet meanwhile.
+
+    It gets all its assets at once, each named as its table: the context writes itself down with every one that is
+    added later.
+    """
     gx = great_expectations()
     from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415
 
@@ -75,18 +80,23 @@ def _data_source(con: duckdb.DuckDBPyConnection) -> Iterator[Any]:
         with lend(con) as url:
             context = gx.get_context(mode="ephemeral")
             context.variables.progress_bars = ProgressBarsConfig(globally=False)
-            yield context.data_sources.add_sql("duckdb", connection_string=url, kwargs={"hide_parameters": True})
+            assets = [{"name": t, "type": "table", "table_name": quoted(t)} for t in dict.fromkeys(tables)]
+            yield context.data_sources.add_sql(
+                "duckdb", connection_string=url, kwargs={"hide_parameters": True}, assets=assets
+            )
     finally:
         logger.setLevel(level)
 
 
-def _run_suite(con: duckdb.DuckDBPyConnection, source: Any, suite: Suite) -> list[Finding]:
-    columns = _columns(con, suite.table)
+def _run_suite(con: duckdb.DuckDBPyConnection, source: Any, suite: Suite, columns: set[str]) -> list[Finding]:
     if not columns:
         return [_failed(suite, e, f"there is no table {suite.table}") for e in suite.expectations]
     total = _row_count(con, suite.table)
     key = [c for c in suite.key if c in columns]
-    asked = {i: e for i, e in enumerate(suite.expectations) if total or not _holds_of_nothing(e, columns)}
+    asked = dict(enumerate(suite.expectations))
+    if not total:
+        held = {i for i, e in asked.items() if _holds_of_nothing(e, columns)} | _queries_without_rows(con, suite)
+        asked = {i: e for i, e in asked.items() if i not in held}
     outcomes = _evaluate(source, suite, asked, key) if asked else {}
     findings = []
     for position, expectation in enumerate(suite.expectations):
@@ -107,10 +117,28 @@ def _holds_of_nothing(expectation: Expectation, columns: Collection[str]) -> boo
     return expectation.type.startswith(_OF_ROWS) and bool(named) and named <= set(columns)
 
 
+def _queries_without_rows(con: duckdb.DuckDBPyConnection, suite: Suite) -> set[int]:
+    """Positions of the queries of a table without rows that find nothing, all counted in one statement.
+
+    None if that fails: then Great Expectations runs them one by one and tells which of them it was.
+    """
+    queries = {i: query_of(suite.table, e) for i, e in enumerate(suite.expectations) if QUERY in e.kwargs}
+    counted = " union all ".join(f"select {i} as i, count(*) as n from ({sql}\n)" for i, sql in queries.items())
+    if not counted:
+        return set()
+    cursor = LentConnection(con).cursor()
+    try:
+        cursor.execute(f"select i from ({counted}) where n = 0")
+    except duckdb.Error:
+        return set()
+    return {i for (i,) in cursor.fetchall()}
+
+
 def _of_nothing(suite: Suite, expectation: Expectation) -> Finding:
     return Finding(
         suite=suite.name, table_name=suite.table, column_name=expectation.column, expectation=expectation.type,
         description=expectation.description, severity=expectation.severity, success=True, unexpected=0, total=0,
+        approve_above=expectation.approve_above,
     )  # fmt: skip
 
 
@@ -126,19 +154,16 @@ def _evaluate(source: Any, suite: Suite, asked: Mapping[int, Expectation], key: 
             promises.append(_promise(position, expectation))
         except Exception as error:  # of pydantic or Great Expectations, about the arguments
             outcomes[position] = f"{type(error).__name__}: Great Expectations does not accept these arguments"
-    asset = source.add_table_asset(f"{suite.name} {suite.table}", table_name=quoted(suite.table))
-    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    asset = source.get_asset(suite.table)
+    batch = asset.get_batch(asset.build_batch_request())
     return outcomes | _validate(batch, suite.name, promises, result_format)
 
 
 def _promise(position: int, expectation: Expectation) -> Any:
     """Great Expectations' own object, which remembers its position in the suite."""
-    from great_expectations.expectations.registry import get_expectation_impl  # noqa: PLC0415
+    from etl.validate.counting import expectation_class  # noqa: PLC0415
 
-    from etl.validate.counting import CountUnexpectedRows  # noqa: PLC0415
-
-    kind: Any = CountUnexpectedRows if QUERY in expectation.kwargs else get_expectation_impl(expectation.type)
-    return kind(
+    return expectation_class(expectation.type)(
         **expectation.kwargs,
         meta={"position": position},
         description=expectation.description,
@@ -174,6 +199,7 @@ def _finding(suite: Suite, expectation: Expectation, verdict: Any, total: int, s
         expectation=expectation.type,
         description=expectation.description,
         severity=expectation.severity,
+        approve_above=expectation.approve_above,
         success=bool(verdict.success),
         column_name=expectation.column,
         unexpected=unexpected,
@@ -190,6 +216,7 @@ def _failed(suite: Suite, expectation: Expectation, error: str) -> Finding:
         expectation=expectation.type,
         description=expectation.description,
         severity=expectation.severity,
+        approve_above=expectation.approve_above,
         success=False,
         column_name=expectation.column,
         error=error,
@@ -210,12 +237,13 @@ def _error(info: Any) -> str | None:
     return names[0] if names else "the expectation could not be evaluated"
 
 
-def _columns(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    """Names of the columns of all tables and views."""
     query = (
-        "select column_name from duckdb_columns() where table_name = ?"
-        " and database_name = current_database() and schema_name = current_schema()"
+        "select table_name, list(column_name) from duckdb_columns()"
+        " where database_name = current_database() and schema_name = current_schema() group by table_name"
     )
-    return {name for (name,) in con.cursor().execute(query, [table]).fetchall()}
+    return {table: set(names) for table, names in con.cursor().execute(query).fetchall()}
 
 
 def _row_count(con: duckdb.DuckDBPyConnection, table: str) -> int:

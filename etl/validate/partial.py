@@ -63,6 +63,7 @@ def _finding(suite: Suite, expectation: Expectation, rows: int) -> Finding:
     return Finding(
         suite=suite.name, table_name=suite.table, expectation=expectation.type, description=expectation.description,
         severity=expectation.severity, success=_within(rows, least, most), total=rows, observed=f"{rows:,}",
+        approve_above=expectation.approve_above,
     )  # fmt: skip
 
 

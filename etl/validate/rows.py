@@ -30,13 +30,18 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def query_of(table: str, expectation: Expectation) -> str:
+    """The query of an expectation on `table`, as DuckDB runs it."""
+    query = str(expectation.kwargs[QUERY]).rstrip("; \n")
+    # Great Expectations calls the batch `subselect` unless the query joins.
+    alias = " as subselect" if "subselect" in query else ""
+    return query.format(batch=quoted(table) + alias)
+
+
 def _unexpected(table: str, key: Sequence[str], expectation: Expectation, verdict: Any) -> str | None:
     kwargs = expectation.kwargs
     if QUERY in kwargs:
-        query = str(kwargs[QUERY]).rstrip("; \n")
-        # Great Expectations calls the batch `subselect` unless the query joins.
-        alias = " as subselect" if "subselect" in query else ""
-        return query.format(batch=quoted(table) + alias)
+        return query_of(table, expectation)
     if expectation.type == "expect_compound_columns_to_be_unique":
         ignored = kwargs.get("ignore_row_if", "all_values_are_missing")
         return _duplicates(table, key, kwargs["column_list"], ignored)

@@ -2,7 +2,8 @@
 
 `expectations/source/<hospital>/<source>.json` holds for a landed table, `expectations/cdm/<table>.json` for a
 table of the candidate CDM; the file's name is the table's. Beyond what Great Expectations asks for, every
-expectation says `meta.severity` (`block` or `warn`) and a `description` for the people who own the data.
+expectation says `meta.severity` (`block` or `warn`) and a `description` for the people who own the data; a warning may
+say `meta.approve_above`, the share of rows above which a night waits for a person's approval.
 
 Reading does not import Great Expectations, which takes seconds: types and arguments are checked against the JSON
 schemas it ships. Every problem of every file is reported at once.
@@ -43,6 +44,7 @@ class Expectation:
     severity: Severity
     description: str
     column: str | None
+    approve_above: float | None = None  # of a warning: share of rows above which a person decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,12 @@ class _Reader:
             self._arguments(path, name, kwargs)
         meta = content.get("meta")
         meta = meta if isinstance(meta, dict) else {}
+        severity = self._severity(path, meta, content.get("severity"))
         return Expectation(
             type=name,
             kwargs=kwargs,
-            severity=self._severity(path, meta, content.get("severity")),
+            severity=severity,
+            approve_above=self._limit(path, meta, severity, kwargs),
             description=self._text(path, content, "description"),
             column=meta.get("column") or next((kwargs[a] for a in _COLUMN_ARGUMENTS if a in kwargs), None),
         )
@@ -166,6 +170,22 @@ class _Reader:
         if gx is not None and gx != expected:
             self._say((*path, "severity"), "severity", f"expected {expected}, because meta.severity is {severity}")
         return "block" if severity == "block" else "warn"
+
+    def _limit(
+        self, path: tuple[Step, ...], meta: Mapping[str, Any], severity: Severity, kwargs: Mapping[str, Any]
+    ) -> float | None:
+        """`meta.approve_above`: the share of rows above which a warning waits for a person."""
+        if "approve_above" not in meta:
+            return None
+        limit, place, mostly = meta["approve_above"], (*path, "meta", "approve_above"), kwargs.get("mostly", 1)
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit < 1:
+            self._say(place, "meta.approve_above", "expected a share from 0 to below 1")
+            return None
+        if severity != "warn":
+            self._say(place, "meta.approve_above", "is for warnings; what blocks cannot be approved")
+        if isinstance(mostly, int | float) and limit < round(1 - mostly, 9):
+            self._say(place, "meta.approve_above", f"is below what mostly {mostly} lets pass as kept")
+        return float(limit)
 
     def _arguments(self, path: tuple[Step, ...], name: str, kwargs: Mapping[str, Any]) -> None:
         known = kinds()

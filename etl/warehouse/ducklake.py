@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,7 +27,8 @@ from etl.engine import extension_file
 from etl.errors import ConfigError, TransientError
 from etl.mapping.expression import literal, quote
 from etl.vocabulary.release import Release
-from etl.warehouse.protocol import Publication
+from etl.warehouse.export import export
+from etl.warehouse.protocol import Night, Publication, compare, in_range
 from etl.warehouse.schema import create_statements
 
 _TRIES = 40
@@ -35,8 +37,9 @@ _TRIES = 40
 class DuckLake:
     """A warehouse in one folder: `catalog.sqlite` and `data/`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the warehouse in `folder`; nothing is made before `initialise`."""
+    def __init__(self, folder: Path, *, keep: int = 1) -> None:
+        """Open the warehouse in `folder`; nothing is made before `initialise`. `keep` nights can be gone back to."""
+        self.keep = keep
         self.folder = folder
         self.catalog = folder / "catalog.sqlite"
         self.data = folder / "data"
@@ -100,8 +103,14 @@ class DuckLake:
         self.data.mkdir(parents=True, exist_ok=True)
         if not self.catalog.exists():
             self._create()
-        elif not {*tables(), "published"} <= set(self._file_counts()):
+        elif not {*tables(), "published"} <= set(self._file_counts()) or not self._knows_steps():
             self._transaction(_make_tables)
+
+    def _knows_steps(self) -> bool:
+        """Whether the catalog was made, or brought up to date, by a program that can go back to earlier nights."""
+        with self._writing() as con:
+            names = [row[0] for row in con.execute("describe admin.published").fetchall()]
+        return "step" in names
 
     def _create(self) -> None:
         """A new catalog, made under another name: it is there wholly or not at all, and the first of several stays."""
@@ -148,12 +157,16 @@ class DuckLake:
         self._transaction(replace)
         return True
 
-    def publish(self, publication: Publication, source: Mapping[str, object]) -> dict[str, int]:
+    def publish(
+        self, publication: Publication, source: Mapping[str, object], progress: Callable[[str], None] | None = None
+    ) -> dict[str, int]:
         """See Warehouse.publish."""
+        tell = progress or (lambda _: None)
         self._remove_leftovers(publication.hospital)
         folder = self.data / publication.hospital / f"{publication.run_id}-{uuid4().hex[:8]}"
         folder.mkdir(parents=True)
         files = {t: _link(f, folder / f"{t}.parquet") for t, f in publication.files.items()}
+        tell("linked")
         counts: dict[str, int] = {}
         filled = [t for t, n in self._file_counts().items() if n]
 
@@ -168,15 +181,80 @@ class DuckLake:
                 row = con.execute(f"select count(*) from {quote(name)} where {publication.mine(table)}").fetchone()
                 counts[name] = int(row[0]) if row else 0
             _replace_source(con, source)
-            con.execute("delete from admin.published where hospital = ?", [publication.hospital])
-            con.execute("insert into admin.published values (?, ?)", [publication.hospital, publication.run_id])
-            _compare(counts, publication.rows)
+            row = con.execute(
+                "select coalesce(step, 0) + 1 from admin.published where hospital = ?", [publication.hospital]
+            ).fetchone()
+            step = int(row[0]) if row else 1
+            _make_published(con, publication.hospital, publication.run_id, publication.night, step)
+            compare(counts, publication.rows)
+            tell("replaced, not yet committed")
 
         try:
             self._transaction(replace)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        tell("published")
+        return counts
+
+    def nights(self, hospital: str) -> list[Night]:
+        """See Warehouse.nights."""
+        if not self.catalog.exists():
+            return []
+        return [night for night, _ in self._kept(hospital)]
+
+    def _kept(self, hospital: str) -> list[tuple[Night, int]]:
+        """The nights that are kept, the newest first, each with a snapshot in which it is what is published."""
+        with self._writing() as con:
+            rows = con.execute(
+                """
+                select p.run_id, p.night, s.snapshot_time at time zone 'utc', p.step, p.snapshot_id
+                from ducklake_table_insertions(
+                    'warehouse', 'admin', 'published',
+                    (select min(snapshot_id) from ducklake_snapshots('warehouse')),
+                    (select max(snapshot_id) from ducklake_snapshots('warehouse'))) p
+                join ducklake_snapshots('warehouse') s using (snapshot_id)
+                where p.hospital = ? order by p.snapshot_id
+                """,
+                [hospital],
+            ).fetchall()
+        steps: dict[int, tuple[Night, int]] = {}
+        for run_id, night, at, step, snapshot in rows:
+            steps = {n: kept for n, kept in steps.items() if n < (step or 0)}  # those after it were gone back from
+            steps[step or 0] = Night(run_id, night, at), snapshot
+        return [steps[n] for n in sorted(steps, reverse=True)][: self.keep]
+
+    def rollback(
+        self, hospital: str, number: int, run_id: str, progress: Callable[[str], None] | None = None
+    ) -> dict[str, int]:
+        """See Warehouse.rollback."""
+        tell = progress or (lambda _: None)
+        found = next((kept for kept in self._kept(hospital) if kept[0].run_id == run_id), None)
+        if found is None:
+            raise ConfigError(f"{run_id} is not kept", hint=f"the nights that are: etl rollback {hospital} --list")
+        night, snapshot = found
+        counts: dict[str, int] = {}
+
+        def go_back(con: DuckDBPyConnection) -> None:
+            for name, table in hospital_tables().items():
+                mine = in_range(table, number)
+                con.execute(f"delete from {quote(name)} where {mine}")
+                row = con.execute(
+                    f"insert into {quote(name)} select * from {quote(name)} at (version => {snapshot}) where {mine}"
+                ).fetchone()
+                counts[name] = int(row[0]) if row else 0
+            row = con.execute(
+                f"select night, step from admin.published at (version => {snapshot}) where hospital = ?", [hospital]
+            ).fetchone()
+            _make_published(con, hospital, run_id, *(row or (night.night, 0)))
+            con.execute(
+                "update cdm_source set source_release_date = p.night, cdm_release_date = p.night "
+                "from (select max(night) as night from admin.published) p where p.night is not null"
+            )
+            tell("gone back, not yet committed")
+
+        self._transaction(go_back)
+        tell("gone back")
         return counts
 
     def published(self, hospital: str) -> str | None:
@@ -206,21 +284,9 @@ class DuckLake:
             yield con
 
     def export(self, target: Path, progress: Callable[[str], None] | None = None) -> None:
-        """See Warehouse.export. The file appears under its name only when it is complete."""
-        partial = target.with_name(f".{target.name}.partial")
-        for left in (partial, target.with_name(f"{partial.name}.wal")):  # by an export that was killed
-            left.unlink(missing_ok=True)
+        """See Warehouse.export."""
         with self.reader() as con:
-            con.execute(f"attach {literal(str(partial))} as target")
-            for name, statement in create_statements(Dialect(), keys=True).items():
-                con.execute(statement.replace("CREATE TABLE IF NOT EXISTS ", "CREATE TABLE target.", 1))
-                con.execute(f"insert into target.{quote(name)} select * from warehouse.main.{quote(name)}")
-                if progress:
-                    progress(name)
-            con.execute("detach target")
-        # what another program wrote to the file before and had not yet merged must not be replayed into the new one
-        target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
-        partial.replace(target)
+            export(con, target, progress)
 
 
 def _make_tables(con: DuckDBPyConnection) -> None:
@@ -228,22 +294,17 @@ def _make_tables(con: DuckDBPyConnection) -> None:
         con.execute(statement)
     con.execute("create schema if not exists admin")
     con.execute("create table if not exists admin.published (hospital varchar, run_id varchar)")
+    for column in ("night date", "step bigint"):
+        con.execute(f"alter table admin.published add column if not exists {column}")
 
 
-def _compare(counts: Mapping[str, int], expected: Mapping[str, int] | None) -> None:
-    """Raise ConfigError, which ends the transaction, unless every table has the rows it should have."""
-    if expected is None:
-        return
-    wrong = [
-        f"table {t}: {counts.get(t, 0):,} rows would be there, {expected.get(t, 0):,} were produced"
-        for t in sorted({*counts, *expected})
-        if counts.get(t, 0) != expected.get(t, 0)
-    ]
-    if wrong:
-        raise ConfigError(
-            "the warehouse would not hold what was mapped; nothing was published:\n" + "\n".join(wrong),
-            hint="map everybody again: etl run HOSPITAL DELIVERY --force",
-        )
+def _make_published(con: DuckDBPyConnection, hospital: str, run_id: str, night: date | None, step: int | None) -> None:
+    """Say which run the hospital's rows are of."""
+    con.execute("delete from admin.published where hospital = ?", [hospital])
+    con.execute(
+        "insert into admin.published (hospital, run_id, night, step) values (?, ?, ?, ?)",
+        [hospital, run_id, night, step],
+    )
 
 
 def _may_pass(error: duckdb.Error) -> bool:

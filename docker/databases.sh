@@ -1,0 +1,19 @@
+#!/bin/sh
+# Runs once, when the PostgreSQL of compose.yaml has made its cluster: two databases, each with a user of its own.
+# The passwords go from files to psql's variables; no command line and no log holds them.
+set -eu
+# the quoted heredoc is psql's: \set with backquotes reads the file, :'x' quotes it
+psql --set ON_ERROR_STOP=1 --quiet --username postgres --dbname postgres <<'SQL'
+-- the statements hold passwords: they are not logged, whatever log_statement says
+set log_statement = 'none';
+set log_min_error_statement = 'panic';
+\set warehouse_password `cat /run/secrets/warehouse_password`
+\set airflow_password `cat /run/secrets/airflow_password`
+-- makes the group roles of the warehouse, but is no superuser
+create role etl login createrole password :'warehouse_password';
+create role airflow login password :'airflow_password';
+create database warehouse owner etl encoding 'UTF8' template template0;
+create database airflow owner airflow encoding 'UTF8' template template0;
+-- each user has its own database only; `etl warehouse init` says who may enter the warehouse
+revoke all on database airflow, postgres from public;
+SQL

@@ -1,0 +1,27 @@
+-- Question: How long do patients stay in hospital?
+-- Note: Stays are inpatient visits (9201) and those that began in the emergency room (262); both with their descendants.
+--   A patient who is still in has an end too, the day of the newest night, and the type 32220 (still patient): such
+--   stays are counted apart and have no length yet. A stay that begins and ends on one day is 0 nights. The hospital is
+--   person_id >> 24. Visits of concept 0 are no stays; stays outside of observation periods count. Fewer than five
+--   stays: empty.
+-- Tables: visit_occurrence, concept_ancestor
+with stay as (
+  select distinct v.visit_occurrence_id, v.person_id >> 24 as hospital, v.visit_end_date - v.visit_start_date as nights,
+    v.visit_type_concept_id = 32220 as still_in
+  from visit_occurrence v
+    join concept_ancestor a on a.descendant_concept_id = v.visit_concept_id
+  where a.ancestor_concept_id in (9201, 262)
+)
+select hospital, case when count(*) filter (where not still_in) >= 5 then count(*) filter (where not still_in) end as stays,
+  case when count(*) filter (where not still_in) >= 5
+    then cast(avg(nights) filter (where not still_in) as numeric(8, 1)) end as mean_nights,
+  case when count(*) filter (where not still_in) >= 5
+    then cast(percentile_cont(0.5) within group (order by nights) filter (where not still_in) as numeric(8, 1))
+    end as median_nights,
+  case when count(*) filter (where not still_in) >= 5
+    then cast(percentile_cont(0.9) within group (order by nights) filter (where not still_in) as numeric(8, 1))
+    end as ninth_decile,
+  case when count(*) filter (where still_in) >= 5 then count(*) filter (where still_in) end as still_in
+from stay
+group by hospital
+order by hospital;

@@ -1,0 +1,103 @@
+"""`etl approve`: what waits for a person's approval, and the person's answer."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from etl.cli.console import err, errors_to_exit_codes, out, print_json
+from etl.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from etl.ledger import Ledger
+    from etl.settings import Settings
+
+
+def approve(
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="The run to decide about; without it, list what waits.")
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Why, in your words, for the record; no patient's data. Required with RUN."),
+    ] = None,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse it: the last published night stays.")] = False,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who decided, where somebody else enters it; default: the user logged in."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")] = False,
+) -> None:
+    """Approve a night whose warnings are above their limit, or refuse it; without RUN, list what waits.
+
+    A night stops before publishing (exit code 3) when more rows break a warning than its `approve_above` allows.
+    After the approval, run the night again: finished stages are reused, and it is published. An approval holds for the
+    findings as they were: if they change, the night is asked about again. Who decided what, when and why stays in the
+    ledger. A night that waits in Airflow is decided there, under Required Actions.
+    """
+    from etl.ledger import Ledger  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        settings = load_settings()
+        ledger = Ledger(settings.ledger_url)
+        if run_id is None:
+            _show_waiting(ledger, as_json=as_json)
+            return
+        if not (reason and reason.strip()):
+            raise UsageError("say why you decide so", hint=f'etl approve {run_id} --reason "…"')
+        _decide(settings, ledger, run_id, reason.strip(), by, refuse=refuse, as_json=as_json)
+
+
+def _show_waiting(ledger: Ledger, *, as_json: bool) -> None:
+    from etl.publish.approval import question_of, waiting  # noqa: PLC0415
+
+    rows = waiting(ledger)
+    if as_json:
+        print_json([{**row, "findings": json.loads(row["findings"])} for row in rows])
+        return
+    for row in rows:
+        out.print(f"{row['run_id']}  {row['gate']} gate, asked {row['asked_at']:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
+        for line in question_of(row).lines:
+            out.print(f"  {line}", soft_wrap=True, markup=False)
+    out.print("→ etl approve RUN --reason …" if rows else "nothing waits for an approval")
+
+
+def _decide(
+    settings: Settings, ledger: Ledger, run_id: str, reason: str, by: str | None, *, refuse: bool, as_json: bool
+) -> None:
+    from etl.publish.approval import decide  # noqa: PLC0415
+
+    user = getpass.getuser()
+    actor = f"{by} (entered by {user})" if by else user
+    if ledger.run(run_id) is None:
+        raise UsageError(f"the run {run_id} is not known", hint="`etl approve` lists what waits")
+    asked = decide(ledger, run_id, "refused" if refuse else "approved", actor, reason)
+    decision = "refused" if refuse else "approved"
+    said: dict[str, Any] = {"run_id": run_id, "decision": decision, "actor": actor, "gates": [q.gate for q in asked]}
+    if as_json:
+        print_json(said)
+        return
+    for question in asked:
+        for line in question.lines:
+            out.print(f"{decision}  {line}", soft_wrap=True, markup=False)
+    if not refuse:
+        err.print(f"→ {_again(settings, run_id)}", soft_wrap=True, markup=False)
+
+
+def _again(settings: Settings, run_id: str) -> str:
+    from etl.run import delivery_of  # noqa: PLC0415
+
+    try:
+        delivery = delivery_of(settings, run_id)
+    except ConfigError:  # its files were put away
+        return "run the night again"
+    return f"run the night again: etl run {delivery.hospital} {delivery.folder} --night {delivery.night}"
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the command to `etl`."""
+    app.command(rich_help_panel="Run")(approve)

@@ -1,0 +1,85 @@
+"""The command that takes a night out of a hospital's own database."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from etl.cli import console
+from etl.cli.console import err, errors_to_exit_codes, out, print_json
+
+if TYPE_CHECKING:
+    from etl.extract.night import ExtractedNight
+
+
+def _show(found: ExtractedNight, *, as_json: bool) -> None:
+    if as_json:
+        said = {**asdict(found), "sources": [asdict(s) for s in found.sources]}
+        print_json(said)
+        return
+    if not found.sources:
+        err.print(f"{found.hospital}: the night is extracted already; it stays as it is (--force extracts it again)")
+    for source in found.sources:
+        speed = source.rows / max(source.seconds, 1e-3)
+        size = f"{source.bytes / 1e6:,.1f} MB"
+        out.print(Text(f"{source.rows:>12,} rows  {speed:>9,.0f}/s  {size:>12}  {source.file}"), soft_wrap=True)
+    if found.whole and found.sources:
+        out.print("the night is whole: nothing that came before bounds it")
+    out.print(f"next: etl run {found.hospital} {found.folder} --night {found.night}", soft_wrap=True)
+
+
+def extract(
+    hospital: Annotated[str, typer.Argument(help="Short name of the hospital.")],
+    night: Annotated[
+        datetime,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Night that the delivery is of, YYYY-MM-DD. The rows are those of now."
+        ),
+    ],
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--into", metavar="DIR", help="Folder to write; default: the night's folder below the hospital's drops."
+        ),
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="All rows, whatever earlier nights brought; finds rows that were deleted.")
+    ] = False,
+    force: Annotated[bool, typer.Option(help="Extract again although the night is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")] = False,
+) -> None:
+    """Extract a night from a hospital's own database into a delivery, for `etl run` to take on.
+
+    Runs the queries of the hospital's contract (`query` in mappings/HOSPITAL), all at one moment of the database where
+    it can, and writes a Parquet file each, and a manifest. Only what is complete becomes a delivery: an extraction
+    that is broken off leaves none. With `since`, a night brings what changed since the last one that came in.
+
+    The database's URL is read from ETL_SOURCE_<HOSPITAL>_<CONNECTION> and never shown.
+    Exit code 4: a query, a column or the login is wrong; 5: the database is away.
+    """
+    from etl.extract.night import extract_night  # noqa: PLC0415 - brings drivers
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        settings = load_settings()
+        day: date = night.date()
+        with console.progress(f"extracting {hospital}", quiet=as_json) as tell:
+            found = extract_night(settings, hospital, day, into=into, whole=whole, force=force, tell=tell)
+        _show(found, as_json=as_json)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this command to `etl`."""
+    app.command(
+        rich_help_panel="Run",
+        epilog="""[bold]Examples[/]
+
+    etl extract snuh --night 2026-11-24 · then: etl run snuh exports/snuh/2026-11-24
+
+    etl extract snuh --night 2026-11-29 --whole · once a month, where nights bring changes only""",
+    )(extract)

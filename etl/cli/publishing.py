@@ -1,0 +1,109 @@
+"""Commands that change what is published: a run that is ready, or an earlier night."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from etl.cli import console
+from etl.cli.console import errors_to_exit_codes, out, print_json
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")]
+
+
+def publish(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, as `etl status --json` shows it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change, table by table.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish a run whose gates have passed, or show what that would change.
+
+    `etl run` and the DAGs publish by themselves; this is the last stage alone, for a night that stopped before it.
+    """
+    from etl.pipeline import publication_of, run_stage, stage_by_name  # noqa: PLC0415
+    from etl.publish.difference import changes  # noqa: PLC0415
+    from etl.run import resume  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+    from etl.warehouse.open import open_warehouse  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        settings = load_settings()
+        run = resume(settings, run_id)
+        if not dry_run:
+            with console.progress(f"publishing {run_id}", quiet=as_json) as tell:
+                rows = run_stage(run, stage_by_name("publish"), lambda text: tell("publish", text))
+            if as_json:
+                print_json({"run": run_id, "rows": rows})
+            else:
+                out.print(f"published {run_id}: {rows:,} rows")
+            return
+        with open_warehouse(settings).reader() as con:
+            found = changes(con, publication_of(run))
+    if as_json:
+        print_json([{"table": c.table, **{n: getattr(c, n) for n in _COUNTS}} for c in found])
+        return
+    shown = Table(box=None, header_style="bold", title=f"{run_id} would change", title_justify="left")
+    shown.add_column("table")
+    for name in _COUNTS:
+        shown.add_column(name, justify="right")
+    for change in found:
+        style = "" if change.added or change.removed or change.changed else "dim"
+        shown.add_row(change.table, *(f"{getattr(change, n):,}" for n in _COUNTS), style=style)
+    out.print(shown)
+
+
+_COUNTS = ("before", "after", "added", "removed", "changed")
+
+
+def rollback(
+    hospital: Annotated[str, typer.Argument(help="Short name of the hospital.")],
+    to: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Night to go back to; default: the one before the last."),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the publication.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who asked for it; default: the user of this machine.")] = None,
+    show: Annotated[bool, typer.Option("--list", help="Only list the nights that are kept.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go back to an earlier published night, in seconds, without loading it again.
+
+    The last ETL_KEEP_NIGHTS nights of each hospital are kept. Readers see the night of before or the earlier one, never
+    both. To come forward again, run the later night again: its stages are reused.
+    """
+    from etl.publish.rollback import roll_back  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+    from etl.warehouse.open import open_warehouse  # noqa: PLC0415
+
+    with errors_to_exit_codes():
+        settings = load_settings()
+        if show:
+            nights = open_warehouse(settings).nights(hospital)
+            said = [{"night": n.night, "run": n.run_id, "published_at": n.published_at} for n in nights]
+            if as_json:
+                print_json(said)
+                return
+            for i, night in enumerate(nights):
+                out.print(f"{night.night}  {night.run_id}{'  (published)' if i == 0 else ''}")
+            return
+        with console.progress(f"{hospital}: going back", quiet=as_json) as tell:
+            done = roll_back(
+                settings, hospital, to.date() if to else None, actor=by or getpass.getuser(), reason=reason,
+                progress=lambda text: tell("rollback", text),
+            )  # fmt: skip
+    if as_json:
+        print_json({"run": done.target.run_id, "night": done.target.night, "left": [n.run_id for n in done.left]})
+        return
+    left = ", ".join(str(n.night) for n in done.left)
+    out.print(f"{hospital}: the night {done.target.night} is published again, {sum(done.rows.values()):,} rows"
+              f"{f'; left: {left}' if left else ''}")  # fmt: skip
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add them to the command line."""
+    app.command(rich_help_panel="Run")(publish)
+    app.command(rich_help_panel="Run")(rollback)

@@ -1,0 +1,76 @@
+"""The task in which a night waits for a person: Airflow's human-in-the-loop operator on the pipeline's ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
+
+from etl.nightly.notify import approval_waits, night_of_run
+from etl.nightly.plan import Scheduling
+
+APPROVE, REFUSE = "Approve", "Refuse"
+TIME_LIMIT = "time limit"
+REASON = Param(
+    "", type="string", title="Reason",
+    description="Why you decide so. It is kept with your name; write nothing about a patient.",
+)  # fmt: skip
+
+
+class ApprovalGate(HITLOperator):
+    """Waits for an approval where warnings are above their limit, else lets the night pass at once.
+
+    `opened` is the run's id, which it hands on. Nobody holds a worker while it waits; what a person sees are counts
+    and names of expectations.
+    """
+
+    template_fields: Sequence[str] = ("subject", "body", "opened")
+
+    def __init__(self, *, opened: Any, hospital: str, scheduling: Scheduling, **kwargs: Any) -> None:
+        """Take who may answer, how long it waits and what holds then from the settings."""
+        super().__init__(
+            subject=f"{hospital}: warnings above their limit",
+            body="",
+            options=[APPROVE, REFUSE],
+            defaults=[APPROVE if scheduling.approval_default == "approve" else REFUSE],
+            params={"reason": REASON},
+            response_timeout=timedelta(minutes=scheduling.approval_minutes),
+            assigned_users=[{"id": user, "name": user} for user in scheduling.approving] or None,
+            **kwargs,
+        )
+        self.opened, self.hospital, self.minutes = opened, hospital, scheduling.approval_minutes
+
+    def execute(self, context: Any) -> str:
+        """Ask, if there is anything to ask about."""
+        from etl.nightly.tasks import ask_approval  # noqa: PLC0415 - loads the engine
+
+        lines = ask_approval(self.opened)
+        if not lines:
+            self.log.info("no warning is above its limit")
+            return str(self.opened)
+        night = context["params"].get("night") or night_of_run(context["dag_run"])
+        self.subject = f"{self.hospital}, night {night}: publish in spite of {len(lines)} warnings above their limit?"
+        self.body = "\n".join([f"`{self.opened}`", "", *(f"- {line}" for line in lines)])
+        approval_waits(self.hospital, night, self.minutes)
+        super().execute(context)  # does not return: it parks the task
+        return str(self.opened)
+
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> str:
+        """Record the answer; an approval lets the night go on, anything else ends it."""
+        from etl.nightly.tasks import record_decision  # noqa: PLC0415 - loads the engine
+
+        answer = super().execute_complete(context, dict(event))
+        approved, user = answer["chosen_options"] == [APPROVE], answer["responded_by_user"]
+        if user is None:
+            reason = f"nobody answered within {self.minutes:g} minutes"
+            record_decision(self.opened, "approved" if approved else "expired", TIME_LIMIT, reason)
+            return str(self.opened)
+        reason = str(answer["params_input"].get("reason") or "").strip()
+        if not reason:
+            raise AirflowFailException("a decision needs its reason: clear this task and decide again")
+        record_decision(self.opened, "approved" if approved else "refused", user["name"] or user["id"], reason)
+        return str(self.opened)

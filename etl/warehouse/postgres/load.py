@@ -1,0 +1,108 @@
+"""Loads a hospital's candidate into tables that stand alone: nobody sees them before they are swapped in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+from psycopg import Connection
+from sqlalchemy.engine import URL
+
+from etl.cdm.spec import Table, hospital_tables
+from etl.engine import rows_in
+from etl.errors import TransientError
+from etl.mapping.expression import quote
+from etl.warehouse.postgres.connect import LOADER, attach, connect
+from etl.warehouse.postgres.ddl import PARTS, foreign_keys, indexes_of, key_of, primary_key, qualified, range_of
+
+Tell = Callable[[str], None]
+_MEMORY = "256MB"  # of the server, while it builds an index
+
+
+def loading(url: URL) -> DuckDBPyConnection:
+    """A DuckDB connection that copies into `target`, in binary and by streams."""
+    con = duckdb.connect(config={"threads": 2, "preserve_insertion_order": True})
+    attach(con, url, "target", role=LOADER)
+    con.execute("set pg_null_byte_replacement = ''")  # a character PostgreSQL has no place for
+    return con
+
+
+def create_part(con: Connection, table: Table, name: str, number: int | None = None) -> None:
+    """An empty table like the parent in `cdm_part`; with the hospital's number it holds rows of its range only."""
+    con.execute(f"create table {PARTS}.{name} (like {qualified(table)} including defaults)")
+    if number is not None:
+        key, (first, beyond) = key_of(table), range_of(table, number)
+        con.execute(  # what a partition must keep, so that attaching it need not look at its rows
+            f"alter table {PARTS}.{name} add constraint hospital "
+            f"check ({key} is not null and {key} >= {first} and {key} < {beyond})"
+        )
+
+
+def copy(engine: DuckDBPyConnection, table: Table, name: str, file: Path) -> int:
+    """Copy a candidate's file into a table; returns its rows."""
+    columns = ", ".join(quote(c) for c in table.columns)
+    try:
+        row = engine.execute(
+            f"insert into target.{PARTS}.{name} ({columns}) select {columns} from {rows_in(file)}"
+        ).fetchone()
+    except duckdb.Error as error:  # its message may quote a row
+        raise TransientError(
+            f"loading {table.name} into the warehouse failed: {type(error).__name__}", hint="run again"
+        ) from None
+    return int(row[0]) if row else 0
+
+
+def load_parts(
+    url: URL, parts: Mapping[str, str], fresh: Mapping[str, Path | None], number: int, tell: Tell
+) -> dict[str, int]:
+    """Load, index and check the tables in `fresh` (None: empty); returns the rows of each.
+
+    `parts` are all of the hospital's tables as they will be, for the foreign keys. While one table is copied the server
+    indexes the one before.
+    """
+    tables = hospital_tables()
+    rows: dict[str, int] = {}
+    with connect(url) as con:
+        for name in fresh:
+            create_part(con, tables[name], parts[name], number)
+    indexing: list[Future[None]] = []
+    with closing(loading(url)) as engine, ThreadPoolExecutor(1) as worker:
+        for name, file in sorted(fresh.items(), key=lambda item: -(item[1].stat().st_size if item[1] else 0)):
+            tell(f"loading {name}")
+            rows[name] = copy(engine, tables[name], parts[name], file) if file else 0
+            indexing.append(worker.submit(_index, url, tables[name], parts[name]))
+        for each in indexing:
+            each.result()
+    tell("loaded and indexed")
+    _add_foreign_keys(url, parts, fresh)
+    tell("checked against keys")
+    return rows
+
+
+def _index(url: URL, table: Table, name: str) -> None:
+    with connect(url) as con:
+        con.execute(f"set maintenance_work_mem = '{_MEMORY}'")
+        if key := primary_key(table):
+            con.execute(f"alter table {PARTS}.{name} add primary key ({key})")
+        for index in indexes_of(table.name):
+            con.execute(index.create(f"{PARTS}.{name}"))
+        con.execute(f"analyze {PARTS}.{name}")
+
+
+def _add_foreign_keys(url: URL, parts: Mapping[str, str], fresh: Mapping[str, Path | None]) -> None:
+    """First as promises, which takes a moment and locks out no reader, then proved without locking out writers."""
+    places = {table: f"{PARTS}.{part}" for table, part in parts.items()}
+    with connect(url) as con:
+        con.execute(f"set work_mem = '{_MEMORY}'")
+        for name in fresh:
+            keys = foreign_keys(hospital_tables()[name], places)
+            if not keys:
+                continue
+            added = ", ".join(f"add constraint {quote(key)} {said} not valid" for key, said in keys.items())
+            con.execute(f"alter table {places[name]} {added}")
+            for key in keys:
+                con.execute(f"alter table {places[name]} validate constraint {quote(key)}")

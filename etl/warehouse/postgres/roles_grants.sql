@@ -1,0 +1,41 @@
+-- What each group may do in the schemas: all of it, whatever was granted to them before. Run as etl_loader.
+revoke all on all tables in schema cdm, cdm_read, cdm_part, vocabulary, results, quality, admin
+from public, etl_quality, etl_analyst, etl_steward, etl_auditor;
+revoke all on all functions in schema admin from public, etl_quality, etl_analyst, etl_steward, etl_auditor;
+revoke all on schema cdm, cdm_read, cdm_part, vocabulary, results, quality, admin
+from public, etl_quality, etl_analyst, etl_steward, etl_auditor;
+
+grant usage on schema cdm, cdm_read, vocabulary, results to etl_quality, etl_analyst;
+grant select on all tables in schema cdm, cdm_read, vocabulary, results to etl_quality, etl_analyst;
+
+grant usage on schema quality, admin to etl_quality, etl_steward, etl_auditor;
+grant select on all tables in schema quality, admin to etl_quality, etl_steward, etl_auditor;
+
+grant usage on schema vocabulary to etl_steward;
+grant select on all tables in schema vocabulary to etl_steward;
+
+-- policies call these for who reads; nobody else can look at clearances through them but at their own
+grant execute on function admin.cleared_hospitals(), admin.cleared_until(integer, integer) to etl_analyst;
+grant execute on function
+admin.grant_clearance(text, text, text, date), admin.revoke_clearance(text, text, text) to etl_steward;
+
+-- what a later version adds. Tables of cdm and views on them are left out on purpose: a new table must not be readable
+-- before it has its policies. Partitions lie in cdm_part, of which nothing is granted to anybody.
+alter default privileges for role etl_loader revoke execute on functions from public;
+alter default privileges for role etl_loader in schema vocabulary
+grant select on tables to etl_quality, etl_analyst, etl_steward;
+alter default privileges for role etl_loader in schema quality, admin
+grant select on tables to etl_quality, etl_steward, etl_auditor;
+
+do $$
+declare
+    bare text;
+begin
+    select string_agg(relname, ', ' order by relname) into bare
+    from pg_class
+    where relnamespace = 'cdm'::regnamespace and relkind = 'p' and not relrowsecurity;
+    if bare is not null then
+        raise exception 'tables of cdm without row-level security: %', bare;
+    end if;
+end
+$$;

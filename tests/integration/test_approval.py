@@ -1,0 +1,164 @@
+"""A warning above its limit: the night waits for a person, and who decided what and why is kept."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import tiny
+from tiny import Tiny
+from typer.testing import CliRunner, Result
+
+from etl.cli import app
+from etl.errors import GateClosed
+from etl.ledger import APPROVAL, RUN, Ledger
+from etl.pipeline import run_delivery, run_stage, stage_by_name
+from etl.publish.approval import ApprovalMissing, forget_later_stages
+from etl.run import resume
+
+LIMIT = 0.2
+PROMISE = "A patient's sex is W"  # nobody's is
+
+
+def expectation(limit: float | None) -> dict[str, object]:
+    meta = {"severity": "warn", "column": "SEX"} | ({} if limit is None else {"approve_above": limit})
+    query = "select _row from {batch} where SEX is distinct from 'W'"
+    kwargs = {"unexpected_rows_query": query}
+    return {"type": "unexpected_rows_expectation", "kwargs": kwargs, "meta": meta, "description": PROMISE}
+
+
+def limit_sex(expectations: Path, limit: float | None) -> None:
+    """Let the source suite of patients ask for what no patient has."""
+    file = expectations / "source" / "tiny" / "patients.json"
+    suite = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"name": "source.tiny.patients"}
+    others = [e for e in suite.get("expectations", []) if e["description"] != PROMISE]
+    suite["expectations"] = [*others, expectation(limit)]
+    file.write_text(json.dumps(suite), encoding="utf-8")
+
+
+@pytest.fixture
+def hospital(tmp_path: Path, vocabulary: Path) -> Tiny:
+    expectations = tmp_path / "expectations"
+    shutil.copytree(tiny.DATA / "expectations", expectations)
+    limit_sex(expectations, LIMIT)
+    return tiny.make(tmp_path / "home", vocabulary, expectations=expectations)
+
+
+@pytest.fixture
+def etl(hospital: Tiny, monkeypatch: pytest.MonkeyPatch):
+    """The command line, on the hospital's home."""
+    for name in ("home", "mappings", "expectations"):
+        monkeypatch.setenv(f"ETL_{name.upper()}", str(getattr(hospital.settings, name)))
+    monkeypatch.setenv("ETL_KEY_SECRET", tiny.SECRET)
+
+    def command(*words: str) -> Result:
+        return CliRunner().invoke(app, list(words))
+
+    return command
+
+
+def rows(hospital: Tiny) -> list[dict[str, object]]:
+    query = sa.select(APPROVAL).order_by(APPROVAL.c.asked_at)
+    return [dict(row) for row in Ledger(hospital.settings.ledger_url).read(query)]
+
+
+def newest_run(hospital: Tiny) -> str:
+    (row,) = Ledger(hospital.settings.ledger_url).read(sa.select(RUN).order_by(RUN.c.started_at.desc()).limit(1))
+    return str(row["run_id"])
+
+
+def test_a_night_above_the_limit_waits_is_approved_and_publishes(hospital: Tiny, etl) -> None:
+    delivery = str(hospital.deliver())
+    stopped = etl("run", "tiny", delivery)
+    run_id = newest_run(hospital)
+    assert stopped.exit_code == 3
+    assert f"etl approve {run_id} --reason" in stopped.output
+    assert f"{PROMISE} (6 of 6 rows, limit 20.0%)" in stopped.output
+    assert tiny.nothing_published(hospital.settings)
+    assert PROMISE in etl("approve").output
+
+    assert etl("approve", run_id).exit_code == 2, "an approval needs a reason"
+    approved = etl("approve", run_id, "--reason", "the codes changed on 1 July", "--by", "이지은")
+    assert approved.exit_code == 0
+    assert f"etl run tiny {delivery}" in approved.output
+    (row,) = rows(hospital)
+    assert (row["run_id"], row["gate"], row["decision"]) == (run_id, "source", "approved")
+    assert row["actor"] == f"이지은 (entered by {getpass.getuser()})"
+    assert row["reason"] == "the codes changed on 1 July"
+    assert row["decided_at"] is not None
+
+    assert etl("run", "tiny", delivery).exit_code == 0
+    assert not tiny.nothing_published(hospital.settings)
+    assert etl("approve").output.strip() == "nothing waits for an approval"
+    assert etl("approve", run_id, "--reason", "again").exit_code == 2
+
+
+def test_a_refused_night_stays_out_until_somebody_overrules_it(hospital: Tiny, etl) -> None:
+    delivery = hospital.deliver()
+    etl("run", "tiny", str(delivery))
+    run_id = newest_run(hospital)
+    assert etl("approve", run_id, "--refuse", "--reason", "half the file is missing").exit_code == 0
+    again = etl("run", "tiny", str(delivery))
+    assert again.exit_code == 3
+    assert "refused before" in again.output
+    assert "half the file is missing" in again.output
+    assert tiny.nothing_published(hospital.settings)
+    etl("approve", run_id, "--reason", "the hospital says it is complete")
+    assert etl("run", "tiny", str(delivery)).exit_code == 0
+    assert [row["decision"] for row in rows(hospital)] == ["refused", "approved"]
+
+
+def test_below_the_limit_nobody_is_asked(hospital: Tiny) -> None:
+    limit_sex(hospital.settings.expectations, None)
+    hospital.publish()
+    assert rows(hospital) == []
+
+
+def test_an_approval_holds_for_the_findings_that_were_approved(hospital: Tiny, etl) -> None:
+    delivery = hospital.deliver()
+    etl("run", "tiny", str(delivery))
+    run_id = newest_run(hospital)
+    etl("approve", run_id, "--reason", "looked at it")
+    limit_sex(hospital.settings.expectations, LIMIT / 2)  # the same rows, but another question
+    with pytest.raises(ApprovalMissing):
+        run_delivery(hospital.settings, "tiny", delivery)
+    assert [row["decision"] for row in rows(hospital)] == ["approved", "waiting"]
+    limit_sex(hospital.settings.expectations, None)
+    run_delivery(hospital.settings, "tiny", delivery)
+    assert [row["decision"] for row in rows(hospital)] == ["approved", "expired"]
+
+
+def test_the_stage_publish_by_hand_needs_the_approval_too(hospital: Tiny) -> None:
+    run = hospital.through("land", "check_source", "merge", "map", "derive", "check_cdm")
+    for _ in range(2):
+        with pytest.raises(ApprovalMissing):
+            run_stage(run, stage_by_name("publish"))
+    assert len(rows(hospital)) == 1, "one question is asked once"
+    assert tiny.nothing_published(hospital.settings)
+
+
+def test_publish_by_hand_needs_every_stage_before_it(hospital: Tiny) -> None:
+    limit_sex(hospital.settings.expectations, None)
+    run = hospital.through("land", "merge", "map", "derive", "check_cdm")
+    with pytest.raises(GateClosed, match="'check_source' has not passed"):
+        run_stage(run, stage_by_name("publish"))
+    run_stage(run, stage_by_name("check_source"))
+    run_stage(run, stage_by_name("map"))
+    forget_later_stages(run.ledger, run.run_id, "map")
+    with pytest.raises(GateClosed, match="'derive' has not passed"):
+        run_stage(resume(hospital.settings, run.run_id), stage_by_name("publish"))
+    assert tiny.nothing_published(hospital.settings)
+
+
+def test_the_next_night_is_asked_about_on_its_own(hospital: Tiny, etl) -> None:
+    etl("run", "tiny", str(hospital.deliver()))
+    etl("approve", newest_run(hospital), "--reason", "once")
+    etl("run", "tiny", str(hospital.deliver()))
+    hospital.tables["PAT.csv"].append(["70009", "새환자일", "800101-1000099", "010-0000-7009", "M", "1980-01-01", ""])
+    with pytest.raises(ApprovalMissing):
+        run_delivery(hospital.settings, "tiny", hospital.deliver(tiny.NIGHT + timedelta(days=1)))
