@@ -9,7 +9,7 @@ BENCH_SCALE ?= 400
 BENCH_NIGHTS ?= 3
 export ETL_HOME ?= $(CURDIR)/demo
 
-.PHONY: help install demo test histories airflow atlas lint bench lock clean
+.PHONY: help install demo test histories airflow atlas docker lint bench lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -60,6 +60,10 @@ atlas: install .env  ## OHDSI's ATLAS on the published nights, at http://127.0.0
 	@.venv/bin/etl export "$(ETL_HOME)/atlas.duckdb" --force
 	@.judge/bin/duckcdm serve "CDM=$(ETL_HOME)/atlas.duckdb" --achilles --port 8090
 
+docker:  ## the production set-up in containers, with the demo's nights (Docker with Compose 2.24 or newer)
+	@docker/secrets.sh
+	@docker compose --file docker/compose.yaml --profile demo up --build
+
 histories: install  ## a thousand random histories of changes, each against one delivery of its outcome
 	@ETL_TEST_HISTORIES=1000 .venv/bin/pytest -q -n 2 tests/integration/test_deltas.py -k any_history
 
@@ -72,6 +76,8 @@ bench: install  ## a whole run and nights of changes beside the floor, on one ma
 lock: install  ## resolve the dependencies of pyproject.toml again
 	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --extra dev pyproject.toml -o requirements/lock.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --extra docker --constraints requirements/lock.txt pyproject.toml -o requirements/production.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  requirements/judge.in -o requirements/judge.txt
 

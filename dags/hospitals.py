@@ -6,14 +6,26 @@ The tasks are the stages of `etl.pipeline`, which the command line runs too. The
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AsyncCallback,
+    CronTriggerTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    Param,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from etl.nightly.plan import TIME_ZONE, Plan, delivery_folder, load_scheduling, missing, read_plans
+from etl.nightly.gate import FORM, ApprovalGate
+from etl.nightly.notify import failed, night_of_run
+from etl.nightly.plan import TIME_ZONE, Plan, delivery_folder, load_scheduling, missing, read_plans, time_allowed
 from etl.settings import load_settings
 from etl.stages import STAGE_NAMES
 
@@ -43,9 +55,8 @@ PARAMS = {
 def _asked(hospital: str, drops: str | None) -> tuple[Path, date]:
     """The folder and the night that this run is about."""
     context = get_current_context()
-    params, run = context["params"], context["dag_run"]
-    due = (run.logical_date or run.run_after).astimezone(ZoneInfo(TIME_ZONE)).date()
-    night = date.fromisoformat(params["night"]) if params["night"] else due
+    params = context["params"]
+    night = date.fromisoformat(params["night"] or night_of_run(context["dag_run"]))
     if params["delivery"]:
         return Path(params["delivery"]), night
     return delivery_folder(load_settings(), hospital, drops, night), night
@@ -60,11 +71,29 @@ def _last_try() -> bool:
     mode="reschedule", poke_interval=SCHEDULING.poll_seconds,
     timeout=SCHEDULING.wait_minutes * 60,
 )  # fmt: skip
-def wait_for_delivery(hospital: str, drops: str | None) -> bool:
-    """Wait, without holding a worker, until the night's files are complete."""
-    lacks = missing(_asked(hospital, drops)[0], SCHEDULING.settle_seconds)
+def wait_for_delivery(hospital: str, drops: str | None, extracts: bool) -> bool:
+    """Wait, without holding a worker, until the night's files are complete; a backfill waits for nobody."""
+    folder, night = _asked(hospital, drops)
+    if extracts and not get_current_context()["params"]["delivery"]:
+        from etl.nightly.tasks import lacking_files  # noqa: PLC0415 - loads the engine
+
+        lacks = lacking_files(hospital, night)
+    else:
+        lacks = missing(folder, SCHEDULING.settle_seconds)
     print(lacks or "the delivery is complete")
+    if lacks and get_current_context()["dag_run"].run_type == "backfill":
+        raise AirflowSkipException(f"no delivery of the night {night}")
     return lacks is None
+
+
+@task(retries=3, **RETRIED)
+def extract(hospital: str, drops: str | None) -> None:
+    """Read the night from the hospital's own database into the night's folder, unless it lies there."""
+    from etl.nightly.tasks import extract as extract_night  # noqa: PLC0415 - loads the engine
+
+    _, night = _asked(hospital, drops)
+    if not get_current_context()["params"]["delivery"]:
+        extract_night(hospital, night, last_try=_last_try())
 
 
 @task.short_circuit(task_id="open", retries=2, **RETRIED)
@@ -106,9 +135,22 @@ def _described(plan: Plan) -> dict[str, Any]:
     return {"doc_md": (BROKEN if plan.problems else DOC).format(**values), "tags": tags}
 
 
+def _deadline(plan: Plan) -> DeadlineAlert | None:
+    """Tells people when the night is not done by its hour."""
+    done_by = SCHEDULING.done_by
+    if done_by is None or plan.problems:
+        return None
+    said = {"hospital": plan.hospital, "done_by": f"{done_by:%H:%M}"}
+    # a scheduled run is queued at its hour; a logical date would make every backfill late from the start.
+    # the triggerer may read connections; what Airflow runs in an executor instead may not
+    return DeadlineAlert(
+        DeadlineReference.DAGRUN_QUEUED_AT, time_allowed(plan.schedule, done_by),
+        AsyncCallback("etl.nightly.notify.late", said), name=f"done by {said['done_by']}",
+    )  # fmt: skip
+
+
 def build(plan: Plan) -> DAG:
     """The hospital's DAG. With a broken hospital.yaml its only task fails and says why."""
-    publishing = {"pool": SCHEDULING.publish_pool, "outlets": [Asset(plan.asset)]}
     with DAG(
         plan.dag_id,
         dag_display_name=plan.title,
@@ -117,20 +159,37 @@ def build(plan: Plan) -> DAG:
         catchup=False,
         max_active_runs=1,
         params=PARAMS,
+        default_args={"on_failure_callback": partial(failed, hospital=plan.hospital)},
+        deadline=_deadline(plan),
         **_described(plan),
     ) as dag:
         if plan.problems:
             refuse(list(plan.problems))
-            return dag
-        opened: Any = open_night(plan.hospital, plan.drops)
-        wait_for_delivery(plan.hospital, plan.drops) >> opened
-        run_id = opened
-        for each in STAGE_NAMES:
-            how = publishing if each.name == "publish" else {}
-            run_id = stage.override(task_id=each.name, retries=each.retries, **RETRIED, **how)(run_id, each.name)
-        # a teardown runs whatever happened before it, and does not make a failed night look like a good one
-        run_id >> report(opened).as_teardown()
+        else:
+            _tasks(plan)
     return dag
+
+
+def _tasks(plan: Plan) -> None:
+    """The night's tasks, one after the other; each hands on the run's id."""
+    publishing = {"pool": SCHEDULING.pool, "outlets": [Asset(plan.asset)]}
+    opened: Any = open_night(plan.hospital, plan.drops)
+    arrived: Any = wait_for_delivery(plan.hospital, plan.drops, plan.extracts)
+    if plan.extracts:
+        arrived >> (arrived := extract(plan.hospital, plan.drops))
+    arrived >> opened
+    run_id = opened
+    for each in STAGE_NAMES:
+        if each.name == "publish":
+            gate = ApprovalGate(
+                task_id="approve", opened=run_id, hospital=plan.hospital, scheduling=SCHEDULING, params=FORM,
+                retries=2, **RETRIED,
+            )  # fmt: skip
+            run_id = gate.output
+        how = publishing if each.name == "publish" else {}
+        run_id = stage.override(task_id=each.name, retries=each.retries, **RETRIED, **how)(run_id, each.name)
+    # a teardown runs whatever happened before it, and does not make a failed night look like a good one
+    run_id >> report(opened).as_teardown()
 
 
 for _plan in read_plans(load_settings().mappings):

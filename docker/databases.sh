@@ -9,11 +9,11 @@ set log_statement = 'none';
 set log_min_error_statement = 'panic';
 \set warehouse_password `cat /run/secrets/warehouse_password`
 \set airflow_password `cat /run/secrets/airflow_password`
--- makes the group roles of the warehouse, but is no superuser
-create role etl login createrole password :'warehouse_password';
+-- `etl warehouse init` makes it a member of etl_loader; it owns nothing itself
+create role etl login password :'warehouse_password';
 create role airflow login password :'airflow_password';
-create database warehouse owner etl encoding 'UTF8' template template0;
+create database warehouse encoding 'UTF8' template template0;
 create database airflow owner airflow encoding 'UTF8' template template0;
--- each user has its own database only; `etl warehouse init` says who may enter the warehouse
+-- `etl warehouse init` says who may enter the warehouse
 revoke all on database airflow, postgres from public;
 SQL

@@ -10,7 +10,7 @@ fail() {
 }
 
 # VARIABLE_FILE names the file that holds VARIABLE; only these are looked at, as other programs have …_FILE settings too
-for name in ETL_KEY_SECRET ETL_WAREHOUSE_URL AIRFLOW__DATABASE__SQL_ALCHEMY_CONN AIRFLOW__CORE__FERNET_KEY \
+for name in ETL_KEY_SECRET ETL_WAREHOUSE_URL ETL_ADMIN_URL AIRFLOW__DATABASE__SQL_ALCHEMY_CONN AIRFLOW__CORE__FERNET_KEY \
   AIRFLOW__API_AUTH__JWT_SECRET AIRFLOW__API__SECRET_KEY AIRFLOW__CELERY__BROKER_URL; do
   file=$(printenv "${name}_FILE" || true)
   [ -n "$file" ] || continue

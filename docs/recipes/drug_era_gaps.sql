@@ -1,8 +1,9 @@
 -- Question: How long do people stay on a drug, and how long are the gaps?
--- Note: An era joins exposures with no more than thirty days between; such short gaps are its gap_days, longer ones part
---   eras. Nothing is stockpiled. An era of a person still under the drug is cut by the newest night: the lengths are of
---   what was seen, not of what will be; a gap in which nobody observed the person (between two observation periods)
---   looks like one without the drug. Drugs at concept 0 make no era. Drugs of fewer than five persons: left out.
+-- Note: An era joins exposures with no more than thirty days between; such short gaps are its gap_days, longer ones
+--   part eras. Nothing is stockpiled. An era of a person still under the drug is cut by the newest night: the lengths
+--   are of what was seen, not of what will be; a gap in which nobody observed the person (between two observation
+--   periods) looks like one without the drug. Drugs at concept 0 make no era. Drugs of fewer than five persons: left
+--   out.
 -- Tables: drug_era, concept
 with ask (minimum_persons) as (
   values (5)

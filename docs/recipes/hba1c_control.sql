@@ -1,8 +1,9 @@
 -- Question: How many people with diabetes have their HbA1c under control, by hospital?
--- Note: Persons with a record of type 2 diabetes before the end of the year and observed in the year; their last HbA1c
---   of the year, in percent (8554): a value in mmol/mol, or of a unit without a concept, is not compared with a
---   threshold in percent. Who was not measured is in the denominator of “measured”, not in that of “below”.
---   A hospital that measures with codes at concept 0 seems to measure nobody: see unmapped_share. Fewer than five: empty.
+-- Note: Persons with a record of type 2 diabetes before the end of the year and observed in the year; their last
+--   HbA1c of the year, in percent (8554): a value in mmol/mol, or of a unit without a concept, is not compared with a
+--   threshold in percent. Who was not measured is in the denominator of “measured”, not in that of “below”. A
+--   hospital that measures with codes at concept 0 seems to measure nobody: see unmapped_share. Fewer than five:
+--   empty.
 -- Tables: concept_ancestor, condition_occurrence, measurement, observation_period
 with ask (condition_concept_id, measurement_concept_id, unit_concept_id, threshold, first_day, last_day) as (
   values (201826, 3004410, 8554, 7.0, date '2025-01-01', date '2025-12-31')

@@ -2,8 +2,8 @@
 -- Note: Washout: a person comes under risk after 365 days of an observation period, so that an old diagnosis that is
 --   written down again at the first visits is not taken for a new one. Time at risk ends with the first record of the
 --   condition (of all data, also outside of observation periods) or with the period. Every observation period counts
---   its own washout. Concept 0 is in no concept set: a hospital that maps few of its codes seems healthy.
---   Fewer than five new cases: empty.
+--   its own washout. Concept 0 is in no concept set: a hospital that maps few of its codes seems healthy. Fewer than
+--   five new cases: empty.
 -- Tables: concept_ancestor, condition_occurrence, observation_period
 with ask (condition_concept_id, washout_days) as (
   values (320136, 365) -- disorder of respiratory system

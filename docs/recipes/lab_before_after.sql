@@ -1,8 +1,9 @@
 -- Question: How does a laboratory value change after a drug is started?
--- Note: Per person the last value of the 180 days before the first exposure ever (its day included) and the last one of
---   day 30 to 365 after it; only persons with both, and with the whole time inside one observation period. Values count
---   in one unit only: a row whose unit has no concept (0) or another one is left out, and so is a value with an operator
---   (“<”). People come to a test because something was suspected: a fall after a high value is not the drug's effect alone.
+-- Note: Per person the last value of the 180 days before the first exposure ever (its day included) and the last one
+--   of day 30 to 365 after it; only persons with both, and with the whole time inside one observation period. Values
+--   count in one unit only: a row whose unit has no concept (0) or another one is left out, and so is a value with an
+--   operator (“<”). Tests and drugs at concept 0 are not seen. People are tested because something is suspected: a
+--   fall after a high value is not the drug's effect alone.
 -- Tables: concept_ancestor, drug_exposure, measurement, observation_period
 with ask (ingredient_concept_id, measurement_concept_id, unit_concept_id, days_before, days_after) as (
   values (1503297, 3004501, 8840, 180, 365) -- metformin; glucose in serum or plasma, mg/dL

@@ -1,9 +1,9 @@
 -- Question: How long do patients stay in hospital?
--- Note: Stays are inpatient visits (9201) and those that began in the emergency room (262); both with their descendants.
---   A patient who is still in has an end too, the day of the newest night, and the type 32220 (still patient): such
---   stays are counted apart and have no length yet. A stay that begins and ends on one day is 0 nights. The hospital is
---   person_id >> 24. Visits of concept 0 are no stays; stays outside of observation periods count. Fewer than five
---   stays: empty.
+-- Note: Stays are inpatient visits (9201) and those that began in the emergency room (262); both with their
+--   descendants. A patient who is still in has an end too, the day of the newest night, and the type 32220 (still
+--   patient): such stays are counted apart and have no length yet. A stay that begins and ends on one day is 0
+--   nights. The hospital is person_id >> 24. Visits of concept 0 are no stays; stays outside of observation periods
+--   count. Fewer than five stays: empty.
 -- Tables: visit_occurrence, concept_ancestor
 with stay as (
   select distinct v.visit_occurrence_id, v.person_id >> 24 as hospital, v.visit_end_date - v.visit_start_date as nights,
@@ -11,17 +11,19 @@ with stay as (
   from visit_occurrence v
     join concept_ancestor a on a.descendant_concept_id = v.visit_concept_id
   where a.ancestor_concept_id in (9201, 262)
+),
+counted as (
+  select hospital, count(*) filter (where still_in) as still_in, count(*) filter (where not still_in) as stays,
+    avg(nights) filter (where not still_in) as mean,
+    percentile_cont(0.5) within group (order by nights) filter (where not still_in) as median,
+    percentile_cont(0.9) within group (order by nights) filter (where not still_in) as ninth_decile
+  from stay
+  group by hospital
 )
-select hospital, case when count(*) filter (where not still_in) >= 5 then count(*) filter (where not still_in) end as stays,
-  case when count(*) filter (where not still_in) >= 5
-    then cast(avg(nights) filter (where not still_in) as numeric(8, 1)) end as mean_nights,
-  case when count(*) filter (where not still_in) >= 5
-    then cast(percentile_cont(0.5) within group (order by nights) filter (where not still_in) as numeric(8, 1))
-    end as median_nights,
-  case when count(*) filter (where not still_in) >= 5
-    then cast(percentile_cont(0.9) within group (order by nights) filter (where not still_in) as numeric(8, 1))
-    end as ninth_decile,
-  case when count(*) filter (where still_in) >= 5 then count(*) filter (where still_in) end as still_in
-from stay
-group by hospital
+select hospital, case when stays >= 5 then stays end as stays,
+  case when stays >= 5 then cast(mean as numeric(8, 1)) end as mean_nights,
+  case when stays >= 5 then cast(median as numeric(8, 1)) end as median_nights,
+  case when stays >= 5 then cast(ninth_decile as numeric(8, 1)) end as ninth_decile,
+  case when still_in >= 5 then still_in end as still_in
+from counted
 order by hospital;

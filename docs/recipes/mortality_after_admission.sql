@@ -1,8 +1,8 @@
 -- Question: How many people die within 30 and 365 days of an admission?
--- Note: Of every person the first stay (inpatient, also through the emergency room). A hospital learns of deaths that it
---   sees or that the registry reports: death has one row per person, death_type_concept_id tells from where. Who is not
---   observed for the whole time and did not die is left out of that column's denominator, because nobody would know.
---   Age is by year of birth. Fewer than five: empty.
+-- Note: Of every person the first stay (inpatient, also through the emergency room). A hospital learns of deaths that
+--   it sees or that the registry reports: death has one row per person, death_type_concept_id tells from where. Who
+--   is not observed for the whole time and did not die is left out of that column's denominator, because nobody would
+--   know. Age is by year of birth. Visits of concept 0 are no admissions. Fewer than five: empty.
 -- Tables: visit_occurrence, concept_ancestor, death, observation_period, person
 with admission as (
   select v.person_id, min(v.visit_start_date) as day

@@ -1,8 +1,8 @@
 -- Question: Who starts a drug, by year, sex and age?
--- Note: A new user's first exposure ever (to the ingredient, through concept_ancestor, whatever the strength) lies in an
---   observation period and 365 days or more after that period began. Whoever is not observed for so long may have taken
---   the drug before. An order is not an intake: drug_type_concept_id tells a prescription (32838) from an administration
---   (32818). Drugs at concept 0 are not seen. Fewer than five: empty.
+-- Note: A new user's first exposure ever (to the ingredient, through concept_ancestor, whatever the strength) lies in
+--   an observation period and 365 days or more after that period began. Whoever is not observed for so long may have
+--   taken the drug before. An order is not an intake: drug_type_concept_id tells a prescription (32838) from an
+--   administration (32818). Drugs at concept 0 are not seen. Fewer than five: empty.
 -- Tables: concept_ancestor, drug_exposure, observation_period, person, concept
 with ask (ingredient_concept_id, prior_days) as (
   values (1503297, 365) -- metformin

@@ -1,8 +1,8 @@
 -- Question: How does one hospital differ from the others?
 -- Note: The hospital's number is person_id >> 24 (the same shift for provider_id, care_site_id and location_id); an
 --   event's id holds it too: measurement_id >> 47. Rates are per person-year of observation, so that a hospital with
---   longer records does not seem busier; visits outside of observation periods do not count. On a shared warehouse you
---   see the hospitals you are cleared for: “others” are these.
+--   longer records does not seem busier; visits outside of observation periods do not count, those of concept 0 count
+--   as visits and not as stays. On a shared warehouse you see the hospitals you are cleared for: “others” are these.
 -- Tables: person, observation_period, visit_occurrence, concept_ancestor
 with ask (hospital) as (
   values (1)

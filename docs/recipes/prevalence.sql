@@ -1,9 +1,9 @@
 -- Question: How common is a condition, by year and sex?
--- Note: Period prevalence. The denominator is everybody observed on a day of the year at least; the numerator those of
---   them with a record of the condition in that year and inside an observation period. Records outside an observation
---   period are kept in the warehouse and do not count here. The concept set takes the descendants, so that a record of
---   the finer condition counts; concept 0 (codes without a standard concept) is in no concept set: see unmapped_share.
---   A patient of two hospitals is two persons. Fewer than five persons: empty.
+-- Note: Period prevalence. The denominator is everybody observed on a day of the year at least; the numerator those
+--   of them with a record of the condition in that year and inside an observation period. Records outside an
+--   observation period are kept in the warehouse and do not count here. The concept set takes the descendants, so
+--   that a record of the finer condition counts; concept 0 (codes without a standard concept) is in no concept set:
+--   see unmapped_share. A patient of two hospitals is two persons. Fewer than five persons: empty.
 -- Tables: concept_ancestor, condition_occurrence, observation_period, person, concept
 with ask (condition_concept_id) as (
   values (201826) -- type 2 diabetes mellitus; add rows for a larger concept set

@@ -1,9 +1,9 @@
 -- Question: How many stays are followed by another one within 30 days?
 -- Note: Of stays that end alive and whose 30 days after the end are observed. The next stay begins 1 to 30 days after
---   the end; one that begins on the day of the end is a transfer. Overlapping encounters are one visit already. Planned
---   returns (chemotherapy, dialysis) count as well: leave them out by procedure or condition if you need. A stay still
---   going on (type 32220) has no end yet. Only the same hospital is seen: a patient elsewhere is another person.
---   Fewer than five: empty.
+--   the end; one that begins on the day of the end is a transfer. Overlapping encounters are one visit already.
+--   Planned returns (chemotherapy, dialysis) count as well: leave them out by procedure or condition if you need. A
+--   stay still going on (type 32220) has no end yet, visits of concept 0 are no stays. Only the same hospital is
+--   seen: a patient elsewhere is another person. Fewer than five: empty.
 -- Tables: visit_occurrence, concept_ancestor, observation_period, death
 with ask (days) as (
   values (30)

@@ -1,9 +1,10 @@
 -- Question: Which codes of the hospitals, and what kind of record, stand behind a condition?
 -- Note: condition_source_value is the code as the hospital wrote it, condition_source_concept_id the same code in its
---   vocabulary (KCD7; above 2,000,000,000 a local concept; 0 when the vocabulary does not know it), condition_concept_id
---   the standard concept, condition_type_concept_id from what kind of record it came. Ask with concept 0 to see what a
---   concept set misses. Rows outside of observation periods are shown too. Where one row comes from, to file and line,
---   tells `etl trace condition_occurrence ID`. Codes of fewer than five persons: left out.
+--   vocabulary (KCD7; above 2,000,000,000 a local concept; 0 when the vocabulary does not know it),
+--   condition_concept_id the standard concept, condition_type_concept_id from what kind of record it came. Ask with
+--   concept 0 to see what a concept set misses. Rows outside of observation periods are shown too. Where one row
+--   comes from, to file and line, tells `etl trace condition_occurrence ID`. Codes of fewer than five persons: left
+--   out.
 -- Tables: condition_occurrence, concept_ancestor, concept
 with ask (condition_concept_id) as (
   values (320136) -- disorder of respiratory system; 0 for what has no standard concept

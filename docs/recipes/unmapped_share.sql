@@ -1,7 +1,7 @@
 -- Question: How many records have no standard concept, by domain and hospital?
--- Note: Look here before you compare hospitals. A record whose code found no standard concept is there with concept 0 and
---   its source value: a concept set never finds it. All records count, also outside of observation periods. The night's
---   report shows the same by code, and `etl unmapped` lists what to map next. Fewer than five persons: empty.
+-- Note: Look here before you compare hospitals. A record whose code found no standard concept is there with concept 0
+--   and its source value: a concept set never finds it. All records count, also outside of observation periods. The
+--   night's report shows the same by code, and `etl unmapped` lists what to map next. Fewer than five persons: empty.
 -- Tables: condition_occurrence, drug_exposure, procedure_occurrence, device_exposure, measurement, observation
 with record as (
   select 'condition' as domain, person_id, condition_concept_id as concept_id from condition_occurrence

@@ -1,9 +1,9 @@
 -- Question: How many visits begin in a month, by kind?
 -- Note: An emergency visit that led to a stay is one visit of kind 262 (emergency room and inpatient), not two; the
---   encounters it was rolled up from are in visit_detail. The last month is not over, and a hospital whose newest night
---   is older ends before the others: compare months that all hospitals have. A kind that is not mapped is concept 0,
---   “No matching concept”. Visits count wherever they lie, also outside of observation periods. Months of fewer than
---   five persons: empty.
+--   encounters it was rolled up from are in visit_detail. The last month is not over, and a hospital whose newest
+--   night is older ends before the others: compare months that all hospitals have. A kind that is not mapped is
+--   concept 0, “No matching concept”. Visits count wherever they lie, also outside of observation periods. Months of
+--   fewer than five persons: empty.
 -- Tables: visit_occurrence, concept
 with ask (first_day, last_day) as (
   values (date '2025-01-01', date '2025-12-31')

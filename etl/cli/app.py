@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from etl.cli import approve, console, extract
+from etl.cli import approve, console, dictionary, doctor, extract, recipes, warehouse
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.onboarding import add_commands
 from etl.cli.publishing import add_commands as add_publishing
@@ -202,6 +202,7 @@ def draft(hospital: Annotated[str, typer.Argument(help="Short name of the hospit
 
 add_commands(app)
 add_publishing(app)
+warehouse.add_commands(app)
 
 
 @app.command(rich_help_panel="Set up")
@@ -212,8 +213,10 @@ def docs(
 ) -> None:
     """Write the generated pages, from the code and the mappings of the project.
 
-    They are the reference of the mapping language, its JSON Schema for editors, and what fills every field of the CDM.
+    They are the reference of the mapping language, its JSON Schema for editors, what fills every field of the CDM, and
+    the list of query recipes in the analyst's page.
     """
+    from etl.cli.recipes import write_recipes_page  # noqa: PLC0415
     from etl.mapping.check import load_mappings  # noqa: PLC0415
     from etl.mapping.coverage import write_coverage  # noqa: PLC0415
     from etl.mapping.reference import write_documents  # noqa: PLC0415
@@ -221,7 +224,8 @@ def docs(
 
     with errors_to_exit_codes():
         target = folder or PROJECT / "docs"
-        for file in [*write_documents(target), write_coverage(target, load_mappings(PROJECT / "mappings"))]:
+        coverage = write_coverage(target, load_mappings(PROJECT / "mappings"))
+        for file in [*write_documents(target), coverage, write_recipes_page(target)]:
             out.print(str(file), soft_wrap=True)
 
 
@@ -269,6 +273,7 @@ def run(
 
 approve.add_commands(app)
 extract.add_commands(app)
+doctor.add_commands(app)
 
 
 @app.command(rich_help_panel="Look")
@@ -392,6 +397,10 @@ def sql(
             prompt(con, limit)
         else:
             show_query(con, query, limit, as_csv=as_csv)
+
+
+recipes.add_commands(app)
+dictionary.add_commands(app)
 
 
 @app.command(rich_help_panel="Look")

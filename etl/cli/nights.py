@@ -23,7 +23,7 @@ from etl.pipeline import run_delivery
 from etl.report.terminal import summary_table
 from etl.report.write import LINEAGE, HospitalName, write_reports
 from etl.settings import Settings
-from etl.validate.gx import preload
+from etl.validate.process import prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ def run_nights(settings: Settings, work: Sequence[Night], *, force: bool, as_jso
 
     One hospital's failure stops nobody else; the exit code is the highest of all.
     """
+    prepare(settings)
     load_mappings(settings.mappings, [w.hospital for w in work])
-    preload()
     ledger = Ledger(settings.ledger_url)
     results: list[dict[str, Any]] = []
     for item in work:

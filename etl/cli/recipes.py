@@ -51,6 +51,10 @@ def read_recipe(file: Path) -> Recipe:
 
 def recipes(folder: Path = FOLDER) -> dict[str, Recipe]:
     """All recipes by name."""
+    if not folder.is_dir():
+        raise ConfigError(
+            f"the recipes are not in {folder}", hint="run etl in the project's checkout, which has docs/recipes"
+        )
     return {file.stem: read_recipe(file) for file in sorted(folder.glob("*.sql"))}
 
 

@@ -77,7 +77,7 @@ def _day_of(release: Release) -> date | None:
     for pattern, form in ((r"\d{1,2}-[A-Za-z]{3}-\d{2}(?!\d)", "%d-%b-%y"), (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d")):
         if match := re.search(pattern, release.version):
             try:
-                return datetime.strptime(match[0], form).date()  # noqa: DTZ007 - a day has no zone
+                return datetime.strptime(match[0], form).date()
             except ValueError:
                 continue
     return None

@@ -38,7 +38,7 @@ def check_secret(look: Look) -> Iterator[Finding]:
         try:
             if secret_fits(file, hospital, secret) is False:
                 yield Finding(
-                    SUBJECT, "secret", "fail", f"{hospital}: ETL_KEY_SECRET is not the secret its key store was made with",
+                    SUBJECT, "secret", "fail", f"{hospital}: its key store was made with another ETL_KEY_SECRET",
                     "restore the secret; a new one would give every patient a new id",
                 )  # fmt: skip
                 continue
@@ -48,7 +48,9 @@ def check_secret(look: Look) -> Iterator[Finding]:
             continue
         fits += 1
     if fits == len(stores):
-        text = f"the secret is set and fits {fits} key stores" if fits else "the secret is set; no night made a store yet"
+        text = (
+            f"the secret is set and fits {fits} key stores" if fits else "the secret is set; no night made a store yet"
+        )
         yield Finding(SUBJECT, "secret", "ok", text)
 
 

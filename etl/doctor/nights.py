@@ -49,7 +49,9 @@ def _drop(look: Look, plan: Plan) -> Finding:
         return Finding(SUBJECT, plan.hospital, "fail", text, f"let user {os.geteuid()} read it, or mount it again", 5)
     if not nights:
         text = f"no night has come into {folder}"
-        return Finding(SUBJECT, plan.hospital, "warn", text, f"expected is a folder such as {folder}/{look.now:%Y-%m-%d}")
+        return Finding(
+            SUBJECT, plan.hospital, "warn", text, f"expected is a folder such as {folder}/{look.now:%Y-%m-%d}"
+        )
     night, newest = nights[-1]
     lacks = missing(newest, look.scheduling.settle_seconds)
     due, waited = _due(look, plan)

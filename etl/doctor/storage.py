@@ -43,7 +43,8 @@ def check_rights(look: Look) -> Iterator[Finding]:
     if lake.exists() and all(stat.S_IMODE(p.stat().st_mode) & 0o005 for p in (home, lake)):
         yield Finding(SUBJECT, "rights", "warn", f"every user of this machine may read {lake}", f"chmod o-rwx {home}")
     elif not closed:
-        yield Finding(SUBJECT, "rights", "ok", f"{home} can be written, and is not open to everybody")
+        closed_off = ", and its lake is not open to everybody" if lake.exists() else ""
+        yield Finding(SUBJECT, "rights", "ok", f"{home} can be written{closed_off}")
 
 
 def check_room(look: Look) -> Iterator[Finding]:
@@ -66,9 +67,11 @@ def check_room(look: Look) -> Iterator[Finding]:
 
 
 def _need(look: Look, hospital: str) -> int:
-    """Bytes that a hospital's next night may need: the size of its newest folders in the lake, and as much scratch
-    as the biggest of its last five deliveries holds, which the engine may spill.
-    """  # fmt: skip
+    """Bytes that a hospital's next night may need.
+
+    That is the size of its newest folders in the lake, and scratch: the engine may spill as much as the biggest of the
+    last five deliveries holds.
+    """
     if look.ledger is None:
         return 0
     query = sa.select(RUN.c.bytes_in).where(RUN.c.hospital == hospital, RUN.c.bytes_in.is_not(None))
@@ -101,4 +104,6 @@ def check_scratch(look: Look) -> Iterator[Finding]:
     size = sum(_size(f.rglob("*")) for f in left)
     if size > 1e9:
         text = f"{gigabytes(size)} of killed runs lie in {look.settings.scratch}"
-        yield Finding(SUBJECT, "scratch", "warn", text, "the next run removes it; or: rm -r the folders older than a day")
+        yield Finding(
+            SUBJECT, "scratch", "warn", text, "the next run removes it; or: rm -r the folders older than a day"
+        )

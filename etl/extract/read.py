@@ -53,6 +53,12 @@ def _named(wanted: Sequence[str], given: Sequence[str]) -> str | None:
     return None
 
 
+def _nearest(name: str, given: Sequence[str]) -> str:
+    """The nearest of the query's columns, which a database writes in a case of its own."""
+    cased = next((to for to in (str.lower, str.upper) if all(to(g) == g for g in given)), str)
+    return nearest(cased(name), given)
+
+
 def find_columns(connection: Connection, query: Query, source: Source) -> tuple[Columns, list[Problem]]:
     """Hold the columns of a query against the contract without reading a row; what it lacks comes as problems."""
     with database_errors(_where(query)):
@@ -72,7 +78,7 @@ def find_columns(connection: Connection, query: Query, source: Source) -> tuple[
         lacking.append(source.since)
     file, _, line = query.place.rpartition(":")
     problems = [
-        Problem(file, int(line), f"sources.{query.source}", f"column '{c}' is not in the query{nearest(c, given)}")
+        Problem(file, int(line), f"sources.{query.source}", f"column '{c}' is not in the query{_nearest(c, given)}")
         for c in dict.fromkeys(lacking)
     ]
     return Columns(found, since), problems
@@ -144,7 +150,7 @@ class Reading:
             rows = iter(copy)
             while data := b"".join(islice(rows, _BATCH)):
                 read = pc.ReadOptions(column_names=names, block_size=max(len(data), 1) + 1, use_threads=False)
-                yield pc.read_csv(pa.BufferReader(data), read, parse, convert)
+                yield pc.read_csv(pa.BufferReader(data), read, parse, convert)  # type: ignore[arg-type]  # of the stubs
 
     def _fetched(self, select: str) -> Iterator[pa.Table]:
         statement = _statement(f"select {select} {self._from(':low_of_mark')}", **self._bound())

@@ -27,7 +27,7 @@ def source_url(settings: Settings, hospital: str, name: str) -> URL:
     if not said:
         raise ConfigError(
             f"{variable} is not set: where is the database '{name}' of {hospital}?",
-            hint="set it to a SQLAlchemy URL, dialect://user:password@host:port/database, or make an Airflow connection",
+            hint="set it to a SQLAlchemy URL, dialect://user:password@host/database, or make an Airflow connection",
         )
     try:
         url = make_url(said)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
-import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.shapes import ENTITIES
@@ -17,6 +16,7 @@ from etl.lineage.places import (
     Position,
     create_landed,
     create_landed_row,
+    landed_rows,
     night_of_run,
     numbered,
     published,
@@ -110,7 +110,7 @@ def _found(run: Run, at: Position, line: int) -> Found:
 
 
 def _row_of_parquet(at: Position, row: int) -> Found:
-    rows = pq.read_metadata(at.parquet).num_rows
+    rows = landed_rows(at)
     return Found("row", row - 1, row) if 1 <= row <= rows else Found("beyond")
 
 

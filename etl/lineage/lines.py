@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from etl.land.contract import SourceFile, read_header
 from etl.land.decode import as_utf8, utf8_chunks
 from etl.land.read import Reject, rejected, relation
-from etl.lineage.places import Position
+from etl.lineage.places import Position, landed_rows
 from etl.mapping.expression import quote
 from etl.mapping.model import Source
 
@@ -104,7 +104,7 @@ def line_index(source: Source, at: Position) -> LineIndex | None:
     lines = np.array([r["line"] for r in known], np.int64)
     reasons = [str(r["reason"]) for r in known]
     last = at.file.lines + (0 if at.file.ends_with_newline else 1)
-    rows = pq.read_metadata(at.parquet).num_rows
+    rows = landed_rows(at)
     if last - 1 == rows + len(known):
         return Counted(last, lines, reasons)
     if not at.file.path.exists():
@@ -121,7 +121,7 @@ def _names(at: Position) -> tuple[str, str]:
 def _rejects_again(source: Source, at: Position) -> list[Reject]:
     """The rejects in the order of the file, with the line ends inside each, by reading the file once more."""
     file = SourceFile(at.file, read_header(at.file.path, source), {})
-    with duckdb.connect() as con, as_utf8(at.file.path, source.encoding, at.parquet.parent) as path:
+    with duckdb.connect() as con, as_utf8(at.file.path, source.encoding, at.rejected.parent) as path:
         every = ", ".join(f"count({quote(c)})" for c in file.header)  # of all columns, so that all are parsed
         con.execute(f"select {every} from {relation(source, file, path, 'refused')}").fetchall()
         return sorted(rejected(con, "refused"), key=lambda r: r.position)

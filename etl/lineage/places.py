@@ -5,11 +5,13 @@ Everything else in this package asks here, so that how nights are stored is know
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 from duckdb import DuckDBPyConnection
 
@@ -27,10 +29,11 @@ from etl.mapping.expression import quote
 from etl.mapping.run import QUARANTINE
 from etl.run import Run, delivery_of, resume
 from etl.settings import Settings
-from etl.state.layers import LAYER, read_layer
+from etl.state.folds import LEFT_OUT, read_folds
+from etl.state.layers import LAYER, ROWS_REMOVED, read_layer
 from etl.state.mapped import current
 from etl.state.published import Published, chain_of
-from etl.state.state import DEAD, create_whole, rows_sql, with_merged
+from etl.state.state import DEAD, all_rows, create_whole, rows_sql, with_merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,12 @@ def quarantined(night: Published) -> str:
 
 def replaced(run: Run, source: str, number: int) -> str | None:
     """Why a landed row did not count in a run's night any more: a newer row of its key, or its key deleted."""
+    state = night_of_run(run).state
+    folds = (f for f in read_folds(state.folder.parent, run.folder("land").parent) if f.begins(state.layers))
+    files = [state.file(DEAD), *(f.folder / LEFT_OUT for f in folds if state.fold)]
     with duckdb.connect() as con:
         row = con.execute(
-            f"select reason from {rows_in(night_of_run(run).state.file(DEAD))} where source = ? and _row = ?",
-            [source, number],
+            f"select reason from {rows_in(*files)} where source = ? and _row = ?", [source, number]
         ).fetchone()
     return str(row[0]) if row else None
 
@@ -125,14 +130,26 @@ def position(run: Run, source: str, number: int) -> Position:
     """The landed row that `_row = number` of a source means."""
     arrived = number >> ROW_BITS + FILE_BITS
     # a row may have been mapped from an older whole file that said the same
-    landed = (f.parent for f in run.folder("land").parent.glob(f"delivery=*/{LAYER}"))
-    layer = next((x for x in map(read_layer, landed) if x.number == arrived), None)
+    place = run.folder("land").parent
+    landed = [read_layer(f.parent) for f in place.glob(f"delivery=*/{LAYER}")]
+    folded = [x for fold in read_folds(run.folder("merge").parent, place) for x in fold.layers]
+    layer = next((x for x in (*landed, *folded) if x.number == arrived), None)
     if layer is None:
         raise InputError("the delivery that the row came with is gone", hint="run the night again: etl run --force")
     name = layer.name.removeprefix("delivery=")
     delivery = delivery_of(run.settings, f"{run.delivery.hospital}-{name}")
     file = number >> ROW_BITS & (1 << FILE_BITS) - 1
     return _positions(run, source, delivery, layer.folder)[file](number & (1 << ROW_BITS) - 1)
+
+
+def landed_rows(at: Position) -> int:
+    """How many rows of the position's file landed, also when they were removed since."""
+    if at.parquet.exists():
+        return int(pq.read_metadata(at.parquet).num_rows)
+    said = json.loads((at.rejected.parent / ROWS_REMOVED).read_text(encoding="utf-8"))["accounts"]["files"]
+    came = next(f["rows"] for f in said if (f["source"], f["file"]) == (at.source, at.file.path.name))
+    rejects = pq.read_table(at.rejected, columns=["source", "file"]).to_pylist()
+    return int(came) - rejects.count({"source": at.source, "file": at.file.path.name})
 
 
 def numbered(run: Run, source: str, file: str) -> tuple[Position, int]:
@@ -190,9 +207,12 @@ def create_landed(con: DuckDBPyConnection, run: Run) -> None:
 
 
 def create_landed_row(con: DuckDBPyConnection, run: Run, at: Position, number: int) -> None:
-    """Narrow the view of the row's source to that one row."""
+    """Narrow the view of the row's source to that one row, as it landed or, when that is gone, as it was folded."""
     source = run.mapping.sources[at.source]
-    columns = ", ".join(map(quote, landed_columns_sql(source)))
-    row = "_row" if numbers_its_rows(source) else "file_row_number"
-    rows = f"select {number}::bigint as _row, {columns} from {parquet(at.parquet)} where {row} = {at.row}"
+    if at.parquet.exists():
+        columns = ", ".join(map(quote, landed_columns_sql(source)))
+        row = "_row" if numbers_its_rows(source) else "file_row_number"
+        rows = f"select {number}::bigint as _row, {columns} from {parquet(at.parquet)} where {row} = {at.row}"
+    else:
+        rows = f"select * from ({all_rows(run.mapping, at.source, night_of_run(run).state)}) where _row = {number}"
     con.execute(f"create or replace view landed.{quote(at.source)} as {with_merged(run.mapping, at.source, rows)}")

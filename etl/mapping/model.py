@@ -253,7 +253,7 @@ class Source(_Strict):
     deletions_query: Annotated[
         str | None,
         Field(
-            description="instead of `deletions`: SQL, or a .sql file, that gives the keys of deleted rows out of a log; "
+            description="instead of `deletions`: SQL, or a .sql file, for the keys of deleted rows out of a log; "
             "with `since` it has that column too"
         ),
     ] = None

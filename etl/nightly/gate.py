@@ -15,10 +15,13 @@ from etl.nightly.plan import Scheduling
 
 APPROVE, REFUSE = "Approve", "Refuse"
 TIME_LIMIT = "time limit"
-REASON = Param(
-    "", type="string", title="Reason",
-    description="Why you decide so. It is kept with your name; write nothing about a patient.",
-)  # fmt: skip
+#: The form that a person fills in; for the operator's `params`, which Airflow lays over those of the DAG.
+FORM = {
+    "reason": Param(
+        "", type="string", title="Reason",
+        description="Why you decide so. It is kept with your name; write nothing about a patient.",
+    )
+}  # fmt: skip
 
 
 class ApprovalGate(HITLOperator):
@@ -37,7 +40,6 @@ class ApprovalGate(HITLOperator):
             body="",
             options=[APPROVE, REFUSE],
             defaults=[APPROVE if scheduling.approval_default == "approve" else REFUSE],
-            params={"reason": REASON},
             response_timeout=timedelta(minutes=scheduling.approval_minutes),
             assigned_users=[{"id": user, "name": user} for user in scheduling.approving] or None,
             **kwargs,

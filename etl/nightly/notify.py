@@ -16,6 +16,8 @@ from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from asgiref.sync import sync_to_async
+
 from etl.nightly.plan import TIME_ZONE, Scheduling, listed, load_scheduling
 from etl.settings import load_settings
 
@@ -79,11 +81,11 @@ def approval_waits(hospital: str, night: date | str, minutes: float) -> None:
     send(notice("waits for an approval", hospital, str(night), "approve", meaning))
 
 
-def late(context: Mapping[str, Any], hospital: str, done_by: str) -> None:
-    """Airflow's callback of a deadline: at its hour the night is not done."""
+async def late(context: Mapping[str, Any], hospital: str, done_by: str) -> None:
+    """Airflow's callback of a deadline: at its hour the night is not done. It runs in the triggerer."""
     run = context["dag_run"]
     meaning = f"at {done_by} the night is not done; analysts read the last good one. See its run in Airflow"
-    send(notice("is late", hospital, night_of_run(run), "-", meaning))
+    await sync_to_async(send)(notice("is late", hospital, night_of_run(run), "-", meaning))
 
 
 def notice(event: str, hospital: str, night: str, stage: str, meaning: str) -> Notice:

@@ -155,15 +155,15 @@ def record_decision(run_id: str, decision: Decision, actor: str, reason: str) ->
                 )
 
 
-def write_report(run_id: str | None) -> str:
+def write_report(run_id: str | None, *, ended: bool = True) -> str:
     """Write the report of a run (none: the index only) and return the path of the index.
 
-    A run that is still open then was cut off; the ledger says so from now on.
+    A run that has `ended` and is still open then was cut off; the ledger says so from now on.
     """
     with told_to_airflow(last_try=True), task_settings() as settings:
         ledger = Ledger(settings.ledger_url)
         row = ledger.run(run_id) if run_id else None
-        if run_id and row and row["state"] == "running":
+        if ended and run_id and row and row["state"] == "running":
             ledger.close_run(run_id, "failed", row["stage"], _CUT_OFF)
         index = write_reports(ledger, settings.reports, names(settings), run_ids=[run_id] if run_id else [])
         log.info("report: %s", index)

@@ -18,6 +18,7 @@ from etl.delivery import Delivery
 from etl.mapping.model import HospitalMapping, deletions_of
 
 LAYER = "layer.json"
+ROWS_REMOVED = "_removed.json"  # what the marker of a landed folder is called when its rows were removed
 WHOLE = "_FULL"  # a file of this name in a delivery says: this night is whole
 
 

@@ -2,15 +2,14 @@
 
 The import takes 7 to 8 s of CPU. Nearly half of it are scipy's statistics and the plotting library altair, which
 two statistical expectations use. They are imported lazily, by the standard library's own `LazyLoader`: a suite
-that does use them loads them then, and nothing of Great Expectations is changed. About 4 s remain, most of them
-pandas, SQLAlchemy and Great Expectations' own models; `preload` spends them while files are being read.
+that does use them loads them then, and nothing of Great Expectations is changed. About 2 s remain, most of them
+pandas, SQLAlchemy and Great Expectations' own models; `etl.validate.process` spends them while files are being read.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
@@ -45,10 +44,3 @@ def great_expectations() -> Any:
     if finder not in sys.meta_path:
         sys.meta_path.insert(0, finder)
     return import_module("great_expectations")
-
-
-def preload() -> threading.Thread:
-    """Start the import in the background; nobody has to wait for the thread, the gates do so by importing."""
-    thread = threading.Thread(target=great_expectations, name="import great_expectations", daemon=True)
-    thread.start()
-    return thread

@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,6 +27,7 @@ from etl.engine import extension_file
 from etl.errors import ConfigError, TransientError
 from etl.mapping.expression import literal, quote
 from etl.vocabulary.release import Release
+from etl.warehouse.expire import expire, expired, files_of, remove_expired
 from etl.warehouse.export import export
 from etl.warehouse.protocol import Night, Publication, compare, in_range
 from etl.warehouse.schema import create_statements
@@ -136,16 +137,16 @@ class DuckLake:
 
     def publish_vocabulary(self, release: Release) -> bool:
         """Replace the vocabulary tables by a release's; False when that release is published already."""
-        marker = self.data / "vocabulary" / release.name
+        # a folder of its own: when a release comes back, the files of the first time may be about to be removed
+        marker = self.data / "vocabulary" / release.name / uuid4().hex[:8]
         with self._writing() as con:
             row = con.execute(
                 "select count(*) from __ducklake_metadata_warehouse.ducklake_data_file "
                 "where end_snapshot is null and path like ?",
-                [f"%/vocabulary/{release.name}/concept.parquet"],
+                [f"%/vocabulary/{release.name}/%concept.parquet"],
             ).fetchone()
         if row and row[0]:
             return False
-        shutil.rmtree(marker, ignore_errors=True)
         marker.mkdir(parents=True)
         files = {t: _link(release.table(t), marker / f"{t}.parquet") for t in vocabulary_tables()}
 
@@ -206,21 +207,22 @@ class DuckLake:
     def _kept(self, hospital: str) -> list[tuple[Night, int]]:
         """The nights that are kept, the newest first, each with a snapshot in which it is what is published."""
         with self._writing() as con:
+            first, last = con.execute(
+                "select min(snapshot_id), max(snapshot_id) from ducklake_snapshots('warehouse')"
+            ).fetchone() or (0, 0)
             rows = con.execute(
-                """
-                select p.run_id, p.night, s.snapshot_time at time zone 'utc', p.step, p.snapshot_id
-                from ducklake_table_insertions(
-                    'warehouse', 'admin', 'published',
-                    (select min(snapshot_id) from ducklake_snapshots('warehouse')),
-                    (select max(snapshot_id) from ducklake_snapshots('warehouse'))) p
+                f"""
+                select p.run_id, p.night, epoch_us(s.snapshot_time), p.step, p.snapshot_id
+                from ducklake_table_insertions('warehouse', 'admin', 'published', {first}, {last}) p
                 join ducklake_snapshots('warehouse') s using (snapshot_id)
                 where p.hospital = ? order by p.snapshot_id
                 """,
                 [hospital],
             ).fetchall()
         steps: dict[int, tuple[Night, int]] = {}
-        for run_id, night, at, step, snapshot in rows:
+        for run_id, night, microseconds, step, snapshot in rows:
             steps = {n: kept for n, kept in steps.items() if n < (step or 0)}  # those after it were gone back from
+            at = datetime.fromtimestamp(microseconds / 1_000_000, UTC).replace(tzinfo=None)
             steps[step or 0] = Night(run_id, night, at), snapshot
         return [steps[n] for n in sorted(steps, reverse=True)][: self.keep]
 
@@ -238,11 +240,13 @@ class DuckLake:
         def go_back(con: DuckDBPyConnection) -> None:
             for name, table in hospital_tables().items():
                 mine = in_range(table, number)
+                # read first: what this transaction deletes is hidden from it in earlier snapshots, too
+                earlier = f"select * from {quote(name)} at (version => {snapshot}) where {mine}"
+                con.execute(f"create or replace temp table earlier as {earlier}")
                 con.execute(f"delete from {quote(name)} where {mine}")
-                row = con.execute(
-                    f"insert into {quote(name)} select * from {quote(name)} at (version => {snapshot}) where {mine}"
-                ).fetchone()
+                row = con.execute(f"insert into {quote(name)} from temp.earlier").fetchone()
                 counts[name] = int(row[0]) if row else 0
+            con.execute("drop table temp.earlier")
             row = con.execute(
                 f"select night, step from admin.published at (version => {snapshot}) where hospital = ?", [hospital]
             ).fetchone()
@@ -274,6 +278,28 @@ class DuckLake:
         for folder in place.glob("*"):
             if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def expire(self, before: datetime, *, dry_run: bool = False) -> dict[Path, int]:
+        """Forget snapshots that were replaced before that moment and are of no night that can be gone back to.
+
+        Removes the files that nothing else names, or only tells which these are, with their bytes.
+        """
+        if not self.catalog.exists():
+            return {}
+        with self._writing() as con:
+            hospitals = [h for (h,) in con.execute("select distinct hospital from admin.published").fetchall()]
+            kept = {snapshot for hospital in hospitals for _, snapshot in self._kept(hospital)}
+            gone = expired(con, kept, before)
+            files = files_of(con, self.data, gone)
+        if dry_run:
+            return files
+        if gone:
+            self._transaction(lambda con: expire(con, gone))
+        self._transaction(remove_expired)  # and what an earlier time was broken off before
+        for folder in {file.parent for file in files}:
+            with contextlib.suppress(OSError):  # others of its files are still named
+                folder.rmdir()
+        return files
 
     @contextmanager
     def reader(self) -> Iterator[DuckDBPyConnection]:

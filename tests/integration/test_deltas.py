@@ -18,7 +18,7 @@ from tiny import NIGHT, Tiny
 
 from etl.cdm.spec import hospital_tables
 from etl.errors import ConfigError, GateClosed
-from etl.ledger import PUBLICATION, Ledger
+from etl.ledger import PUBLICATION, Ledger, now
 from etl.lineage.line import trace_line
 from etl.lineage.row import trace_row
 from etl.pipeline import STAGES, attempt, open_run, run_delivery
@@ -33,11 +33,13 @@ COMPARED = [t for t in hospital_tables() if t != "metadata"]
 
 
 def publish(hospital: Tiny, folder: Path) -> str:
-    """Take a delivery through all stages but the gates."""
+    """Take a delivery through all stages, the gates standing open."""
     run = begin(hospital.settings, "tiny", folder, None, None)
     open_run(run)
     for stage in STAGES:
-        if stage.name not in GATES:
+        if stage.name in GATES:
+            run.ledger.record_stage(run.run_id, stage.name, "done", now(), 0, 0)
+        else:
             attempt(run, stage)
     return run.run_id
 
@@ -51,10 +53,10 @@ def outcomes(hospital: Tiny, run_id: str) -> dict[tuple[str, str, str], int]:
     }
 
 
-def of_history(home: Path, vocabulary: Path, history: list[Night]) -> tuple[Any, Any]:
-    """Warehouse and accounts after the nights of a history, one after the other."""
+def of_history(home: Path, vocabulary: Path, history: list[Night], fold_every: int) -> tuple[Any, Any]:
+    """Warehouse and accounts after the nights of a history, one after the other, the older ones folded."""
     hospital = tiny.make(home, vocabulary)
-    histories.make_delta(hospital)
+    histories.make_delta(hospital, fold_every)
     run_id = ""
     for number, night in enumerate(history):
         run_id = publish(hospital, histories.write(hospital.drops, number, night))
@@ -76,7 +78,7 @@ def test_any_history_ends_as_one_delivery_of_its_outcome_would(
 ) -> None:
     monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)  # half of these few patients are touched in any night
     history = histories.nights(seed, TOGETHER)
-    there, accounts = of_history(tmp_path / "history", vocabulary, history)
+    there, accounts = of_history(tmp_path / "history", vocabulary, history, fold_every=seed % 3 + 1)
     wanted, expected = of_outcome(tmp_path / "outcome", vocabulary, history, tmp_path / "history" / "keys")
     for table in COMPARED:
         assert there[table] == wanted[table], table

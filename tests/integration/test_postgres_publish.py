@@ -6,16 +6,24 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import histories
 import pytest
 import tiny
 from sqlalchemy.engine import URL
+from test_deltas import publish
 from tiny import Tiny
 
 from etl.cdm.spec import hospital_tables, tables
+from etl.errors import UsageError
 from etl.ledger import Ledger
+from etl.pipeline import publication_of, run_stage, stage_by_name
+from etl.publish.difference import changes
 from etl.publish.rollback import roll_back
 from etl.settings import Settings
+from etl.warehouse.open import open_warehouse
+from etl.warehouse.postgres.connect import connect
 from etl.warehouse.postgres.init import initialise
+from etl.warehouse.postgres.steps import Step, read_steps
 
 SECOND, THIRD = date(2026, 7, 2), date(2026, 7, 3)
 
@@ -42,3 +50,116 @@ def test_a_night_is_the_same_on_both_warehouses(tmp_path: Path, vocabulary: Path
     shared.publish()
     assert everything(shared.settings) == everything(embedded.settings)
     assert sum(len(rows) for rows in tiny.warehouse_rows(shared.settings).values()) > 20
+
+
+def history_on(hospital: Tiny, seed: int) -> list[tuple[str, dict[str, list[tuple[Any, ...]]]]]:
+    """The nights of a random history one after the other: the run and what the warehouse held then."""
+    histories.make_delta(hospital)
+    seen = []
+    for number, night in enumerate(histories.nights(seed, 4)):
+        run_id = publish(hospital, histories.write(hospital.drops, number, night))
+        seen.append((run_id, everything(hospital.settings)))
+    return seen
+
+
+@pytest.fixture(params=["embedded", "postgresql"])
+def either(request: pytest.FixtureRequest, hospital: Tiny, database: URL) -> Tiny:
+    """The tiny hospital on each warehouse, which keeps all its nights."""
+    chosen = on(hospital, database) if request.param == "postgresql" else hospital
+    kept = chosen.settings.model_copy(update={"keep_nights": 50})
+    return Tiny(kept, chosen.tables, chosen.drops)
+
+
+@pytest.mark.parametrize("seed", [11])
+def test_any_history_is_the_same_on_both_warehouses(
+    seed: int, tmp_path: Path, vocabulary: Path, shared: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)
+    ours = history_on(shared, seed)
+    theirs = history_on(tiny.make(tmp_path / "embedded", vocabulary), seed)
+    for (run, rows), (_, expected) in zip(ours, theirs, strict=True):
+        assert rows == expected, run
+    kinds = {s.kind for s in steps_of(shared)}
+    assert kinds == {"full", "changes"}
+
+
+def steps_of(hospital: Tiny) -> list[Step]:
+    with connect(hospital.settings.warehouse) as con:
+        return read_steps(con, "tiny")
+
+
+def test_every_kept_night_can_be_gone_back_to(either: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)
+    seen = history_on(either, 5)
+    # of a night that was delivered again both are kept
+    kept = open_warehouse(either.settings).nights("tiny")
+    assert [n.run_id for n in reversed(kept)] == [run_id for run_id, _ in seen]
+    number = 5
+    for run_id, rows in reversed(seen[:-1]):
+        open_warehouse(either.settings).rollback("tiny", number, run_id)
+        there = everything(either.settings)
+        for table in hospital_tables():
+            assert there[table] == rows[table], (run_id, table)
+        assert open_warehouse(either.settings).published("tiny") == run_id
+
+
+def test_after_going_back_the_night_can_be_published_again(either: Tiny) -> None:
+    either.publish()
+    first = everything(either.settings)
+    either.tables["LAB.csv"][1][4] = "11.4"
+    later = either.publish(SECOND)
+    second = everything(either.settings)
+    assert first != second
+    done = roll_back(either.settings, "tiny", None, actor="officer", reason="a wrong unit")
+    assert (done.target.night, [n.run_id for n in done.left]) == (tiny.NIGHT, [later])
+    assert everything(either.settings) == first
+    ledger = Ledger(either.settings.ledger_url)
+    last = ledger.last_published("tiny")
+    assert last is not None
+    assert (last["night"], last["action"], last["actor"], last["reason"]) == (
+        tiny.NIGHT, "rollback", "officer", "a wrong unit",
+    )  # fmt: skip
+    assert either.publish(SECOND) == later
+    assert everything(either.settings) == second
+
+
+def test_what_is_not_kept_is_said(either: Tiny) -> None:
+    either.publish()
+    with pytest.raises(UsageError, match="no earlier night"):
+        roll_back(either.settings, "tiny", None, actor="officer", reason=None)
+    with pytest.raises(UsageError, match=r"2026-07-03 of tiny is not kept; these are: 2026-07-01"):
+        roll_back(either.settings, "tiny", THIRD, actor="officer", reason=None)
+
+
+def test_only_so_many_nights_are_kept_and_nothing_else_stays_behind(shared: Tiny) -> None:
+    settings = shared.settings.model_copy(update={"keep_nights": 2})
+    hospital = Tiny(settings, shared.tables, shared.drops)
+    for day in range(1, 5):
+        hospital.tables["LAB.csv"][1][4] = f"1{day}.0"
+        hospital.publish(date(2026, 7, day))
+    assert [n.night for n in open_warehouse(settings).nights("tiny")] == [date(2026, 7, 4), date(2026, 7, 3)]
+    with connect(settings.warehouse) as con:
+        left = {name for (name,) in con.execute("select relname from pg_class where relname ~ '_h[0-9]+_s' "
+                                                "and relkind = 'r'").fetchall()}  # fmt: skip
+    oldest, newest = steps_of(hospital)[-2:]
+    assert left == {*oldest.parts.values(), *newest.parts.values(), *newest.removed.values(), *newest.added.values()}
+
+
+def test_a_dry_run_tells_what_would_change(either: Tiny) -> None:
+    either.publish()
+    either.tables["LAB.csv"][1][4] = "11.4"
+    del either.tables["DIAG.csv"][3]
+    run = either.through("land", "check_source", "merge", "map", "derive", folder=either.deliver(SECOND))
+    before = everything(either.settings)
+    with open_warehouse(either.settings).reader() as con:
+        found = {c.table: c for c in changes(con, publication_of(run))}
+    assert everything(either.settings) == before
+    run_stage(run, stage_by_name("check_cdm"))
+    run_stage(run, stage_by_name("publish"))
+    after = everything(either.settings)
+    for table, change in found.items():
+        assert (change.before, change.after) == (len(before[table]), len(after[table])), table
+        gone, come = set(before[table]) - set(after[table]), set(after[table]) - set(before[table])
+        assert (change.removed + change.changed, change.added + change.changed) == (len(gone), len(come)), table
+    assert found["condition_occurrence"].removed == 1
+    assert found["measurement"].changed == 1

@@ -14,11 +14,13 @@ from sqlalchemy.engine import URL
 from etl.engine import extension_file
 from etl.errors import ConfigError, EtlError, TransientError
 from etl.mapping.expression import literal
+from etl.settings import LOADER as LOADER  # noqa: PLC0414 - for who connects
 
-LOADER = "etl_loader"
 PUBLISHER, READER = "omop-etl publisher", "omop-etl reader"  # how the server knows our connections
 #: Classes of SQLSTATE that may pass: connection, resources, operator's intervention, locks and deadlocks.
 _PASSING = ("08", "40", "53", "55", "57", "58")
+#: What bounds the queries of persons (`limits.csv`) does not end a night half-way.
+_UNLIMITED = ("-c statement_timeout=0", "-c lock_timeout=0", "-c idle_in_transaction_session_timeout=0")
 
 
 def conninfo(url: URL, role: str | None = None) -> str:
@@ -33,7 +35,7 @@ def conninfo(url: URL, role: str | None = None) -> str:
         **{name: value for name, value in url.query.items() if isinstance(value, str)},
     }
     if role:
-        said["options"] = f"{said.get('options', '')} -c role={role}".strip()
+        said["options"] = " ".join([str(said.get("options", "")), f"-c role={role}", *_UNLIMITED]).strip()
     return make_conninfo("", **{name: str(value) for name, value in said.items() if value is not None})
 
 
@@ -47,6 +49,8 @@ def as_etl_error(error: psycopg.Error) -> EtlError:
         return ConfigError(said, hint=f"its login must be a member of {LOADER}: etl warehouse init")
     if code == "3D000" or code.startswith("28"):
         return ConfigError(said, hint="see ETL_WAREHOUSE_URL: user, password, database")
+    if not code and f'"{LOADER}"' in str(error):  # refused while connecting, which has no SQLSTATE
+        return ConfigError(f"the login may not work as {LOADER}", hint="etl warehouse init")
     if not code or code[:2] in _PASSING:
         return TransientError(said, hint="run again; if it stays, ask the server: etl doctor")
     return ConfigError(said, hint="report it with the run's id; `etl warehouse status` shows the schema")

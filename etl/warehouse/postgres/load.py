@@ -57,28 +57,27 @@ def copy(engine: DuckDBPyConnection, table: Table, name: str, file: Path) -> int
 
 
 def load_parts(
-    url: URL, parts: Mapping[str, str], fresh: Mapping[str, Path | None], number: int, tell: Tell
+    url: URL, parts: Mapping[str, str], files: Mapping[str, Path], number: int, tell: Tell
 ) -> dict[str, int]:
-    """Load, index and check the tables in `fresh` (None: empty); returns the rows of each.
+    """Make a hospital's partitions, load them from the candidate's files, index and check them; returns their rows.
 
-    `parts` are all of the hospital's tables as they will be, for the foreign keys. While one table is copied the server
-    indexes the one before.
+    While one table is copied the server indexes the one before.
     """
-    tables = hospital_tables()
     rows: dict[str, int] = {}
     with connect(url) as con:
-        for name in fresh:
-            create_part(con, tables[name], parts[name], number)
+        for name, part in parts.items():
+            create_part(con, hospital_tables()[name], part, number)
     indexing: list[Future[None]] = []
     with closing(loading(url)) as engine, ThreadPoolExecutor(1) as worker:
-        for name, file in sorted(fresh.items(), key=lambda item: -(item[1].stat().st_size if item[1] else 0)):
+        for name in sorted(parts, key=lambda name: -(files[name].stat().st_size if name in files else 0)):
             tell(f"loading {name}")
-            rows[name] = copy(engine, tables[name], parts[name], file) if file else 0
-            indexing.append(worker.submit(_index, url, tables[name], parts[name]))
+            table = hospital_tables()[name]
+            rows[name] = copy(engine, table, parts[name], files[name]) if name in files else 0
+            indexing.append(worker.submit(_index, url, table, parts[name]))
         for each in indexing:
             each.result()
     tell("loaded and indexed")
-    _add_foreign_keys(url, parts, fresh)
+    _add_foreign_keys(url, parts)
     tell("checked against keys")
     return rows
 
@@ -93,16 +92,16 @@ def _index(url: URL, table: Table, name: str) -> None:
         con.execute(f"analyze {PARTS}.{name}")
 
 
-def _add_foreign_keys(url: URL, parts: Mapping[str, str], fresh: Mapping[str, Path | None]) -> None:
+def _add_foreign_keys(url: URL, parts: Mapping[str, str]) -> None:
     """First as promises, which takes a moment and locks out no reader, then proved without locking out writers."""
     places = {table: f"{PARTS}.{part}" for table, part in parts.items()}
     with connect(url) as con:
         con.execute(f"set work_mem = '{_MEMORY}'")
-        for name in fresh:
+        for name, place in places.items():
             keys = foreign_keys(hospital_tables()[name], places)
             if not keys:
                 continue
             added = ", ".join(f"add constraint {quote(key)} {said} not valid" for key, said in keys.items())
-            con.execute(f"alter table {places[name]} {added}")
+            con.execute(f"alter table {place} {added}")
             for key in keys:
-                con.execute(f"alter table {places[name]} validate constraint {quote(key)}")
+                con.execute(f"alter table {place} validate constraint {quote(key)}")

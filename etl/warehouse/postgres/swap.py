@@ -65,10 +65,8 @@ def _lock(con: Connection, names: str, patience: float) -> None:
 
 
 def swap(con: Connection, old: Mapping[str, str], new: Mapping[str, str], number: int) -> None:
-    """Detach a hospital's old partitions and attach the new ones, where they differ."""
+    """Detach a hospital's old partitions (none before its first night) and attach the new ones."""
     for name in sorted(new):
-        if old.get(name) == new[name]:
-            continue
         parent, (first, beyond) = qualified(tables()[name]), range_of(tables()[name], number)
         if name in old:
             con.execute(f"alter table {parent} detach partition {PARTS}.{old[name]}")

@@ -16,6 +16,7 @@ from etl.errors import ConfigError, TransientError
 from etl.vocabulary.release import Release
 from etl.warehouse.export import export
 from etl.warehouse.postgres import changes
+from etl.warehouse.postgres.clearance import register
 from etl.warehouse.postgres.connect import attach, connect
 from etl.warehouse.postgres.ddl import READ
 from etl.warehouse.postgres.load import Tell, load_parts
@@ -68,6 +69,7 @@ class Postgres:
         """See Warehouse.publish."""
         tell = progress or (lambda _: None)
         with self._publishing(publication.number) as con:
+            register(con, publication.hospital, publication.number, self.patience)
             forget(con, publication.hospital, publication.number, self.keep)
             steps = read_steps(con, publication.hospital)
             step = 1 + max([*(s.number for s in steps), *tables_of(con, publication.number).values()], default=0)
@@ -82,27 +84,21 @@ class Postgres:
         self, con: Connection, publication: Publication, steps: list[Step], step: int,
         source: Mapping[str, object], tell: Tell,
     ) -> dict[str, int]:  # fmt: skip
-        old = steps[-1] if steps else None
-        parts, fresh = {}, {}
-        for name in hospital_tables():
-            file = publication.files.get(name)
-            if file is None and old is not None and not old.rows.get(name):
-                parts[name] = old.parts[name]  # nothing was there and nothing will be
-            else:
-                parts[name], fresh[name] = part_of(name, publication.number, step), file
-        rows = dict.fromkeys(parts, 0) | load_parts(self.url, parts, fresh, publication.number, tell)
+        old = steps[-1].parts if steps else {}
+        parts = {name: part_of(name, publication.number, step) for name in hospital_tables()}
+        rows = load_parts(self.url, parts, publication.files, publication.number, tell)
         compare(rows, publication.rows)
         new = Step(publication.hospital, step, publication.run_id, publication.night, "full", parts, rows=rows)
         wait_for_old_readers(con, self.patience)
         tell("no reader looks at an older state")
 
         def work() -> None:
-            swap(con, old.parts if old else {}, parts, publication.number)
+            swap(con, old, parts, publication.number)
             write_step(con, new)
             _replace_source(con, source)
             tell("swapped, not yet committed")
 
-        held = transaction(con, fresh, work, self.patience)
+        held = transaction(con, parts, work, self.patience)
         tell(f"swapped in {held * 1000:.0f} ms")
         return rows
 
@@ -152,12 +148,13 @@ class Postgres:
             at = max(i for i, s in enumerate(steps) if s.run_id == run_id)
             target, current = steps[at], steps[-1]
             full = next((i for i in range(at + 1, len(steps)) if steps[i].kind == "full"), len(steps))
-            changed = {t for t in target.parts if target.parts[t] != current.parts[t]}
+            changed = [] if full == len(steps) else list(target.parts)
             wait_for_old_readers(con, self.patience)
 
             def work() -> None:
                 changes.undo(con, target.parts, reversed(steps[at + 1 : full]))
-                swap(con, current.parts, target.parts, number)
+                if changed:
+                    swap(con, current.parts, target.parts, number)
                 con.execute(
                     "delete from admin.publication_step where hospital = %s and step > %s", [hospital, target.number]
                 )

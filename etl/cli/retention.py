@@ -1,0 +1,107 @@
+"""The command that removes what no published night needs any more."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etl.cli.console import err, errors_to_exit_codes, out, print_json, show_error
+
+if TYPE_CHECKING:
+    from etl.errors import EtlError
+    from etl.retention.plan import Removal
+
+
+def clean(
+    hospitals: Annotated[
+        list[str] | None, typer.Argument(metavar="[HOSPITAL]...", help="Hospitals to clean; default: all.")
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Keep the files of so many published nights of a hospital; default: ETL_KEEP_NIGHTS. What `etl "
+            "rollback` can go back to is kept in any case.",
+        ),
+    ] = None,
+    hours: Annotated[
+        float, typer.Option(min=0, help="Keep what is younger than this: who reads it has so long to end.")
+    ] = 24,
+    page_days: Annotated[int, typer.Option(min=1, help="Keep the report pages of the nights of so many days.")] = 400,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")] = False,
+) -> None:
+    """Remove old deliveries, folds, run files, report pages and warehouse snapshots that no published night needs.
+
+    What stays: the last published nights with all that they build on, every night since, runs at work, the line of a
+    file that a row of the CDM came from, key stores, vocabularies, the ledger, the hospitals' own deliveries. A hospital
+    whose run is at work is left out (exit code 5). Broken off, the command is simply run again.
+
+    The lake and the embedded warehouse share files: their space is free when they have gone from both.
+    """
+    from etl.cli.nights import names  # noqa: PLC0415 - loads the engine
+    from etl.ledger import Ledger  # noqa: PLC0415
+    from etl.report.write import write_reports  # noqa: PLC0415
+    from etl.retention.clean import Rules  # noqa: PLC0415
+    from etl.retention.clean import clean as clean_all  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    failures: list[EtlError] = []
+
+    def failed(hospital: str, error: EtlError) -> None:
+        failures.append(error)
+        err.print(f"{hospital}:", style="bold red")
+        show_error(error)
+
+    with errors_to_exit_codes():
+        settings = load_settings()
+        rules = Rules(keep or settings.keep_nights, hours, page_days)
+        found = clean_all(settings, hospitals or (), rules, dry_run=dry_run, failed=failed)
+        if not dry_run and any(r.kind == "page" for r in found):  # the index no longer links to them
+            write_reports(Ledger(settings.ledger_url), settings.reports, names(settings), run_ids=[])
+    if as_json:
+        print_json([_as_json(r) for r in found])
+    else:
+        _show(found, dry_run=dry_run)
+    if failures:
+        raise typer.Exit(max(error.exit_code for error in failures))
+
+
+def _as_json(removal: Removal) -> dict[str, object]:
+    night = str(removal.night) if removal.night else None
+    return {
+        "hospital": removal.hospital or None, "kind": removal.kind, "night": night, "bytes": removal.bytes,
+        "path": str(removal.path),
+    }  # fmt: skip
+
+
+def _show(found: Sequence[Removal], *, dry_run: bool) -> None:
+    """A table: by hospital and kind how many go, of which nights, and their size."""
+    from rich.table import Table  # noqa: PLC0415
+
+    from etl.report.formats import size  # noqa: PLC0415
+
+    if not found:
+        out.print("nothing to remove: everything is needed, or too young")
+        return
+    table = Table("hospital", "what", box=None, pad_edge=False)
+    for name in ("number", "size"):
+        table.add_column(name, justify="right")
+    table.add_column("nights")
+    groups: defaultdict[tuple[str, str], list[Removal]] = defaultdict(list)
+    for removal in found:
+        groups[removal.hospital, removal.kind].append(removal)
+    for (hospital, kind), group in groups.items():
+        nights = sorted(str(r.night) for r in group if r.night)
+        span = "" if not nights else nights[0] if nights[0] == nights[-1] else f"{nights[0]} to {nights[-1]}"
+        table.add_row(hospital, kind, f"{len(group):,}", size(sum(r.bytes for r in group)), span)
+    out.print(table)
+    out.print(f"\n{size(sum(r.bytes for r in found))} {'would go (--dry-run)' if dry_run else 'removed'}")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(rich_help_panel="Nights")(clean)

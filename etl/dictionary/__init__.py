@@ -1,0 +1,1 @@
+"""The data dictionary: what the specification says of every field, and what the published warehouse holds in it."""

@@ -1,0 +1,1 @@
+"""What no published night needs any more goes: deliveries in the lake, folds, run files, pages, warehouse snapshots."""

@@ -1,0 +1,73 @@
+"""Long histories of nights of changes: folding the older nights changes nothing but what a night has to read."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import histories
+import pytest
+import tiny
+from histories import Night
+from tiny import Tiny
+
+from etl.engine import open_engine
+from etl.ledger import Accounts
+from etl.pipeline import attempt, open_run, stage_by_name
+from etl.run import Run, begin
+from etl.state.folding import LATE, landed_layers
+from etl.state.published import state_of
+from etl.state.state import create_landed
+
+LENGTH = 60
+EVERY = 4
+
+
+def make(home: Path, vocabulary: Path, fold_every: int, keys: Path | None = None) -> Tiny:
+    hospital = tiny.make(home, vocabulary)
+    histories.make_delta(hospital, fold_every)
+    if keys:
+        shutil.copytree(keys, hospital.settings.keys)
+    return hospital
+
+
+def merged(hospital: Tiny, number: int, night: Night, *, force: bool = False) -> Run:
+    """Take a night into the hospital's state."""
+    run = begin(hospital.settings, "tiny", histories.write(hospital.drops, number, night), None, None, force=force)
+    open_run(run)
+    for stage in ("land", "merge"):
+        attempt(run, stage_by_name(stage))
+    return run
+
+
+def rows(run: Run) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows that count, by source, each with the number that leads back to its line."""
+    with open_engine(run.settings, run.delivery.night) as con:
+        create_landed(con, run.mapping, state_of(run)[0])
+        return {
+            name: con.execute(f"select * from landed.{name} order by all").fetchall() for name in run.mapping.sources
+        }
+
+
+def accounts(run: Run) -> Accounts:
+    found = run.ledger.accounts(run.run_id)
+    return Accounts(
+        files=sorted(found.files, key=str), source=sorted(found.source, key=lambda r: (r["source"], r["reason"]))
+    )
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_folded_history_is_the_same_history(seed: int, vocabulary: Path, tmp_path: Path) -> None:
+    folding = make(tmp_path / "folding", vocabulary, EVERY)
+    never = make(tmp_path / "never", vocabulary, 10_000)
+    history = histories.many_nights(seed, 2, LENGTH)
+    folded = [merged(folding, i, night) for i, night in enumerate(history)]
+    shutil.copytree(folding.settings.keys, never.settings.keys)
+    whole = [merged(never, i, night) for i, night in enumerate(history)]
+    assert [accounts(run) for run in folded] == [accounts(run) for run in whole]
+    for one, other in zip(folded[9::10], whole[9::10], strict=True):
+        assert rows(one) == rows(other)
+    state, _ = state_of(folded[-1])
+    assert state.fold is not None
+    assert len(landed_layers(folded[-1].mapping, state.layers, state.fold)) <= EVERY + min(EVERY, LATE)
