@@ -22,7 +22,7 @@ _JOBS = {
     "triggerer": ("TriggererJob", 60),
 }
 _HEARTBEAT = """
-    select max(latest_heartbeat) from job where job_type = %s and hostname = %s and state = 'running'
+    select max(latest_heartbeat) from job where job_type = %s and hostname = any(%s) and state = 'running'
 """
 
 
@@ -32,12 +32,19 @@ def api_answers(url: str = "http://127.0.0.1:8080/api/v2/monitor/health") -> boo
         return bool(json.load(answer)["metadatabase"]["status"] == "healthy")
 
 
-def job_beats(component: str, url: str, hostname: str) -> bool:
+def job_beats(component: str, url: str, names: list[str]) -> bool:
     """Whether the component's job on this host has written its heartbeat lately."""
     job, patience = _JOBS[component]
     with psycopg.connect(url.replace("+psycopg2", "", 1), connect_timeout=10) as con:
-        row = con.execute(_HEARTBEAT, (job, hostname)).fetchone()
+        row = con.execute(_HEARTBEAT, (job, names)).fetchone()
     return bool(row and row[0] and (datetime.now(UTC) - row[0]).total_seconds() < patience)
+
+
+def host_names() -> list[str]:
+    """The names under which Airflow may have written this host down."""
+    name = socket.gethostname()
+    said = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM, flags=socket.AI_CANONNAME)
+    return [name, socket.getfqdn(), *(canonical for *_, canonical, _ in said if canonical)]
 
 
 def _database_url() -> str:
@@ -51,7 +58,7 @@ def _database_url() -> str:
 def main(component: str) -> int:
     """The exit code that Docker asks for."""
     try:
-        well = api_answers() if component == "api-server" else job_beats(component, _database_url(), socket.getfqdn())
+        well = api_answers() if component == "api-server" else job_beats(component, _database_url(), host_names())
     except (OSError, KeyError, ValueError, psycopg.Error) as error:
         print(f"{component}: {type(error).__name__}", file=sys.stderr)
         return 1

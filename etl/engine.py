@@ -18,6 +18,8 @@ from etl.errors import ConfigError, TransientError
 from etl.mapping.expression import literal
 from etl.settings import Settings
 
+IN_SCRATCH = "use scratch.main"  # every cursor of an engine has to say so
+
 
 def extension_file(name: str) -> Path:
     """The file of a DuckDB extension that was installed from its wheel (DuckDB's own INSTALL needs the internet)."""
@@ -44,7 +46,6 @@ def open_engine(settings: Settings, night: date | None = None) -> Iterator[DuckD
     folder = settings.scratch / uuid4().hex
     folder.mkdir(parents=True)
     con = duckdb.connect(
-        str(folder / "scratch.duckdb"),
         config={
             "threads": settings.threads,
             "memory_limit": settings.memory,
@@ -57,6 +58,9 @@ def open_engine(settings: Settings, night: date | None = None) -> Iterator[DuckD
         # what spills to disk may hold identifiers while rows land: it is encrypted, the key dies with us
         con.execute(f"load {literal(str(extension_file('httpfs')))}")  # brings the cipher
         con.execute("set temp_file_encryption = true")
+        # nobody opens the file again, so that no statement has to wait for a log of it on the disk
+        con.execute(f"attach {literal(str(folder / 'scratch.duckdb'))} as scratch (recovery_mode 'no_wal_writes')")
+        con.execute(IN_SCRATCH)
         define_functions(con)
         if night is not None:
             define_night(con, night)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -361,7 +362,7 @@ class Ledger:
     def read(self, query: sa.Select[Any]) -> list[Mapping[str, Any]]:
         """Rows of a query as mappings."""
         with self.engine.connect() as con:
-            return [dict(r) for r in con.execute(query).mappings()]
+            return [{name: _number(value) for name, value in r.items()} for r in con.execute(query).mappings()]
 
     def run(self, run_id: str) -> Mapping[str, Any] | None:
         """One run, or None."""
@@ -411,6 +412,13 @@ class Ledger:
         return Accounts(
             files=rows(SOURCE_FILE), source=rows(SOURCE_ACCOUNT), tables=rows(TABLE_ACCOUNT), changes=rows(ROW_CHANGE)
         )
+
+
+def _number(value: Any) -> Any:
+    """A sum as PostgreSQL gives it, of any size and so a Decimal, as the number that SQLite gives."""
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _delete_by_key(table: sa.Table, keys: list[str]) -> sa.Delete:

@@ -25,11 +25,12 @@ START, END = 0.0, 1.0
 
 @dataclass(frozen=True)
 class Death:
-    """Where a process kills itself: in a stage, after a share of the calls that the stage makes."""
+    """Where a process kills itself: in a stage, after a share of its calls, or at one of the points that it tells of."""
 
     stage: str
-    share: float
+    share: float = -1.0
     calls: int = 0
+    point: str | None = None
 
 
 @dataclass
@@ -66,6 +67,8 @@ def start(hospital: Tiny, *arguments: str, log: Path, death: Death | None = None
         "ETL_THREADS": "2", "ETL_MEMORY": "500MB", "ETL_KEY_SECRET": SECRET, "GX_ANALYTICS_ENABLED": "false",
         "COLUMNS": "200", "TMPDIR": str(log.parent / "temporary"),
     }  # fmt: skip
+    if s.warehouse_url:
+        environment["ETL_WAREHOUSE_URL"] = s.warehouse_url
     (log.parent / "temporary").mkdir(exist_ok=True)
     calls = log.with_suffix(".calls")
     process = _CONTEXT.Process(target=_command, args=(arguments, environment, str(log), str(calls), death))
@@ -108,6 +111,13 @@ def _watch(counted: Path, death: Death | None) -> None:
 
         if mine and death.share == START:
             os.kill(os.getpid(), signal.SIGKILL)
+
+        def at_point(text: str) -> None:
+            if death is not None and death.point == text:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        if mine and death.point is not None:
+            return attempt(run, stage, at_point)
         if mine or death is None:  # it slows the stage down
             threading.setprofile(profile)
             sys.setprofile(profile)

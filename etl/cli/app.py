@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from etl.cli import approve, console, dictionary, doctor, extract, recipes, warehouse
+from etl.cli import approve, console, dictionary, doctor, extract, recipes, retention, warehouse
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.onboarding import add_commands
 from etl.cli.publishing import add_commands as add_publishing
@@ -274,6 +274,7 @@ def run(
 approve.add_commands(app)
 extract.add_commands(app)
 doctor.add_commands(app)
+retention.add_commands(app)
 
 
 @app.command(rich_help_panel="Look")

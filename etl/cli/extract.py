@@ -12,6 +12,7 @@ from rich.text import Text
 
 from etl.cli import console
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
+from etl.errors import UsageError
 
 if TYPE_CHECKING:
     from etl.extract.night import ExtractedNight
@@ -33,14 +34,26 @@ def _show(found: ExtractedNight, *, as_json: bool) -> None:
     out.print(f"next: etl run {found.hospital} {found.folder} --night {found.night}", soft_wrap=True)
 
 
+def _show_check(columns: dict[str, int], *, as_json: bool) -> None:
+    if as_json:
+        print_json(columns)
+        return
+    for source, count in columns.items():
+        out.print(f"{source}: {count} columns")
+    out.print("every query can be read and has the columns of the contract")
+
+
 def extract(
     hospital: Annotated[str, typer.Argument(help="Short name of the hospital.")],
     night: Annotated[
-        datetime,
+        datetime | None,
         typer.Option(
             formats=["%Y-%m-%d"], help="Night that the delivery is of, YYYY-MM-DD. The rows are those of now."
         ),
-    ],
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Extract nothing: try login, rights and columns of every query.")
+    ] = False,
     into: Annotated[
         Path | None,
         typer.Option(
@@ -62,11 +75,16 @@ def extract(
     The database's URL is read from ETL_SOURCE_<HOSPITAL>_<CONNECTION> and never shown.
     Exit code 4: a query, a column or the login is wrong; 5: the database is away.
     """
-    from etl.extract.night import extract_night  # noqa: PLC0415 - brings drivers
+    from etl.extract.night import check_queries, extract_night  # noqa: PLC0415 - brings drivers
     from etl.settings import load_settings  # noqa: PLC0415
 
     with errors_to_exit_codes():
         settings = load_settings()
+        if check:
+            _show_check(check_queries(settings, hospital), as_json=as_json)
+            return
+        if night is None:
+            raise UsageError("which night?", hint="give --night YYYY-MM-DD, or --check to extract nothing")
         day: date = night.date()
         with console.progress(f"extracting {hospital}", quiet=as_json) as tell:
             found = extract_night(settings, hospital, day, into=into, whole=whole, force=force, tell=tell)
@@ -78,6 +96,8 @@ def add_commands(app: typer.Typer) -> None:
     app.command(
         rich_help_panel="Run",
         epilog="""[bold]Examples[/]
+
+    etl extract snuh --check
 
     etl extract snuh --night 2026-11-24 · then: etl run snuh exports/snuh/2026-11-24
 

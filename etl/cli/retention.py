@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def clean(
     hospitals: Annotated[
-        list[str] | None, typer.Argument(metavar="[HOSPITAL]...", help="Hospitals to clean; default: all.")
+        list[str] | None, typer.Argument(metavar="HOSPITAL", help="Hospitals to clean; default: all.")
     ] = None,
     keep: Annotated[
         int | None,
@@ -36,8 +36,8 @@ def clean(
 ) -> None:
     """Remove old deliveries, folds, run files, report pages and warehouse snapshots that no published night needs.
 
-    What stays: the last published nights with all that they build on, every night since, runs at work, the line of a
-    file that a row of the CDM came from, key stores, vocabularies, the ledger, the hospitals' own deliveries. A hospital
+    What stays: the last published nights with all that they build on, every night since, runs at work, what leads from
+    a row of the CDM to its line, key stores, vocabularies, the ledger, and the hospitals' own deliveries. A hospital
     whose run is at work is left out (exit code 5). Broken off, the command is simply run again.
 
     The lake and the embedded warehouse share files: their space is free when they have gone from both.
@@ -104,4 +104,4 @@ def _show(found: Sequence[Removal], *, dry_run: bool) -> None:
 
 def add_commands(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command(rich_help_panel="Nights")(clean)
+    app.command(rich_help_panel="Run")(clean)

@@ -33,12 +33,18 @@ def _mac(key: bytes, namespace: str, value: str) -> bytes:
     return hmac.digest(key, f"{namespace}\x1f{value}".encode(), "sha256")[:16]
 
 
+def look_into(file: Path) -> sqlite3.Connection:
+    """A connection that only reads a store, and leaves no files beside it where nobody else has it open."""
+    in_use = file.with_name(f"{file.name}-wal").exists()
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro{'' if in_use else '&immutable=1'}", uri=True, timeout=10)
+
+
 def secret_fits(file: Path, hospital: str, secret: str) -> bool | None:
     """Whether the store in `file` was made with this secret, only by reading it; None when it holds no proof.
 
     Raises sqlite3.Error when it cannot be read.
     """
-    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=10)) as con:
+    with closing(look_into(file)) as con:
         row = con.execute("select mac from proof").fetchone()
     return hmac.compare_digest(row[0], _mac(_key(hospital, secret), *_PROOF)) if row else None
 

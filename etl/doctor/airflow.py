@@ -59,7 +59,7 @@ def _check_jobs(con: sa.Connection, look: Look) -> Iterator[Finding]:
     beats = {job: _moment(at) for job, at in con.execute(sa.text(_HEARTBEATS))}
     for job, component in _COMPONENTS.items():
         at = beats.get(job)
-        silent = (look.now - at).total_seconds() if at else None
+        silent = max((look.now - at).total_seconds(), 0.0) if at else None
         if silent is None or silent > _SILENT_SECONDS:
             text = f"the {component} is not running" + (
                 f"; its last sign of life was {at:%Y-%m-%d %H:%M} UTC" if at else ""

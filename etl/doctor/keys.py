@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from etl.deidentify.keystore import LARGEST, secret_fits
+from etl.deidentify.keystore import LARGEST, look_into, secret_fits
 from etl.doctor.finding import Finding, Look
 
 SUBJECT = "keys"
@@ -74,7 +74,7 @@ def check_room(look: Look) -> Iterator[Finding]:
     """A store hands out 16.7 million numbers of a kind and no more."""
     for hospital, file in _stores(look).items():
         try:
-            with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=10)) as con:
+            with closing(look_into(file)) as con:
                 fullest = con.execute("select namespace, max(n) from key group by 1 order by 2 desc limit 1").fetchone()
         except sqlite3.Error:  # check_secret has told
             continue

@@ -40,6 +40,8 @@ def _drop(look: Look, plan: Plan) -> Finding:
     try:
         nights = sorted((_day(f.name), f) for f in folder.iterdir() if f.is_dir() and _NIGHT.fullmatch(f.name))
     except FileNotFoundError:
+        if plan.extracts:
+            return Finding(SUBJECT, plan.hospital, "ok", "its nights are read from the hospital's own database")
         step = f"make it, or mount the hospital's share there; `drops` in {plan.hospital}/hospital.yaml names another"
         known = look.ledger is not None and look.ledger.last_published(plan.hospital) is not None
         text = f"there is no drop folder {folder}"
@@ -52,15 +54,18 @@ def _drop(look: Look, plan: Plan) -> Finding:
         return Finding(
             SUBJECT, plan.hospital, "warn", text, f"expected is a folder such as {folder}/{look.now:%Y-%m-%d}"
         )
-    night, newest = nights[-1]
-    lacks = missing(newest, look.scheduling.settle_seconds)
+    return _newest(look, plan, *nights[-1])
+
+
+def _newest(look: Look, plan: Plan, night: date, folder: Path) -> Finding:
+    """Whether a hospital's newest delivery is the one that was due, and complete."""
     due, waited = _due(look, plan)
     if night < due and waited:
         text = f"the newest delivery is of {night}; the night of {due} has not come"
         return Finding(SUBJECT, plan.hospital, "warn", text, "ask the hospital for it")
-    if lacks:
+    if lacks := missing(folder, look.scheduling.settle_seconds):
         return Finding(SUBJECT, plan.hospital, "warn", lacks, "wait until the export has ended, or ask the hospital")
-    manifest = "with" if (newest / MANIFEST).exists() else "without"
+    manifest = "with" if (folder / MANIFEST).exists() else "without"
     return Finding(SUBJECT, plan.hospital, "ok", f"the newest delivery is of {night}, {manifest} manifest.csv")
 
 
@@ -86,8 +91,9 @@ def check_locks(look: Look) -> Iterator[Finding]:
             continue
         since = _since(pid)
         for_long = since is not None and look.now - since > _LONG
-        text = f"{hospital}: process {pid} is at work" + (f" since {since:%Y-%m-%d %H:%M} UTC" if since else "")
-        step = f"etl status tells its stage; if it hangs: kill {pid}, then run the night again"
+        who = f"process {pid}" if pid > 0 else "a process of another container"
+        text = f"{hospital}: {who} is at work" + (f" since {since:%Y-%m-%d %H:%M} UTC" if since else "")
+        step = "etl status tells its stage; if it hangs, end the process and run the night again"
         yield Finding(RUNS, "lock", "warn" if for_long else "ok", text, step if for_long else None)
 
 
@@ -102,7 +108,7 @@ def _held() -> dict[int, int]:
 def _since(pid: int) -> datetime | None:
     try:
         return datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC)
-    except psutil.Error:  # it has ended meanwhile, or is in another container
+    except (psutil.Error, ValueError):  # it has ended meanwhile, or is in another container
         return None
 
 

@@ -82,6 +82,18 @@ def _lacking(mapping: HospitalMapping, folder: Path) -> str | None:
     return f"{absent[0]} is not in {folder} yet" if absent else missing(folder, load_scheduling().settle_seconds)
 
 
+def check_queries(settings: Settings, hospital: str) -> dict[str, int]:
+    """How many columns of its contract each query has, asked of the databases themselves; no row is read.
+
+    Raises what `extract_night` does of connections, queries and columns.
+    """
+    mapping = load_mappings(settings.mappings, [hospital])[hospital]
+    work = _Work(mapping, _queries(settings, mapping), {}, whole=False)
+    with ExitStack() as stack:
+        found = _columns(work, _connected(settings, work, stack))
+    return {name: len(columns.names) for name, columns in found.items()}
+
+
 def extract_night(
     settings: Settings, hospital: str, night: date, *, into: Path | None = None, whole: bool = False,
     force: bool = False, tell: Tell | None = None,
@@ -136,9 +148,8 @@ def _extract(
     settings: Settings, work: _Work, folder: Path, tell: Tell
 ) -> tuple[list[Extracted], dict[str, tuple[str, Mark]]]:
     with ExitStack() as stack:
-        names = dict.fromkeys(q.connection for q in work.queries.values())
         hospital = work.mapping.hospital.hospital
-        connections = {n: stack.enter_context(snapshot(settings, hospital, n)) for n in names}
+        connections = _connected(settings, work, stack)
         columns = _columns(work, connections)
         place = stack.enter_context(staging(folder))
         marks = dict(work.before)
@@ -157,6 +168,13 @@ def _extract(
         earlier = {f for r in read_records(settings, hospital) if r.folder == str(folder) for f in r.files}
         hand_over(place, folder, sorted(earlier))
         return done, {n: m for n, m in marks.items() if n in work.queries}
+
+
+def _connected(settings: Settings, work: _Work, stack: ExitStack) -> dict[str, Connection]:
+    """A connection for each name that the queries use."""
+    names = dict.fromkeys(q.connection for q in work.queries.values())
+    hospital = work.mapping.hospital.hospital
+    return {n: stack.enter_context(snapshot(settings, hospital, n)) for n in names}
 
 
 def _written(work: _Work, done: Sequence[Extracted]) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ A query is always read as a derived table, so that only the contract's columns l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -23,7 +23,8 @@ from etl.mapping.model import Source
 from etl.mapping.problems import nearest
 from etl.mapping.queries import Query
 
-_BATCH = 5_000  # rows that are fetched at once
+_BATCH = 5_000  # rows that a cursor fetches at once
+_BLOCK = 1 << 20  # bytes that are taken from a copy at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,18 @@ def _where(query: Query) -> str:
     return f"source '{query.source}' ({query.place})"
 
 
+def _blocks(rows: Iterable[Any]) -> Iterator[bytes]:
+    """Rows as PostgreSQL sends them, some at a time."""
+    block = io.BytesIO()
+    for row in rows:
+        block.write(row)
+        if block.tell() >= _BLOCK:
+            yield block.getvalue()
+            block = io.BytesIO()
+    if block.tell():
+        yield block.getvalue()
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What is read of one query: rows not below `low`; `alive` is the query whose keys are not deleted ones."""
@@ -139,7 +152,7 @@ class Reading:
         """PostgreSQL writes the text itself, much faster than values could be made here of it."""
         driver: Any = self.connection.connection.driver_connection
         low = "" if self.low is None else Literal(self.low).as_string(driver)
-        sql = f"copy (select {select} {self._from(low)}) to stdout (format csv, force_quote *)"
+        sql = f"copy (select {select} {self._from(low)}) to stdout (format csv)"
         names = list(self.columns.names)
         convert = pc.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True,
@@ -147,9 +160,8 @@ class Reading:
         )  # fmt: skip
         parse = pc.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
         with driver.cursor() as cursor, cursor.copy(sql) as copy:
-            rows = iter(copy)
-            while data := b"".join(islice(rows, _BATCH)):
-                read = pc.ReadOptions(column_names=names, block_size=max(len(data), 1) + 1, use_threads=False)
+            for data in _blocks(copy):
+                read = pc.ReadOptions(column_names=names, block_size=len(data) + 1, use_threads=False)
                 yield pc.read_csv(pa.BufferReader(data), read, parse, convert)  # type: ignore[arg-type]  # of the stubs
 
     def _fetched(self, select: str) -> Iterator[pa.Table]:

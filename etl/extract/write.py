@@ -24,7 +24,8 @@ _GROUP_BYTES = 64 << 20
 def staging(folder: Path) -> Iterator[Path]:
     """An empty folder beside the delivery's, hidden from who looks for deliveries; it is gone at the end."""
     place = folder.with_name(f".{folder.name}.extracting")
-    shutil.rmtree(place, ignore_errors=True)  # of an extraction that was killed; the hospital's lock is ours
+    for killed in {place, *folder.parent.glob(".[0-9]*.extracting")}:  # the hospital's lock is ours
+        shutil.rmtree(killed, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     place.mkdir(mode=0o700)
     try:

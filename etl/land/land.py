@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.deidentify.keystore import KeyStore
 from etl.delivery import Delivery
-from etl.engine import copy_to
+from etl.engine import IN_SCRATCH, copy_to
 from etl.land import identifiers
 from etl.land.contract import SourceFile, open_source
 from etl.land.decode import as_utf8
@@ -80,6 +80,7 @@ def _land_file(
     folder = target / name
     folder.mkdir(exist_ok=True)
     cursor = con.cursor()
+    cursor.execute(IN_SCRATCH)
     table = f"rejects_{uuid4().hex}"
     with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
         read = relation(source, file, path, table)

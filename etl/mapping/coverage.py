@@ -150,7 +150,7 @@ def _made_by(table: str, groups: Mapping[str, list[HospitalMapping]]) -> str:
     if table == SOURCE_TABLE:
         return "one row for the warehouse, written when a night is published"
     by = [mapping.hospital.hospital for members in groups.values() for mapping in members if _entries(mapping, table)]
-    return f"filled by {', '.join(by)}" if by else reasons()["*"][table]
+    return f"filled by {', '.join(by)}" if by else reasons()["*"].get(table, UNEXPLAINED)
 
 
 def coverage(mappings: Mapping[str, HospitalMapping]) -> list[Table]:

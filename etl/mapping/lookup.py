@@ -171,7 +171,8 @@ def choose(con: DuckDBPyConnection, mapping: HospitalMapping, lookup: Lookup, ta
     )
     con.execute(f"create or replace temp table candidate as {candidates}")
     groups = ", ".join(f"k{i}" for i in range(len(keys_of_lookup(lookup))))
-    con.execute(f"create or replace table {table} as {_choice(groups, default_table)}")
+    dated = is_dated(lookup, mapping)
+    con.execute(f"create or replace table {table} as {_choice(groups, default_table, dated=dated)}")
 
 
 def build_lookup(
@@ -185,27 +186,37 @@ def build_lookup(
     choose(con, mapping, lookup, table, default_table)
     con.execute("drop table code; drop table candidate")
     keys = tuple(keys_of_lookup(lookup))
-    return LookupTable(table, keys, any(_dated(step, mapping) for step, _ in steps_of(lookup)))
+    return LookupTable(table, keys, is_dated(lookup, mapping))
+
+
+def is_dated(lookup: Lookup, mapping: HospitalMapping) -> bool:
+    """Whether a code may mean something else on another day."""
+    return any(_dated(step, mapping) for step, _ in steps_of(lookup))
 
 
 def _dated(step: Step, mapping: HospitalMapping) -> bool:
     return step.through is not None or (step.map is not None and mapping.map_rows[step.map].dated)
 
 
-def _choice(keys: str, default_table: str) -> str:
+def _pieces(keys: str) -> str:
+    """SQL of the pieces of time of every code within which nothing that was found begins or ends."""
+    return f"""
+      select {keys}, cut as valid_from,
+        coalesce(lead(cut) over (partition by {keys} order by cut), {LAST_DAY}) as valid_to
+      from (
+        select {keys}, {FIRST_DAY} as cut from code union select {keys}, valid_from from candidate
+        union select {keys}, valid_to from candidate
+      ) edge where cut < {LAST_DAY}
+    """
+
+
+def _choice(keys: str, default_table: str, *, dated: bool) -> str:
     """SQL that chooses, per code and piece of time, the first step that finds a standard concept."""
+    pieces = _pieces(keys) if dated else f"select {keys}, {FIRST_DAY} as valid_from, {LAST_DAY} as valid_to from code"
     same = " and ".join(f"x.{k} is not distinct from p.{k}" for k in keys.split(", "))
     prefixed = ", ".join(f"p.{k}" for k in keys.split(", "))
     return f"""
-    with edge as (
-      select {keys}, {FIRST_DAY} as cut from code union select {keys}, valid_from from candidate
-      union select {keys}, valid_to from candidate
-    ),
-    piece as (
-      select {keys}, cut as valid_from,
-        coalesce(lead(cut) over (partition by {keys} order by cut), {LAST_DAY}) as valid_to
-      from edge where cut < {LAST_DAY}
-    ),
+    with piece as ({pieces}),
     found as (
       select {prefixed}, p.valid_from, p.valid_to, x.source_id, x.source_domain, x.target_id, x.domain_id, x.value_id,
         x.vocabulary, x.step,

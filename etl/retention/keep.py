@@ -57,11 +57,8 @@ def _published(settings: Settings, warehouse: Warehouse, hospital: str, keep: in
     query = sa.select(PUBLICATION.c.run_id).where(PUBLICATION.c.hospital == hospital)
     rows = Ledger(settings.ledger_url).read(query.order_by(PUBLICATION.c.published_at.desc()))
     last = list(dict.fromkeys(str(r["run_id"]) for r in rows))[:keep]
-    return {
-        *last,
-        *(night.run_id for night in warehouse.nights(hospital)),
-        *filter(None, [warehouse.published(hospital)]),
-    }
+    held = [warehouse.published(hospital), *(night.run_id for night in warehouse.nights(hospital))]
+    return {*last, *filter(None, held)}
 
 
 def _runs_kept(ledger: Ledger, hospital: str, published: set[str], before: datetime) -> set[str] | None:

@@ -26,7 +26,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 from sqlalchemy.pool import NullPool
 
-_OPEN: dict[str, duckdb.DuckDBPyConnection] = {}
+_OPEN: dict[str, LentConnection] = {}
 
 # Raised while a statement is parsed, its names are looked up and its files are opened: no value has been read yet.
 _BEFORE_DATA = (
@@ -46,10 +46,13 @@ class LentConnection:
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         """Lend `con`."""
         self._con = con
+        self._place = con.execute("select current_database(), current_schema()").fetchone() or ()
 
     def cursor(self) -> BufferedCursor:
         """A new cursor; it sees all but the temporary objects of the lent connection."""
-        return BufferedCursor(self, self._con.cursor())
+        cursor = self._con.cursor()
+        cursor.execute(f"use {'.'.join(map(_quoted, self._place))}")
+        return BufferedCursor(self, cursor)
 
     def commit(self) -> None:
         """Nothing was changed."""
@@ -112,7 +115,7 @@ class BufferedDialect(duckdb_engine.Dialect):
     def connect(self, *cargs: Any, **cparams: Any) -> Any:
         """The connection behind the token."""
         (token,) = cargs
-        return LentConnection(_OPEN[token])
+        return _OPEN[token]
 
     @classmethod
     def get_pool_class(cls, url: URL) -> type[NullPool]:
@@ -151,7 +154,7 @@ registry.register("duckdb.buf", __name__, BufferedDialect.__name__)
 def lend(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """Lend `con` to SQLAlchemy under the URL this yields; after the block the URL is void, `con` stays open."""
     token = secrets.token_hex(8)
-    _OPEN[token] = con
+    _OPEN[token] = LentConnection(con)
     try:
         yield f"duckdb+buf:///{token}"
     finally:

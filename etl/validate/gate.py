@@ -243,7 +243,7 @@ def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
         "select table_name, list(column_name) from duckdb_columns()"
         " where database_name = current_database() and schema_name = current_schema() group by table_name"
     )
-    return {table: set(names) for table, names in con.cursor().execute(query).fetchall()}
+    return {table: set(names) for table, names in con.execute(query).fetchall()}
 
 
 def _row_count(con: duckdb.DuckDBPyConnection, table: str) -> int:

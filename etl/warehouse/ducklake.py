@@ -66,7 +66,8 @@ class DuckLake:
         con = duckdb.connect(config={"threads": 2})
         for name in ("sqlite_scanner", "ducklake"):
             con.execute(f"load {literal(str(extension_file(name)))}")
-        mode = ", read_only" if read_only else ""
+        # rows written into the catalog instead would keep a file for ever whose last rows are deleted there
+        mode = ", read_only" if read_only else ", data_inlining_row_limit 0"
         try:
             con.execute(
                 f"attach {literal(f'ducklake:sqlite:{self.catalog}')} as warehouse "

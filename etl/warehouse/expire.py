@@ -37,9 +37,9 @@ def files_of(con: DuckDBPyConnection, data: Path, snapshots: Collection[int]) ->
         from {_METADATA}.{files} f
         join {_METADATA}.ducklake_table t using (table_id) join {_METADATA}.ducklake_schema s using (schema_id)
         where not exists (
-          select 1 from ducklake_snapshots('warehouse') at
-          where at.snapshot_id not in ({gone}) and f.begin_snapshot <= at.snapshot_id
-            and (f.end_snapshot is null or at.snapshot_id < f.end_snapshot))
+          select 1 from ducklake_snapshots('warehouse') o
+          where o.snapshot_id not in ({gone}) and f.begin_snapshot <= o.snapshot_id
+            and (f.end_snapshot is null or o.snapshot_id < f.end_snapshot))
         """
         for files in ("ducklake_data_file", "ducklake_delete_file")
     ]

@@ -31,7 +31,7 @@ def until(seconds: float, what: str, ask: Callable[[], Any]) -> Any:
     while time.monotonic() < end:
         if answer := ask():
             return answer
-        time.sleep(0.5)
+        time.sleep(1)
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
@@ -62,6 +62,11 @@ class Api:
         found = self.call(f"dags/{dag}/dagRuns/{run}/taskInstances?limit=100")["task_instances"]
         return {t["task_id"]: str(t["state"]) for t in found}
 
+    def waits(self, dag: str, run: str) -> bool:
+        """Whether a run waits for a person; a run that has ended never will."""
+        assert self.state(dag, run) not in DONE, f"{dag} has ended: {self.tasks(dag, run)}"
+        return self.tasks(dag, run).get("approve") == "awaiting_input"
+
     def ended(self, dag: str, run: str, seconds: float) -> str:
         """How a run ended."""
         until(seconds, f"{dag} ends", lambda: self.state(dag, run) in DONE)
@@ -72,7 +77,7 @@ def _call(url: str, method: str, body: Mapping[str, Any] | None, token: str | No
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=120) as answer:
             return json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
         raise AssertionError(f"{method} {url}: {error.code} {error.read().decode()[:2000]}") from None

@@ -9,8 +9,12 @@ import sys
 from pathlib import Path
 
 import duckdb
+import postgres_server
+import psycopg
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
+from at_once import LEFT_OUT, publish_all, publish_at_once, runs_of, without
 
 from etl.cdm.spec import hospital_tables, tables
 from etl.delivery import open_delivery
@@ -22,7 +26,10 @@ from etl.ledger import RUN, Ledger
 from etl.mapping.check import load_mappings
 from etl.mapping.expression import literal, quote
 from etl.publish.reconcile import differences
-from etl.settings import PROJECT
+from etl.settings import PROJECT, Settings
+from etl.warehouse.open import open_warehouse
+from etl.warehouse.postgres.init import initialise
+from etl.warehouse.postgres.warehouse import Postgres
 
 NIGHT = "2026-11-20"
 PATIENTS = 80
@@ -197,3 +204,49 @@ def test_analysts_find_every_person_and_no_record_number(home):
     persons, named = row.split(",")
     assert int(persons) >= 8 * PATIENTS
     assert named == "0"
+
+
+@pytest.fixture(scope="module")
+def shared(home, postgres):
+    """The same nights in a PostgreSQL warehouse: its URL, the runs and what was published of them by hospital."""
+    with postgres_server.database(postgres) as url:
+        initialise(url, url)
+        settings = Settings(
+            home=home, key_secret=SecretStr("a secret for tests, long enough to be one"), _env_file=None
+        )
+        runs = runs_of(settings)
+        yield url, runs, publish_all(url, runs)
+
+
+def test_the_nights_are_the_same_on_postgresql_table_by_table_row_by_row(home, shared):
+    url, runs, _ = shared
+    assert len(runs) == 8
+    embedded, server = home / "embedded.duckdb", home / "server.duckdb"
+    open_warehouse(runs[0].settings).export(embedded)
+    Postgres(url, keep=2, patience=60).export(server)
+    with duckdb.connect() as con:
+        con.execute(f"attach '{embedded}' as e; attach '{server}' as s")
+        for table in tables():
+            counts = con.execute(
+                f"select (select count(*) from e.{table}), (select count(*) from s.{table})"
+            ).fetchone()
+            assert counts[0] == counts[1], table
+            for one, other in ("e", "s"), ("s", "e"):
+                assert con.execute(f"from {one}.{table} except all from {other}.{table}").fetchone() is None, table
+
+
+def test_eight_hospitals_publish_at_once_while_twenty_readers_query(shared):
+    url, runs, publications = shared
+    first = {p.number: tuple(p.rows.get(t, 0) for t in (*LEFT_OUT, "visit_occurrence")) for p in publications.values()}
+    done = publish_at_once(url, runs, [without(p) for p in publications.values()], readers=20)
+    print(f"\n{done.describe()}")
+    assert done.errors == []
+    for reader in done.readers:
+        assert reader.errors == []
+        for hospital, states in reader.states.items():
+            # one night or the other, in this order, and never a table of each
+            assert states in ([first[hospital]], [first[hospital], (0, 0, first[hospital][2])]), hospital
+    assert all(p for p in first.values())
+    with psycopg.connect(postgres_server.libpq(url)) as con:
+        deadlocks = con.execute("select deadlocks from pg_stat_database where datname = current_database()").fetchone()
+    assert deadlocks == (0,)

@@ -64,10 +64,10 @@ def test_a_search_leaves_what_has_every_word_and_unfolds_where_it_is(browser, ur
     everything = seen(browser)
     press(browser, "/")
     assert browser.evaluate("document.activeElement.id") == "find"
-    type_in(browser, "year_of_birth")
+    type_in(browser, "month_of_birth")
     assert seen(browser) == ["person"]
     assert browser.evaluate("document.getElementById('found').textContent") == "1 field in 1 table"
-    type_in(browser, "patients gender")  # the source is told in a fold only
+    type_in(browser, "patients month_of_birth")  # the source is told in a fold only
     assert seen(browser) == ["person"]
     assert browser.evaluate("document.querySelector('#person .fields details[open] .origin') !== null")
     press(browser, "Escape")
@@ -78,7 +78,7 @@ def test_a_search_leaves_what_has_every_word_and_unfolds_where_it_is(browser, ur
 def test_a_link_to_a_table_that_the_search_hides_shows_it(browser, url):
     browser.open(url, 1280)
     press(browser, "/")
-    type_in(browser, "year_of_birth")
+    type_in(browser, "month_of_birth")
     browser.evaluate("location.hash = '#measurement'")
     browser.evaluate("new Promise(done => setTimeout(done, 50))")
     assert "measurement" in seen(browser)

@@ -1,17 +1,26 @@
-"""The eight hospitals of the consortium as a published warehouse, for tests that only read it."""
+"""The eight hospitals of the consortium as a published warehouse, and in PostgreSQL, for tests that only read it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import postgres_server
+import psycopg
 import pytest
 import tiny
 from pydantic import SecretStr
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import URL
 
+from etl.cdm.spec import tables
 from etl.pipeline import run_delivery
 from etl.sample.generate import write_exports
 from etl.settings import Settings
+from etl.warehouse.open import open_warehouse
+from etl.warehouse.postgres.connect import attach
+from etl.warehouse.schema import create_statements
 
 CONSORTIUM_NIGHT = date(2026, 11, 20)
 
@@ -32,3 +41,19 @@ def consortium(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Se
     for delivery in write_exports(home / "exports", hospitals=None, patients=40, seed=7, night=CONSORTIUM_NIGHT):
         run_delivery(settings, delivery.hospital, delivery.folder)
     return settings
+
+
+@pytest.fixture(scope="session")
+def consortium_in_postgres(consortium: Settings, postgres: URL) -> Iterator[URL]:
+    """A database with the same rows in plain tables of the schema that readers point at."""
+    with postgres_server.database(postgres) as url:
+        with psycopg.connect(postgres_server.libpq(url)) as con:
+            con.execute("create schema cdm_read")
+            con.execute("set search_path to cdm_read")
+            for statement in create_statements(postgresql.dialect(), keys=False).values():
+                con.execute(statement)
+        with open_warehouse(consortium).reader() as lake:
+            attach(lake, url, "pg")
+            for table in tables():
+                lake.execute(f"insert into pg.cdm_read.{table} from {table}")
+        yield url

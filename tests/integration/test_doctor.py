@@ -88,10 +88,12 @@ def test_in_a_healthy_home_all_is_well(published: Tiny) -> None:
     assert "1 hospital(s) are published" in " ".join(f.text for f in found)
 
 
-def test_looking_leaves_no_trace(hospital: Tiny) -> None:
-    before = sorted(hospital.settings.home.rglob("*"))
-    examine(look(hospital))
-    assert sorted(hospital.settings.home.rglob("*")) == before
+@pytest.mark.parametrize("state", ["hospital", "published"])
+def test_looking_leaves_no_trace(state: str, request: pytest.FixtureRequest) -> None:
+    home = request.getfixturevalue(state).settings.home
+    before = {f: f.stat().st_mtime_ns for f in home.rglob("*")}
+    examine(look(request.getfixturevalue(state)))
+    assert {f: f.stat().st_mtime_ns for f in home.rglob("*")} == before
 
 
 def test_the_wrong_secret_is_told_without_showing_any(published: Tiny) -> None:

@@ -349,10 +349,10 @@ def test_nights_of_changes_are_one_whole_one(hospital: Tiny, changing: Any, voca
     assert (counts(third)["results"], counts(third)["diagnoses"]) == (2, 2)
     assert_as_if_whole(hospital, vocabulary, tmp_path / "third", NIGHTS[2])
     before = conditions(hospital)
-    emr.execute("delete from emr.diagnosis where diag_cd in ('I10.9', 'E11.21') and pt_no = '70001'")  # no log tells it
+    emr.execute("delete from emr.diagnosis where (pt_no, diag_cd) = ('70001', 'I10.9')")  # no log tells of it
     fourth = publish(hospital, NIGHTS[3], whole=True)
-    assert (fourth.whole, (fourth.folder / "_FULL").exists(), counts(fourth)["diagnoses"]) == (True, True, 7)
-    assert conditions(hospital) == before - 2
+    assert (fourth.whole, (fourth.folder / "_FULL").exists(), counts(fourth)["diagnoses"]) == (True, True, 8)
+    assert conditions(hospital) == before - 1
 
 
 def test_a_night_that_a_gate_kept_out_comes_again_with_the_next(hospital: Tiny, changing: Any, tmp_path: Path) -> None:
@@ -538,5 +538,8 @@ def test_the_command_tells_rows_and_what_comes_next(
     assert {s["source"]: s["rows"] for s in said["sources"]}["diagnoses"] == 8
     assert str(database.database) not in done.output
     assert command("extract", "tiny", "--night", str(NIGHT)).exit_code == 0
+    assert "6 columns" in command("extract", "tiny", "--check").output
+    assert command("extract", "tiny").exit_code == 2
     emr.execute("drop table emr.result")
+    assert command("extract", "tiny", "--check").exit_code == 4
     assert command("extract", "tiny", "--night", str(NIGHT), "--force").exit_code == 4
