@@ -71,8 +71,8 @@ class Outcome:
         """One line for a person."""
         took = self.queries
         return (
-            f"{self.rows:,} rows in {self.seconds:.1f} s ({self.rows / self.seconds:,.0f} rows/s); {len(took):,} queries, "
-            f"median {median(took) * 1000:.0f} ms, 99 % within {quantiles(took, n=100)[-1] * 1000:.0f} ms, "
+            f"{self.rows:,} rows in {self.seconds:.1f} s ({self.rows / self.seconds:,.0f} rows/s); "
+            f"{len(took):,} queries, median {median(took) * 1000:.0f} ms, 99 % within {quantiles(took, n=100)[-1] * 1000:.0f} ms, "
             f"the slowest {took[-1] * 1000:.0f} ms"
         )
 

@@ -25,7 +25,7 @@ START, END = 0.0, 1.0
 
 @dataclass(frozen=True)
 class Death:
-    """Where a process kills itself: in a stage, after a share of its calls, or at one of the points that it tells of."""
+    """Where a process kills itself: in a stage, after a share of its calls, or at a point that it tells of."""
 
     stage: str
     share: float = -1.0

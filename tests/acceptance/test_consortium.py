@@ -13,8 +13,8 @@ import postgres_server
 import psycopg
 import pytest
 import sqlalchemy as sa
-from pydantic import SecretStr
 from at_once import LEFT_OUT, publish_all, publish_at_once, runs_of, without
+from pydantic import SecretStr
 
 from etl.cdm.spec import hospital_tables, tables
 from etl.delivery import open_delivery
@@ -33,6 +33,7 @@ from etl.warehouse.postgres.warehouse import Postgres
 
 NIGHT = "2026-11-20"
 PATIENTS = 80
+SECRET = "a secret for tests, long enough to be one"
 #: Tables that need a source which not every layout has.
 SOME = (
     "note", "note_nlp", "specimen", "fact_relationship", "payer_plan_period", "cost", "episode", "episode_event",
@@ -42,7 +43,7 @@ ETL = str(Path(sys.executable).with_name("etl"))
 
 
 def etl(home: Path, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "ETL_HOME": str(home), "ETL_KEY_SECRET": "a secret for tests, long enough to be one"}
+    environment = {**os.environ, "ETL_HOME": str(home), "ETL_KEY_SECRET": SECRET}
     done = subprocess.run([ETL, *arguments], env=environment, capture_output=True, text=True, cwd=home, check=False)
     assert not ok or done.returncode == 0, done.stdout + done.stderr
     return done
@@ -211,9 +212,7 @@ def shared(home, postgres):
     """The same nights in a PostgreSQL warehouse: its URL, the runs and what was published of them by hospital."""
     with postgres_server.database(postgres) as url:
         initialise(url, url)
-        settings = Settings(
-            home=home, key_secret=SecretStr("a secret for tests, long enough to be one"), _env_file=None
-        )
+        settings = Settings(home=home, key_secret=SecretStr(SECRET), _env_file=None)
         runs = runs_of(settings)
         yield url, runs, publish_all(url, runs)
 
@@ -227,9 +226,7 @@ def test_the_nights_are_the_same_on_postgresql_table_by_table_row_by_row(home, s
     with duckdb.connect() as con:
         con.execute(f"attach '{embedded}' as e; attach '{server}' as s")
         for table in tables():
-            counts = con.execute(
-                f"select (select count(*) from e.{table}), (select count(*) from s.{table})"
-            ).fetchone()
+            counts = [con.execute(f"select count(*) from {side}.{table}").fetchone() for side in ("e", "s")]
             assert counts[0] == counts[1], table
             for one, other in ("e", "s"), ("s", "e"):
                 assert con.execute(f"from {one}.{table} except all from {other}.{table}").fetchone() is None, table

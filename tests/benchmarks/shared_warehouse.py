@@ -1,8 +1,8 @@
 """Publishing into PostgreSQL: beside a bare COPY, and eight hospitals at once while twenty readers query.
 
 `load` publishes once more, into a PostgreSQL of its own, what a home has published; the bare COPY brings the same rows
-from binary files into the same tables and makes the same indexes. `at-once` generates eight hospitals' exports, publishes
-them, and then publishes another night of each at the same moment. See docs/benchmarks.md.
+from binary files into the same tables and makes the same indexes. `at-once` generates eight hospitals' exports,
+publishes them, and then publishes another night of each at the same moment. See docs/benchmarks.md.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ class Undisturbed:
 
 
 def undisturbed(hospital: Tiny, *, force: bool) -> Undisturbed:
-    """The second night without a disturbance, on a copy of the hospital with the embedded warehouse or gone back from."""
+    """The second night without a disturbance, gone back from afterwards."""
     points: list[str] = []
     began = time.perf_counter()
     run_delivery(
