@@ -65,7 +65,8 @@ docker:  ## the production set-up in containers, with the demo's nights (Docker 
 	@docker compose --file docker/compose.yaml --profile demo up --build
 
 histories: install  ## a thousand random histories of changes, each against one delivery of its outcome
-	@ETL_TEST_HISTORIES=1000 .venv/bin/pytest -q -n 2 tests/integration/test_deltas.py -k any_history
+	@ETL_TEST_HISTORIES=1000 ETL_TEST_NIGHTS=120 .venv/bin/pytest -q -n 2 -k "any_history or folded_history" \
+	  tests/integration/test_deltas.py tests/integration/test_long_histories.py
 
 lint: install  ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl

@@ -69,19 +69,20 @@ def _last_try() -> bool:
 
 @task.sensor(
     mode="reschedule", poke_interval=SCHEDULING.poll_seconds,
-    timeout=SCHEDULING.wait_minutes * 60,
+    timeout=SCHEDULING.wait_minutes * 60, retries=2, **RETRIED,
 )  # fmt: skip
 def wait_for_delivery(hospital: str, drops: str | None, extracts: bool) -> bool:
     """Wait, without holding a worker, until the night's files are complete; a backfill waits for nobody."""
     folder, night = _asked(hospital, drops)
-    if extracts and not get_current_context()["params"]["delivery"]:
+    backfill = get_current_context()["dag_run"].run_type == "backfill"
+    if extracts and not backfill and not get_current_context()["params"]["delivery"]:  # a database has no past nights
         from etl.nightly.tasks import lacking_files  # noqa: PLC0415 - loads the engine
 
         lacks = lacking_files(hospital, night)
     else:
         lacks = missing(folder, SCHEDULING.settle_seconds)
     print(lacks or "the delivery is complete")
-    if lacks and get_current_context()["dag_run"].run_type == "backfill":
+    if lacks and backfill:
         raise AirflowSkipException(f"no delivery of the night {night}")
     return lacks is None
 

@@ -30,6 +30,15 @@ def extension_file(name: str) -> Path:
     return found
 
 
+def has_extension(name: str) -> bool:
+    """Whether the wheel of a DuckDB extension is installed; there are none for some machines."""
+    try:
+        extension_file(name)
+    except ConfigError:
+        return False
+    return True
+
+
 def define_night(con: DuckDBPyConnection, night: date) -> None:
     """Define omop_night(), the day of the delivery, for compiled SQL."""
     con.execute(f"create or replace macro omop_night() as date '{night.isoformat()}'")

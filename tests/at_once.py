@@ -70,9 +70,10 @@ class Outcome:
     def describe(self) -> str:
         """One line for a person."""
         took = self.queries
+        within = quantiles(took, n=100)[-1]
         return (
             f"{self.rows:,} rows in {self.seconds:.1f} s ({self.rows / self.seconds:,.0f} rows/s); "
-            f"{len(took):,} queries, median {median(took) * 1000:.0f} ms, 99 % within {quantiles(took, n=100)[-1] * 1000:.0f} ms, "
+            f"{len(took):,} queries, median {median(took) * 1000:.0f} ms, 99 % within {within * 1000:.0f} ms, "
             f"the slowest {took[-1] * 1000:.0f} ms"
         )
 

@@ -105,13 +105,13 @@ def nights(seed: int, histories: int) -> list[Night]:
 
 
 def many_nights(seed: int, histories: int, length: int) -> list[Night]:
-    """So many nights, one a day; some come up to three days late, some again, a few are whole."""
+    """So many nights, one a day; some come days late, some again, a few are whole."""
     draw = random.Random(seed)
     found = []
     for number in range(length):
-        late = draw.choice((1, 1, 2, 3)) if number > 3 and draw.random() < 0.2 else 0
+        late = draw.choice((1, 2, 3, 9)) if number > 9 and draw.random() < 0.2 else 0
         night = _night(draw, number, histories)
-        found.append(replace(night, day=number + 1 - late, whole=number > 3 and draw.random() < 0.03))
+        found.append(replace(night, day=number + 1 - late, whole=number > 9 and draw.random() < 0.03))
     return found
 
 

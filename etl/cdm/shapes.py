@@ -59,7 +59,8 @@ def _shape(table: str, raw: dict[str, Any]) -> Shape:
 
 
 def _yaml(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(files("etl.cdm").joinpath(name).read_text(encoding="utf-8"))
+    text = files("etl.cdm").joinpath(name).read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
     return loaded
 
 

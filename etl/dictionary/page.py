@@ -41,7 +41,7 @@ def render(dictionary: Dictionary) -> str:
     base = page_environment()
     loader = jinja2.ChoiceLoader([jinja2.FileSystemLoader(_TEMPLATES), base.loader or jinja2.BaseLoader()])
     page = base.overlay(loader=loader)
-    page.filters |= {"month": _month, "rows": _rows}
+    page.filters["month"] = _month
     style = f"{base.globals['style']}{_text('dictionary.css')}"
     script = f"{base.globals['script']}{_text('dictionary.js.j2')}"
 
@@ -64,8 +64,3 @@ def _text(name: str) -> str:
 def _month(value: date | None) -> str:
     """A month, or a dash."""
     return DASH if value is None else f"{value:%Y-%m}"
-
-
-def _rows(rows: int) -> str:
-    """A number of rows with its noun."""
-    return f"{count(rows)} row{'' if rows == 1 else 's'}"

@@ -1,7 +1,8 @@
 """Airflow as hospitals run it: scheduler, API server and workers on PostgreSQL, the nights of eight hospitals at once.
 
 One night closes a gate, one waits for a person's approval, one hospital has missed nights. Everything is asked for and
-looked at over the REST API.
+looked at over the REST API. The warehouse is on PostgreSQL too, or the embedded one with
+ETL_TEST_AIRFLOW_WAREHOUSE=ducklake.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -33,6 +34,7 @@ from etl.nightly.start import Standalone, environment, prepare
 from etl.sample.generate import write_exports
 from etl.settings import PROJECT, Settings
 from etl.warehouse.open import open_warehouse
+from etl.warehouse.postgres.init import initialise
 
 pytestmark = pytest.mark.xdist_group("airflow_service")
 
@@ -42,6 +44,8 @@ PATIENTS = 12  # in so few, the planted doubled rows of cbnuh are a share that c
 CLOSED, WAITING = "snuhx", "snuh"
 PROMISE = "Nobody is ill"
 REASON = "새 처방 시스템, 이틀 전에 예고됨"
+WAREHOUSE = os.environ.get("ETL_TEST_AIRFLOW_WAREHOUSE", "postgresql")
+LOGIN = "nightly"  # the pipeline's login on the warehouse
 SECRETS = {"webhook": "hook-token-4711", "mail": "mail-password-4711", "warehouse": "warehouse-password-4711"}
 PATIENCE = 900  # seconds that anything may take on a busy machine
 NEVER = "0 3 29 2 *"  # the test triggers; a night of the schedule would come between
@@ -130,6 +134,7 @@ def _environment(root: Path, settings: Settings, metadata: URL, heard: Heard) ->
         "AIRFLOW__CORE__PARALLELISM": "3",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,officer:user",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # of a machine that does other things too
         "AIRFLOW__METRICS__OTEL_ON": "True",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"http://127.0.0.1:{heard.http_port}/v1/metrics",
@@ -142,7 +147,7 @@ def _connect(admin: Api, heard: Heard, warehouse: URL) -> None:
     """The connections that Airflow keeps, encrypted: warehouse and mail server."""
     admin.call("connections", "POST", {
         "connection_id": "warehouse", "conn_type": warehouse.get_backend_name(), "host": warehouse.host or "",
-        "login": warehouse.username or "", "password": warehouse.password or SECRETS["warehouse"],
+        "login": warehouse.username or "", "password": SECRETS["warehouse"],
         "port": warehouse.port, "schema": warehouse.database,
     })  # fmt: skip
     admin.call("connections", "POST", {
@@ -214,17 +219,34 @@ def _airflow(env: dict[str, str], root: Path) -> Iterator[tuple[Api, Api]]:
         airflow.stop()
 
 
+@contextmanager
+def _warehouse(home: Path, postgres: URL) -> Iterator[URL]:
+    """The URL of a warehouse, on PostgreSQL as `etl warehouse init` leaves it."""
+    if WAREHOUSE == "ducklake":
+        yield make_url(f"ducklake:///{home / 'warehouse'}")
+        return
+    with database(postgres) as admin:
+        with psycopg.connect(libpq(admin), autocommit=True) as con:
+            con.execute(f"drop role if exists {LOGIN}")
+            con.execute(f"create role {LOGIN} login password '{SECRETS['warehouse']}'")
+        url = admin.set(username=LOGIN, password=SECRETS["warehouse"])
+        initialise(admin, url)
+        yield url
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path, postgres: URL) -> Iterator[World]:
     """Run everything once, with the warehouse behind an Airflow connection."""
     root = tmp_path_factory.mktemp("airflow_service")
     settings = _make_home(root, vocabulary)
-    warehouse = make_url(f"ducklake:///{settings.home / 'warehouse'}")
     (root / "airflow").mkdir()
-    with database(postgres) as metadata, listening() as heard:
+    with ExitStack() as stack:
+        metadata, heard = stack.enter_context(database(postgres)), stack.enter_context(listening())
+        warehouse = stack.enter_context(_warehouse(settings.home, postgres))
         env, scheduling = _environment(root, settings, metadata, heard)
         prepare(env, scheduling)
-        found = World(root, settings.home, settings, heard)
+        url = warehouse.render_as_string(hide_password=False)
+        found = World(root, settings.home, settings.model_copy(update={"warehouse_url": url}), heard)
         with _airflow(env, root) as (admin, officer):
             _connect(admin, heard, warehouse)
             _take_all_nights(found, admin, officer)

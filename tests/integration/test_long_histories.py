@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,16 @@ from histories import Night
 from tiny import Tiny
 
 from etl.engine import open_engine
+from etl.errors import TransientError
 from etl.ledger import Accounts
 from etl.pipeline import attempt, open_run, stage_by_name
 from etl.run import Run, begin
 from etl.state.folding import LATE, landed_layers
+from etl.state.folds import Fold
 from etl.state.published import state_of
 from etl.state.state import create_landed
 
-LENGTH = 60
+LENGTH = int(os.environ.get("ETL_TEST_NIGHTS", "32"))
 EVERY = 4
 
 
@@ -57,7 +61,7 @@ def accounts(run: Run) -> Accounts:
     )
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(-(-LENGTH // 40)))
 def test_a_folded_history_is_the_same_history(seed: int, vocabulary: Path, tmp_path: Path) -> None:
     folding = make(tmp_path / "folding", vocabulary, EVERY)
     never = make(tmp_path / "never", vocabulary, 10_000)
@@ -71,3 +75,55 @@ def test_a_folded_history_is_the_same_history(seed: int, vocabulary: Path, tmp_p
     state, _ = state_of(folded[-1])
     assert state.fold is not None
     assert len(landed_layers(folded[-1].mapping, state.layers, state.fold)) <= EVERY + min(EVERY, LATE)
+
+
+def folds(run: Run) -> list[str]:
+    return sorted(f.name for f in run.folder("merge").parent.glob("fold=*"))
+
+
+def fold_of(run: Run) -> Fold:
+    fold = state_of(run)[0].fold
+    assert fold is not None
+    return fold
+
+
+@pytest.fixture
+def folded(vocabulary: Path, tmp_path: Path) -> tuple[Tiny, Run]:
+    """Eight nights, folded two at a time; and the run of the last one."""
+    hospital = make(tmp_path / "home", vocabulary, 2)
+    runs = [merged(hospital, i, replace(night, whole=False)) for i, night in enumerate(histories.many_nights(7, 4, 8))]
+    return hospital, runs[-1]
+
+
+def test_a_fold_that_broke_off_is_made_again_and_is_the_same(
+    folded: tuple[Tiny, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hospital, before = folded
+    night = replace(histories.many_nights(8, 1, 1)[0], day=20)
+    with monkeypatch.context() as patch:
+
+        def full(*_: object) -> None:
+            raise OSError("no space left")
+
+        patch.setattr("etl.state.folding.write_fold", full)
+        with pytest.raises(TransientError):
+            merged(hospital, 20, replace(night, day=20))
+            merged(hospital, 21, replace(night, day=21))
+    assert folds(before)[-1] == fold_of(before).name
+    run = merged(hospital, 21, replace(night, day=21))
+    fold = fold_of(run)
+    assert fold.name != fold_of(before).name
+    files = {f.name: f.read_bytes() for f in fold.folder.rglob("*") if f.is_file()}
+    shutil.rmtree(fold.folder)
+    assert rows(merged(hospital, 21, replace(night, day=21))) == rows(run)
+    assert {f.name: f.read_bytes() for f in fold.folder.rglob("*") if f.is_file()} == files
+
+
+def test_a_fold_is_not_used_for_a_contract_that_tells_rows_apart_otherwise(folded: tuple[Tiny, Run]) -> None:
+    hospital, before = folded
+    old = fold_of(before)
+    assert not [row for row in rows(before)["patients"] if "Y" in row]
+    hospital.rewrite("sources.yaml", "deleted: DEL = 'Y'", "deleted: DEL = 'Z'")
+    run = merged(hospital, 30, replace(histories.many_nights(8, 1, 1)[0], day=30))
+    assert fold_of(run).rules != old.rules
+    assert [row for row in rows(run)["patients"] if "Y" in row]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import histories
+import postgres_server
+import psycopg
 import pytest
 import tiny
 from sqlalchemy.engine import URL
@@ -14,11 +18,13 @@ from test_deltas import publish
 from tiny import Tiny
 
 from etl.cdm.spec import hospital_tables, tables
-from etl.errors import UsageError
+from etl.errors import TransientError, UsageError
 from etl.ledger import Ledger
-from etl.pipeline import publication_of, run_stage, stage_by_name
+from etl.pipeline import STAGES, open_run, publication_of, run_stage, stage_by_name
 from etl.publish.difference import changes
 from etl.publish.rollback import roll_back
+from etl.publish.source import cdm_source_row, read_consortium
+from etl.run import Run, begin
 from etl.settings import Settings
 from etl.warehouse.open import open_warehouse
 from etl.warehouse.postgres.connect import connect
@@ -163,3 +169,72 @@ def test_a_dry_run_tells_what_would_change(either: Tiny) -> None:
         assert (change.removed + change.changed, change.added + change.changed) == (len(gone), len(come)), table
     assert found["condition_occurrence"].removed == 1
     assert found["measurement"].changed == 1
+
+
+def test_without_duckdbs_extension_adbc_loads_the_same(
+    shared: Tiny, tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = tiny.make(tmp_path / "embedded", vocabulary)
+    embedded.publish()
+    monkeypatch.setattr("etl.warehouse.postgres.bulk.has_extension", lambda _name: False)
+    shared.publish()
+    monkeypatch.undo()
+    assert everything(shared.settings) == everything(embedded.settings)
+
+
+def test_a_transaction_with_an_older_view_never_finds_the_hospital_empty(shared: Tiny, database: URL) -> None:
+    """Who keeps one view of the database for several queries holds publishing back until done."""
+    shared.publish()
+    rows = len(everything(shared.settings)["measurement"])
+    run = ready(shared)
+    with psycopg.connect(postgres_server.libpq(database)) as con:
+        con.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        con.execute("select count(*) from vocabulary.concept")  # takes the view, and no lock on any table of patients
+        with ThreadPoolExecutor(1) as worker:
+            publishing = worker.submit(publish_it, shared, run)
+            time.sleep(1)
+            assert not publishing.done()
+            assert con.execute("select count(*) from cdm_read.measurement").fetchone() == (rows,)
+            con.rollback()
+            publishing.result(timeout=60)
+    assert steps_of(shared)[-1].kind == "full"
+
+
+def ready(hospital: Tiny) -> Run:
+    """A second night of everybody that has passed its gates."""
+    run = begin(hospital.settings, "tiny", hospital.deliver(SECOND), None, None, force=True)
+    open_run(run)
+    for stage in STAGES[:-1]:
+        run_stage(run, stage)
+    return run
+
+
+def publish_it(hospital: Tiny, run: Run) -> None:
+    """Publish with the settings of `hospital`."""
+    source = cdm_source_row(read_consortium(hospital.settings.mappings), run.release, SECOND)
+    open_warehouse(hospital.settings).publish(publication_of(run), source)
+
+
+def test_readers_who_do_not_end_make_publishing_give_up_and_change_nothing(shared: Tiny, database: URL) -> None:
+    shared.publish()
+    before = everything(shared.settings)
+    run = ready(shared)
+    impatient = Tiny(shared.settings.model_copy(update={"publish_patience": 1.0}), shared.tables, shared.drops)
+    with psycopg.connect(postgres_server.libpq(database)) as con:
+        con.execute("select count(*) from cdm_read.measurement")  # and stays in its transaction
+        with psycopg.connect(postgres_server.libpq(database)) as other:
+            with pytest.raises(TransientError, match="gave no moment to publish in for 1 s"):
+                publish_it(impatient, run)
+            assert other.execute("select count(*) from cdm_read.measurement").fetchone() == (
+                len(before["measurement"]),
+            )
+    assert everything(shared.settings) == before
+    publish_it(shared, run)
+
+
+def test_two_publishers_of_one_hospital_do_not_meet(shared: Tiny, database: URL) -> None:
+    shared.publish()
+    run = ready(shared)
+    warehouse = open_warehouse(shared.settings)
+    with warehouse._publishing(5), pytest.raises(TransientError, match="another publisher"):
+        publish_it(shared, run)

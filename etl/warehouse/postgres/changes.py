@@ -6,17 +6,16 @@ Readers need no new view of the catalogue for that: they see the rows of before 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 
 from psycopg import Connection
 from sqlalchemy.engine import URL
 
 from etl.cdm.spec import Table, hospital_tables
-from etl.engine import rows_in
+from etl.warehouse.postgres.bulk import open_bulk
 from etl.warehouse.postgres.connect import connect
 from etl.warehouse.postgres.ddl import PARTS, primary_key
-from etl.warehouse.postgres.load import Tell, copy, create_part, loading
+from etl.warehouse.postgres.load import Tell, create_part
 from etl.warehouse.postgres.steps import Step, part_of
 from etl.warehouse.protocol import Publication
 
@@ -35,19 +34,18 @@ def find_difference(url: URL, publication: Publication, current: Step, step: int
     number = publication.number
     touched = {kind: part_of("touched", number, step, kind) for kind in ("all", "extended")}
     new = {t: part_of(t, number, step, "new") for t in publication.files}
-    with connect(url) as con, closing(loading(url)) as engine:
+    with connect(url) as con, open_bulk(url) as bulk:
         for name in touched.values():
             con.execute(f"create table {PARTS}.{name} (person bigint primary key)")
         for name, part in new.items():
             create_part(con, hospital_tables()[name], part)
         persons = {"all": publication.touched, "extended": (*publication.touched, *publication.extended)}
         for kind, files in persons.items():
-            target = f"{PARTS}.{touched[kind]}"
-            engine.execute(f"insert into target.{target} select distinct person from {rows_in(*files)}")
-            con.execute(f"analyze {target}")
+            bulk.copy_persons(touched[kind], files)
+            con.execute(f"analyze {PARTS}.{touched[kind]}")
         for name, part in new.items():
             tell(f"loading changes of {name}")
-            copy(engine, hospital_tables()[name], part, publication.files[name])
+            bulk.copy(hospital_tables()[name], part, publication.files[name])
         found = _compare(con, publication, current, step, new, touched)
     tell("loaded and compared")
     return found

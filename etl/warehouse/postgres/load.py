@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
-import duckdb
-from duckdb import DuckDBPyConnection
 from psycopg import Connection
 from sqlalchemy.engine import URL
 
 from etl.cdm.spec import Table, hospital_tables
-from etl.engine import rows_in
-from etl.errors import TransientError
 from etl.mapping.expression import quote
-from etl.warehouse.postgres.connect import LOADER, attach, connect
+from etl.warehouse.postgres.bulk import open_bulk
+from etl.warehouse.postgres.connect import connect
 from etl.warehouse.postgres.ddl import PARTS, foreign_keys, indexes_of, key_of, primary_key, qualified, range_of
 
 Tell = Callable[[str], None]
 _MEMORY = "256MB"  # of the server, while it builds an index
-
-
-def loading(url: URL) -> DuckDBPyConnection:
-    """A DuckDB connection that copies into `target`, in binary and by streams."""
-    con = duckdb.connect(config={"threads": 2, "preserve_insertion_order": True})
-    attach(con, url, "target", role=LOADER)
-    con.execute("set pg_null_byte_replacement = ''")  # a character PostgreSQL has no place for
-    return con
 
 
 def create_part(con: Connection, table: Table, name: str, number: int | None = None) -> None:
@@ -40,20 +28,6 @@ def create_part(con: Connection, table: Table, name: str, number: int | None = N
             f"alter table {PARTS}.{name} add constraint hospital "
             f"check ({key} is not null and {key} >= {first} and {key} < {beyond})"
         )
-
-
-def copy(engine: DuckDBPyConnection, table: Table, name: str, file: Path) -> int:
-    """Copy a candidate's file into a table; returns its rows."""
-    columns = ", ".join(quote(c) for c in table.columns)
-    try:
-        row = engine.execute(
-            f"insert into target.{PARTS}.{name} ({columns}) select {columns} from {rows_in(file)}"
-        ).fetchone()
-    except duckdb.Error as error:  # its message may quote a row
-        raise TransientError(
-            f"loading {table.name} into the warehouse failed: {type(error).__name__}", hint="run again"
-        ) from None
-    return int(row[0]) if row else 0
 
 
 def load_parts(
@@ -68,11 +42,11 @@ def load_parts(
         for name, part in parts.items():
             create_part(con, hospital_tables()[name], part, number)
     indexing: list[Future[None]] = []
-    with closing(loading(url)) as engine, ThreadPoolExecutor(1) as worker:
+    with open_bulk(url) as bulk, ThreadPoolExecutor(1) as worker:
         for name in sorted(parts, key=lambda name: -(files[name].stat().st_size if name in files else 0)):
             tell(f"loading {name}")
             table = hospital_tables()[name]
-            rows[name] = copy(engine, table, parts[name], files[name]) if name in files else 0
+            rows[name] = bulk.copy(table, parts[name], files[name]) if name in files else 0
             indexing.append(worker.submit(_index, url, table, parts[name]))
         for each in indexing:
             each.result()

@@ -84,10 +84,11 @@ def wait_for_old_readers(con: Connection, patience: float) -> None:
     end = time.monotonic() + patience
     row = con.execute("select pg_current_xact_id()::xid::text").fetchone()
     now = row[0] if row else "0"
+    # what the server tells of the sessions of others, even to who is no superuser; its own workers have no user
     query = (
         "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() "
-        f"and application_name <> '{PUBLISHER}' "
-        "and backend_type in ('client backend', 'parallel worker') and age(backend_xmin) > age(%s::xid)"
+        f"and usesysid is not null and application_name is distinct from '{PUBLISHER}' "
+        "and age(backend_xmin) > age(%s::xid)"
     )
     while (con.execute(query, [now]).fetchone() or (0,))[0]:
         if time.monotonic() > end:

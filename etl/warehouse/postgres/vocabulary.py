@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 
 from psycopg import Connection
 from sqlalchemy.engine import URL
@@ -11,9 +10,10 @@ from sqlalchemy.engine import URL
 from etl.cdm.spec import Table, vocabulary_tables
 from etl.mapping.expression import quote
 from etl.vocabulary.release import Release
+from etl.warehouse.postgres.bulk import open_bulk
 from etl.warehouse.postgres.connect import connect
 from etl.warehouse.postgres.ddl import PARTS, VOCABULARY, indexes_of, primary_key, qualified, replaced_whole
-from etl.warehouse.postgres.load import copy, create_part, loading
+from etl.warehouse.postgres.load import create_part
 from etl.warehouse.postgres.swap import transaction, wait_for_old_readers
 
 _LOADING = 0x4F4D4F56
@@ -81,10 +81,10 @@ def _load(con: Connection, url: URL, release: Release, parts: Mapping[str, str])
     _drop(con, list(parts.values()))  # left by a publisher who was killed
     for name, part in parts.items():
         create_part(con, vocabulary_tables()[name], part)
-    with closing(loading(url)) as engine:
+    with open_bulk(url) as bulk:
         for name, part in parts.items():
             table = vocabulary_tables()[name]
-            copy(engine, table, part, release.table(name))
+            bulk.copy(table, part, release.table(name))
             for index in indexes_of(name) if replaced_whole(table) else ():
                 con.execute(index.create(f"{PARTS}.{part}"))
             con.execute(f"analyze {PARTS}.{part}")
