@@ -9,7 +9,7 @@ BENCH_SCALE ?= 400
 BENCH_NIGHTS ?= 3
 export ETL_HOME ?= $(CURDIR)/demo
 
-.PHONY: help install demo test histories airflow atlas docker lint bench lock clean
+.PHONY: help install demo test histories crashes airflow atlas docker lint bench lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ docker:  ## the production set-up in containers, with the demo's nights (Docker 
 histories: install  ## a thousand random histories of changes, each against one delivery of its outcome
 	@ETL_TEST_HISTORIES=1000 ETL_TEST_NIGHTS=120 .venv/bin/pytest -q -n 2 -k "any_history or folded_history" \
 	  tests/integration/test_deltas.py tests/integration/test_long_histories.py
+
+crashes: install  ## a hundred runs killed at random moments on each warehouse, under readers' eyes
+	@ETL_TEST_KILLS=100 .venv/bin/pytest -q -s -n 0 tests/integration/test_crashes.py -k random_moments
 
 lint: install  ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl

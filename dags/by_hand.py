@@ -53,22 +53,24 @@ def by_hand() -> None:
 
     # the pool is publishing's, whichever stage is asked for: a task cannot choose it when it runs
     @task(pool=SCHEDULING.pool, retries=2, retry_delay=timedelta(seconds=SCHEDULING.retry_seconds))
-    def stage(run_id: str) -> str:
+    def stage(night_run: str) -> str:
         """Take the run through the stage that was asked for."""
         from etl.nightly.tasks import do_stage  # noqa: PLC0415 - loads the engine
 
         context = get_current_context()
-        return do_stage(run_id, context["params"]["stage"], last_try=context["ti"].try_number > context["ti"].max_tries)
+        return do_stage(
+            night_run, context["params"]["stage"], last_try=context["ti"].try_number > context["ti"].max_tries
+        )
 
     @task
-    def report(run_id: str) -> str:
+    def report(night_run: str) -> str:
         """Write the night's page again, also when the stage failed."""
         from etl.nightly.tasks import write_report  # noqa: PLC0415 - loads the engine
 
-        return write_report(run_id, ended=False)
+        return write_report(night_run, ended=False)
 
-    run_id: Any = opened()
-    stage(run_id) >> report(run_id).as_teardown()
+    night_run: Any = opened()
+    stage(night_run) >> report(night_run).as_teardown()
 
 
 by_hand()

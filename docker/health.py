@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import urllib.request
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import psycopg
@@ -43,8 +44,11 @@ def job_beats(component: str, url: str, names: list[str]) -> bool:
 def host_names() -> list[str]:
     """The names under which Airflow may have written this host down."""
     name = socket.gethostname()
-    said = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM, flags=socket.AI_CANONNAME)
-    return [name, socket.getfqdn(), *(canonical for *_, canonical, _ in said if canonical)]
+    names = [name, socket.getfqdn()]
+    with suppress(OSError):  # a name that resolves to nothing
+        said = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM, flags=socket.AI_CANONNAME)
+        names += [canonical for *_, canonical, _ in said if canonical]
+    return names
 
 
 def _database_url() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from etl.errors import InputError
 from etl.ledger import PUBLICATION, RUN, Ledger
 from etl.mapping.model import HospitalMapping
 from etl.settings import Settings
@@ -37,7 +38,8 @@ def what_is_kept(
     """What has to stay of a hospital; None, all of it, while nothing of it is published.
 
     The last `keep` publications stay, what the warehouse can go back to, every run since the oldest of these, and every
-    run that was begun after `before` or is at work; and whatever these build on.
+    run that was begun after `before` or is at work; and whatever these build on. Raises InputError when a part of that
+    is not there: what else is needed to make it again, cannot be told.
     """
     hospital = mapping.hospital.hospital
     runs = _runs_kept(Ledger(settings.ledger_url), hospital, _published(settings, warehouse, hospital, keep), before)
@@ -80,6 +82,11 @@ def _keep(settings: Settings, mapping: HospitalMapping, name: str, kept: Kept) -
         kept.deliveries.add(at)
         kept.landed.add(at)
         state, link = read_state(merged / at, landed), read_link(merged / at)
+        if link and not state:
+            raise InputError(
+                f"{hospital}: a part of the state of {at.removeprefix(PREFIX)} is gone; nothing was removed",
+                hint="run the newest night again, then clean: etl run --force",
+            )
         if state:
             kept.known |= {x.name for x in state.layers}
             kept.landed |= set(landed_layers(mapping, state.layers, state.fold))

@@ -60,7 +60,8 @@ def fold_layers(
 
 def _foldable(run: Run, layers: Sequence[Layer], published: Published | None, late: int) -> int:
     """How many of the first layers may be folded: neither the last few nor this night's, none that is unpublished."""
-    own = next(i for i, x in enumerate(layers) if x.name == run.folder("land").name)
+    # an older delivery of its night is not among them
+    own = next((i for i, x in enumerate(layers) if x.name == run.folder("land").name), len(layers))
     return max(0, min(len(layers) - late, own, common(layers, published.state.layers) if published else own))
 
 

@@ -127,3 +127,11 @@ def test_a_fold_is_not_used_for_a_contract_that_tells_rows_apart_otherwise(folde
     run = merged(hospital, 30, replace(histories.many_nights(8, 1, 1)[0], day=30))
     assert fold_of(run).rules != old.rules
     assert [row for row in rows(run)["patients"] if "Y" in row]
+
+
+def test_an_older_delivery_of_a_night_does_not_come_back_by_being_run_again(folded: tuple[Tiny, Run]) -> None:
+    hospital, _ = folded
+    first, again = (replace(n, day=20, whole=False) for n in histories.many_nights(9, 4, 2))
+    merged(hospital, 20, first)
+    expected = rows(merged(hospital, 21, again))
+    assert rows(merged(hospital, 20, first)) == expected
