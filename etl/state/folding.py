@@ -47,15 +47,16 @@ def fold_layers(
     ]
     fold = found[-1] if found else None
     _check_landed(run, layers, fold)
-    due = most // every * every
-    if due <= (len(fold.layers) if fold else 0):
-        return fold
-    if progress:
-        progress(f"folding {due} nights into one")
-    target = fold_folder(merged, run.mapping, layers[:due])
-    with workspace(target) as place, open_engine(run.settings) as con:
-        _fold(con, run, layers[:due], fold, place)
-    return read_fold(target, landed)
+    folded = len(fold.layers) if fold else 0
+    # one after the other, also where many are due: what a layer replaces is looked for in few files then
+    for due in range(folded // every * every + every, most + 1, every):
+        if progress:
+            progress(f"folding {due} nights into one")
+        target = fold_folder(merged, run.mapping, layers[:due])
+        with workspace(target) as place, open_engine(run.settings) as con:
+            _fold(con, run, layers[:due], fold, place)
+        fold = read_fold(target, landed)
+    return fold
 
 
 def _foldable(run: Run, layers: Sequence[Layer], published: Published | None, late: int) -> int:

@@ -64,10 +64,8 @@ def _binary_files(url: URL, work: Path) -> dict[str, Path]:
     with psycopg.connect(postgres_server.libpq(url)) as con:
         for name in hospital_tables():
             files[name] = work / f"{name}.copy"
-            with (
-                files[name].open("wb") as file,
-                con.cursor().copy(f"copy cdm.{name} to stdout (format binary)") as copy,
-            ):
+            query = f"copy (select * from cdm.{name}) to stdout (format binary)"
+            with files[name].open("wb") as file, con.cursor().copy(query) as copy:
                 for block in copy:
                     file.write(block)
     return files

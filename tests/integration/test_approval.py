@@ -5,18 +5,22 @@ from __future__ import annotations
 import getpass
 import json
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 import tiny
+from airflow.sdk.exceptions import AirflowFailException
 from tiny import Tiny
 from typer.testing import CliRunner, Result
 
 from etl.cli import app
 from etl.errors import GateClosed
 from etl.ledger import APPROVAL, RUN, Ledger
+from etl.nightly.gate import FORM, ApprovalGate
+from etl.nightly.plan import Scheduling
+from etl.nightly.tasks import Stopped, ask_approval
 from etl.pipeline import run_delivery, run_stage, stage_by_name
 from etl.publish.approval import ApprovalMissing, forget_later_stages
 from etl.run import resume
@@ -162,3 +166,49 @@ def test_the_next_night_is_asked_about_on_its_own(hospital: Tiny, etl) -> None:
     hospital.tables["PAT.csv"].append(["70009", "새환자일", "800101-1000099", "010-0000-7009", "M", "1980-01-01", ""])
     with pytest.raises(ApprovalMissing):
         run_delivery(hospital.settings, "tiny", hospital.deliver(tiny.NIGHT + timedelta(days=1)))
+
+
+def answered(hospital: Tiny, run_id: str, option: str, user: str | None, reason: str, default: str = "refuse") -> str:
+    """What the task in Airflow makes of an answer, or of nobody's."""
+    scheduling = Scheduling(approval_default=default, approval_minutes=30, _env_file=None)
+    gate = ApprovalGate(task_id="approve", opened=run_id, hospital="tiny", scheduling=scheduling, params=FORM)
+    event = {
+        "chosen_options": [option], "params_input": {"reason": reason}, "responded_at": datetime.now(UTC),
+        "responded_by_user": {"id": user, "name": user} if user else None,
+    }  # fmt: skip
+    return gate.execute_complete({}, event)
+
+
+@pytest.mark.parametrize(
+    ("option", "user", "reason", "default", "kept"),
+    [
+        ("Approve", "officer", "seen", "refuse", ("approved", "officer", "seen")),
+        ("Refuse", "officer", "half a file", "refuse", ("refused", "officer", "half a file")),
+        ("Refuse", None, "", "refuse", ("expired", "time limit", "nobody answered within 30 minutes")),
+        ("Approve", None, "", "approve", ("approved", "time limit", "nobody answered within 30 minutes")),
+    ],
+)
+def test_an_answer_in_airflow_is_kept_and_anything_but_an_approval_ends_the_night(
+    hospital: Tiny, etl, option: str, user: str | None, reason: str, default: str, kept: tuple[str, str, str]
+) -> None:
+    run = hospital.through("land", "check_source", "merge", "map", "derive", "check_cdm")
+    assert ask_approval(run.run_id) == [f"patients.SEX: {PROMISE} (6 of 6 rows, limit 20.0%)"]
+    assert (hospital.settings.reports / f"{tiny.NIGHT}" / "tiny.html").exists()
+    if kept[0] == "approved":
+        assert answered(hospital, run.run_id, option, user, reason, default) == run.run_id
+        run_stage(run, stage_by_name("publish"))
+    else:
+        with pytest.raises(Stopped, match=f"{kept[0]} by {kept[1]}"):
+            answered(hospital, run.run_id, option, user, reason, default)
+        assert run.ledger.run(run.run_id)["state"] == "blocked"
+        assert tiny.nothing_published(hospital.settings)
+    (row,) = rows(hospital)
+    assert (row["decision"], row["actor"], row["reason"]) == kept
+
+
+def test_an_answer_without_a_reason_decides_nothing(hospital: Tiny, etl) -> None:
+    run = hospital.through("land", "check_source", "merge", "map", "derive", "check_cdm")
+    ask_approval(run.run_id)
+    with pytest.raises(AirflowFailException, match="needs its reason"):
+        answered(hospital, run.run_id, "Approve", "officer", "  ")
+    assert [row["decision"] for row in rows(hospital)] == ["waiting"]

@@ -24,7 +24,7 @@ from etl.state.folds import Fold
 from etl.state.published import state_of
 from etl.state.state import create_landed
 
-LENGTH = int(os.environ.get("ETL_TEST_NIGHTS", "32"))
+LENGTH = int(os.environ.get("ETL_TEST_NIGHTS", "24"))
 EVERY = 4
 
 

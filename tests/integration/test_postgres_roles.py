@@ -194,6 +194,24 @@ def test_an_analyst_sees_exactly_the_hospitals_of_the_clearances(server: Server,
         assert con.execute("select subject_id >> 24 from cdm_read.cohort order by 1").fetchall() == [(1,), (3,), (40,)]
 
 
+@pytest.mark.parametrize("known", [[], [1], [63], [2, 3, 7, 63], list(range(1, 64))])
+@pytest.mark.parametrize("bits", [24, 47])
+def test_a_policy_shows_a_key_exactly_where_its_hospital_is_known_and_cleared(
+    server: Server, known: list[int], bits: int
+) -> None:
+    keys = [(n << bits) + at for n in range(65) for at in (-1, 0, 1)]
+    with server.connected() as con:
+        row = con.execute("select admin.visible('key', %s, %s::integer[])", [bits, [0, *known]]).fetchone()
+        assert row is not None
+        for cleared in ([], known, known[::2], known[1:3]):
+            until = {n: (n + 1 << bits) if n in cleared else -1 for n in known}
+            shown = str(row[0])
+            for number, value in until.items():
+                shown = shown.replace(f"(select admin.cleared_until({number}, {bits}))", str(value))
+            found = con.execute(f"select key from unnest(%s::bigint[]) key where {shown}", [keys]).fetchall()
+            assert [k for (k,) in found] == [k for k in keys if k >> bits in cleared]
+
+
 def test_an_analyst_without_clearance_sees_nothing(server: Server) -> None:
     server.add("fresh", "analyst")
     assert not any(server.counts("fresh").values())
@@ -406,7 +424,7 @@ def test_a_number_stays_the_hospitals_that_had_it_first(server: Server) -> None:
 
 
 @pytest.mark.parametrize("role", ["analyst", "quality", "steward", "auditor"])
-def test_a_login_has_the_limits_of_its_role(server: Server, role: str) -> None:
+def test_a_login_has_the_untilof_its_role(server: Server, role: str) -> None:
     wanted = dict(limits(role))
     connections = int(wanted.pop("connections"))
     with server.connected(role) as con:
@@ -416,7 +434,7 @@ def test_a_login_has_the_limits_of_its_role(server: Server, role: str) -> None:
     assert number == (connections,)
 
 
-def test_limits_can_be_chosen_and_bind(server: Server) -> None:
+def test_untilcan_be_chosen_and_bind(server: Server) -> None:
     name = server.named("bound")
     make_login(server.url, name, "analyst", SECRET, {"statement_timeout": "50ms", "connections": "1"})
     server.made.append(name)
@@ -427,7 +445,7 @@ def test_limits_can_be_chosen_and_bind(server: Server) -> None:
             psycopg.connect(postgres_server.libpq(server.login("bound")))
 
 
-def test_a_login_made_by_hand_has_the_limits_of_the_database(server: Server) -> None:
+def test_a_login_made_by_hand_has_the_untilof_the_database(server: Server) -> None:
     name = server.named("byhand")
     with psycopg.connect(postgres_server.libpq(server.url), autocommit=True) as con:
         con.execute(f"create role {name} login in role etl_analyst password '{SECRET}'")

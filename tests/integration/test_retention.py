@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ import pytest
 import tiny
 from histories import Night, Row
 from tiny import Tiny
+from typer.testing import CliRunner
 
 from etl.cdm.spec import hospital_tables
+from etl.cli.app import app
 from etl.errors import InputError, TransientError
 from etl.ledger import now
 from etl.lineage.line import trace_line
@@ -172,6 +175,27 @@ def test_nothing_goes_while_a_run_is_at_work_or_before_a_day_has_passed(cleaned:
     extra.mkdir()
     assert not clean_hospital(settings, "tiny", Rules(keep=1))
     assert [r.path for r in clean_hospital(settings, "tiny", RULES)] == [extra]
+
+
+def test_the_command_tells_what_goes_and_leaves_out_a_hospital_at_work(
+    cleaned: Cleaned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = cleaned.hospital.settings
+    monkeypatch.setattr("etl.settings.load_settings", lambda: settings)
+    extra = settings.stage_folder("derive", "tiny") / "delivery=20260102-000000000000"
+    extra.mkdir()
+    asked = CliRunner().invoke(app, ["clean", "tiny", "--hours", "0", "--keep", "1", "--dry-run", "--json"])
+    assert asked.exit_code == 0, asked.output
+    assert {"hospital": "tiny", "kind": "derived rows", "night": "2026-01-02", "bytes": 0, "path": str(extra)} in (
+        json.loads(asked.stdout)
+    )
+    with hospital_lock(settings, "tiny"):
+        refused = CliRunner().invoke(app, ["clean", "--hours", "0", "--keep", "1"])
+    assert refused.exit_code == 5
+    assert extra.exists()
+    done = CliRunner().invoke(app, ["clean", "--hours", "0", "--keep", "1"])
+    assert (done.exit_code, extra.exists()) == (0, False)
+    assert "derived rows" in done.stdout
 
 
 def test_the_next_night_builds_on_what_is_left(cleaned: Cleaned) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -292,6 +293,16 @@ def test_scripts_and_health_check_are_sound() -> None:
         subprocess.run(["sh", "-n", str(script)], check=True)
     checked = {s["healthcheck"]["test"][-1] for s in services().values() if "health.py" in str(s["healthcheck"])}
     assert checked == {"api-server", "scheduler", "dag-processor", "triggerer"}
+
+
+def test_a_component_whose_database_is_away_is_not_healthy_and_tells_no_password(tmp_path: Path) -> None:
+    url = tmp_path / "airflow_url"
+    url.write_text("postgresql+psycopg2://airflow:not-to-be-told@127.0.0.1:1/airflow", encoding="utf-8")
+    env = {"PATH": os.environ["PATH"], "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_FILE": str(url)}
+    command = [sys.executable, str(DOCKER / "health.py"), "scheduler"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "scheduler: OperationalError\n"
 
 
 def entrypoint(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -38,12 +38,13 @@ def load_parts(
     While one table is copied the server indexes the one before.
     """
     rows: dict[str, int] = {}
+    largest_first = sorted(parts, key=lambda name: -(files[name].stat().st_size if name in files else 0))
     with connect(url) as con:
         for name, part in parts.items():
             create_part(con, hospital_tables()[name], part, number)
     indexing: list[Future[None]] = []
     with open_bulk(url) as bulk, ThreadPoolExecutor(1) as worker:
-        for name in sorted(parts, key=lambda name: -(files[name].stat().st_size if name in files else 0)):
+        for name in largest_first:
             tell(f"loading {name}")
             table = hospital_tables()[name]
             rows[name] = bulk.copy(table, parts[name], files[name]) if name in files else 0
@@ -51,7 +52,7 @@ def load_parts(
         for each in indexing:
             each.result()
     tell("loaded and indexed")
-    _add_foreign_keys(url, parts)
+    _add_foreign_keys(url, parts, largest_first)
     tell("checked against keys")
     return rows
 
@@ -66,16 +67,21 @@ def _index(url: URL, table: Table, name: str) -> None:
         con.execute(f"analyze {PARTS}.{name}")
 
 
-def _add_foreign_keys(url: URL, parts: Mapping[str, str]) -> None:
+def _add_foreign_keys(url: URL, parts: Mapping[str, str], largest_first: list[str]) -> None:
     """First as promises, which takes a moment and locks out no reader, then proved without locking out writers."""
     places = {table: f"{PARTS}.{part}" for table, part in parts.items()}
+    keys = {name: foreign_keys(hospital_tables()[name], places) for name in largest_first}
+    with connect(url) as con:
+        for name, said in keys.items():
+            added = ", ".join(f"add constraint {quote(key)} {text} not valid" for key, text in said.items())
+            if added:
+                con.execute(f"alter table {places[name]} {added}")
+    with ThreadPoolExecutor(2) as workers:
+        list(workers.map(lambda name: _prove(url, places[name], list(keys[name])), largest_first))
+
+
+def _prove(url: URL, place: str, keys: list[str]) -> None:
     with connect(url) as con:
         con.execute(f"set work_mem = '{_MEMORY}'")
-        for name, place in places.items():
-            keys = foreign_keys(hospital_tables()[name], places)
-            if not keys:
-                continue
-            added = ", ".join(f"add constraint {quote(key)} {said} not valid" for key, said in keys.items())
-            con.execute(f"alter table {place} {added}")
-            for key in keys:
-                con.execute(f"alter table {place} validate constraint {quote(key)}")
+        for key in keys:
+            con.execute(f"alter table {place} validate constraint {quote(key)}")
