@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import extensions
 import postgres_server
 import pytest
 import tiny
@@ -15,6 +16,8 @@ from tiny import Tiny
 
 from etl.settings import PROJECT, Settings
 from etl.vocabulary.release import load_bundle
+
+extensions.trust()
 
 settings.register_profile(
     "fixed", max_examples=25, derandomize=True, deadline=None, database=None,

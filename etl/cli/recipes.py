@@ -1,10 +1,11 @@
-"""The query recipes of `docs/recipes`: listed, shown and run."""
+"""The query recipes of `etl/recipes`: listed, shown and run."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +14,8 @@ from rich.table import Table
 
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.errors import ConfigError, UsageError
-from etl.settings import PROJECT
 
-FOLDER = PROJECT / "docs" / "recipes"
+FOLDER = Path(str(files("etl"))) / "recipes"
 PAGE = "analyst.md"
 _BEGIN, _END = "<!-- written by `etl docs` from the recipes' headers -->\n", "<!-- end of the list -->\n"
 _HEADER = re.compile(r"-- Question: (.+?)\n-- Note: (.+?)\n-- Tables: (.+?)\n(?!--)", re.DOTALL)
@@ -51,10 +51,6 @@ def read_recipe(file: Path) -> Recipe:
 
 def recipes(folder: Path = FOLDER) -> dict[str, Recipe]:
     """All recipes by name."""
-    if not folder.is_dir():
-        raise ConfigError(
-            f"the recipes are not in {folder}", hint="run etl in the project's checkout, which has docs/recipes"
-        )
     return {file.stem: read_recipe(file) for file in sorted(folder.glob("*.sql"))}
 
 
@@ -62,7 +58,7 @@ def recipes_page(page: str) -> str:
     """The analyst's page with its list of recipes written anew."""
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    rows = [f"| [{r.name}](recipes/{r.name}.sql) | {r.question} |\n" for r in recipes().values()]
+    rows = [f"| [{r.name}](../etl/recipes/{r.name}.sql) | {r.question} |\n" for r in recipes().values()]
     return "".join([before, _BEGIN, "| recipe | question |\n|---|---|\n", *rows, _END, after])
 
 

@@ -323,7 +323,7 @@ def test_source_codes_of_a_condition(cdm, lake):
 def test_the_page_lists_every_recipe():
     page = (PROJECT / "docs" / PAGE).read_text(encoding="utf-8")
     assert page == recipes_page(page), "run: etl docs"
-    assert all(f"(recipes/{name}.sql)" in page for name in RECIPES)
+    assert all(f"(../etl/recipes/{name}.sql)" in page for name in RECIPES)
 
 
 def run(*words: str) -> Any:

@@ -274,6 +274,21 @@ def test_the_connection_stays_open_and_unchanged(landed: duckdb.DuckDBPyConnecti
     assert after.fetchall() == names
 
 
+@pytest.mark.parametrize("broken", [False, True])
+def test_queries_of_a_table_without_rows_are_still_asked(landed: duckdb.DuckDBPyConnection, broken: bool) -> None:
+    landed.execute("create table nothing (code varchar, _row bigint)")
+    promises = [
+        query("select _row from {batch} where code = 'x'"),
+        query("select s._row from stored s anti join {batch} b on b._row = s._row"),
+        *([query("select no_such_column from {batch}")] if broken else []),
+    ]
+    found = run_suites(landed, [suite_of(*promises, table="nothing")])
+    assert [(f.success, f.unexpected, f.total) for f in found[:2]] == [(True, 0, 0), (False, 3, 0)]
+    assert landed.execute(str(found[1].rows_sql)).fetchall() == [(1,), (2,), (3,)]
+    if broken:
+        assert found[2].error is not None and "no_such_column" in found[2].error
+
+
 def test_the_import_is_light_and_leaves_no_files(tmp_path: Path) -> None:
     script = (
         "import sys; from etl.validate.gx import great_expectations; great_expectations();"
