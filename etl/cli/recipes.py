@@ -14,6 +14,7 @@ from rich.table import Table
 
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.errors import ConfigError, UsageError
+from etl.settings import PROJECT
 
 FOLDER = Path(str(files("etl"))) / "recipes"
 PAGE = "analyst.md"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from etl.report.figures import Night, RunSummary
 from etl.report.formats import clock, day, plural, words
 
-HEADLINES = {"published": "Published", "left": "Gone back from", "blocked": "Blocked", "failed": "Failed", "running": "Running"}
+HEADLINES = {
+    "published": "Published", "left": "Gone back from", "blocked": "Blocked", "failed": "Failed", "running": "Running",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
