@@ -2,7 +2,7 @@
 
 The extensions are files of wheels whose hashes `make install` has checked. Verifying a signature takes a tenth of a
 second of CPU at every `load`, and a night loads a dozen of them. Commands that the tests run in processes of their own
-still verify; forked ones do not, because `processes` has this module preloaded.
+still verify; those of `processes` do not.
 """
 
 from __future__ import annotations

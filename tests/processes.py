@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import extensions
 from tiny import SECRET, Tiny
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -89,6 +90,7 @@ def _command(
     _watch(Path(calls), death)
     from etl.cli import app
 
+    extensions.trust()
     app(list(arguments))
 
 

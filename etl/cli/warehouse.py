@@ -241,7 +241,7 @@ def clear(
     until: Until = None,
     take: Annotated[bool, typer.Option("--revoke", help="Take the clearance instead of giving it.")] = False,
 ) -> None:
-    """Let an analyst see hospitals, or no longer. Who, when and why is kept and cannot be changed afterwards.
+    """Let an analyst see hospitals, or no longer. Who did it, when and why is kept.
 
     ETL_WAREHOUSE_URL must be the login of a steward, and not the analyst's own. Holds from the analyst's next query.
     """

@@ -144,8 +144,8 @@ class Hospital(_Strict):
         int | None,
         Field(
             ge=1,
-            description="of a hospital that delivers changes: so many nights at a time are folded into one, all but the "
-            "last seven; default: as whole_every",
+            description="of a hospital that delivers changes: so many nights at a time are folded into one, but for "
+            "the last seven; default: as whole_every",
         ),
     ] = None
     units: Annotated[Units, Field(description="units of measured values")] = Units()

@@ -20,7 +20,7 @@ from etl.cdm.spec import hospital_tables
 from etl.deidentify.keystore import KeyStore
 from etl.delivery import open_delivery
 from etl.derive.run import derive
-from etl.engine import define_functions, define_night
+from etl.engine import IN_SCRATCH, define_functions, define_night
 from etl.errors import MappingError
 from etl.land.land import land
 from etl.mapping.check import load_mappings
@@ -143,6 +143,8 @@ class Case:
         keys = KeyStore(home / "keys.sqlite", "tiny", 5, SECRET)
         landed, mapped, derived = (home / stage for stage in ("landed", "mapped", "derived"))
         con = duckdb.connect(config={"threads": 1})
+        con.execute("attach ':memory:' as scratch")
+        con.execute(IN_SCRATCH)
         define_functions(con)
         define_night(con, NIGHT)
         for stage in (landed, mapped, derived):

@@ -35,7 +35,7 @@ def transaction(
     names = ", ".join(qualified(tables()[t]) for t in sorted(locked))
     with con.transaction():
         if names:
-            con.execute("select pg_advisory_xact_lock(%s)", [_SWAPPING])
+            _take_turn(con, patience)
         if before:
             before()
         if names:
@@ -43,6 +43,18 @@ def transaction(
         started = time.monotonic()
         work()
     return time.monotonic() - started
+
+
+def _take_turn(con: Connection, patience: float) -> None:
+    """Wait until no other publisher is in its last transaction; anybody could hold that lock, so not for ever."""
+    end = time.monotonic() + patience
+    while con.execute("select pg_try_advisory_xact_lock(%s)", [_SWAPPING]).fetchone() != (True,):
+        if time.monotonic() > end:
+            raise TransientError(
+                f"another session has held the lock of publishers for {patience:.0f} s",
+                hint="see who: select pid from pg_locks where locktype = 'advisory'; end it and run again",
+            )
+        time.sleep(random.uniform(0.02, 0.08))
 
 
 def _lock(con: Connection, names: str, patience: float) -> None:
