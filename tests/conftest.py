@@ -26,6 +26,25 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
+#: The modules that take longest, the longest first: begun last, one of them would leave the other cores idle.
+LONGEST = (
+    "test_airflow_service", "test_consortium", "test_airflow", "test_recipes", "test_deltas", "test_crashes",
+    "test_outside_judge", "test_synthea_nj", "test_postgres_publish", "test_killed_runs", "test_tutorial",
+    "test_source_database", "test_doctor", "test_retention", "test_reruns",
+)  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers take the modules in the order of the collection; pytest-xdist's own begins with those of most tests."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The modules of LONGEST first, the others after them in their order."""
+    rank = {name: n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the developer has set in the environment does not reach the tests."""

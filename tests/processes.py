@@ -77,21 +77,59 @@ def start(hospital: Tiny, *arguments: str, log: Path, death: Death | None = None
     return Command(process, log, calls)
 
 
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(home: Path, *arguments: str, secret: str = SECRET) -> Done:
+    """Run `etl ARGUMENTS` in a home with the project's mappings, in a process of its own, and wait for its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        environment = {
+            "ETL_HOME": str(home), "ETL_KEY_SECRET": secret, "GX_ANALYTICS_ENABLED": "false", "COLUMNS": "200",
+        }  # fmt: skip
+        process = _CONTEXT.Process(target=_quiet, args=(arguments, environment, str(home), str(out), str(err)))
+        process.start()
+        process.join()
+        return Done(process.exitcode or 0, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+
+
+def _quiet(arguments: Sequence[str], environment: Mapping[str, str], place: str, out: str, err: str) -> None:
+    os.environ.update(environment)
+    os.chdir(place)
+    _write_into(out, err)
+    _app(arguments)
+
+
+def _write_into(out: str, err: str) -> None:
+    """Standard output and error go to files; to one when both are the same."""
+    for stream, name in (1, out), (2, err):
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(file, stream)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def _app(arguments: Sequence[str]) -> None:
+    from etl.cli import app
+
+    extensions.trust()
+    app(list(arguments))
+
+
 def _command(
     arguments: Sequence[str], environment: Mapping[str, str], log: str, calls: str, death: Death | None
 ) -> None:
     os.environ.update(environment)
     tempfile.tempdir = None  # TMPDIR is to be read again
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for stream in (1, 2):
-        os.dup2(out, stream)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    _write_into(log, log)
     _watch(Path(calls), death)
-    from etl.cli import app
-
-    extensions.trust()
-    app(list(arguments))
+    _app(arguments)
 
 
 def _watch(counted: Path, death: Death | None) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from made_warehouse import take_over
 from pydantic import SecretStr
 
 from etl.cdm.candidate import candidate_files
@@ -95,7 +96,8 @@ class Tiny:
         return self.through("land", "merge", "map", folder=self.deliver(**raw))  # type: ignore[arg-type]
 
     def publish(self, night: date = NIGHT) -> str:
-        """Deliver and run the whole night; returns the run's id."""
+        """Deliver and run the whole night, in a warehouse that is there already; returns the run's id."""
+        take_over(self.settings)
         run_id, _ = run_delivery(self.settings, "tiny", self.deliver(night))
         return run_id
 
@@ -106,7 +108,7 @@ def make(home: Path, vocabulary: Path, *, expectations: Path | None = None) -> T
     shutil.copytree(DATA / "mappings", home / "mappings")
     (home / "vocabulary").symlink_to(vocabulary)
     settings = Settings(
-        home=home, mappings=home / "mappings", expectations=expectations or DATA / "expectations", threads=2,
+        home=home, mappings=home / "mappings", expectations=expectations or DATA / "expectations", threads=1,
         key_secret=SecretStr(SECRET), memory="500MB", _env_file=None,
     )  # fmt: skip
     return Tiny(settings, read_tables(DATA / "delivery"), home / "drops")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -29,18 +32,29 @@ CONSORTIUM_NIGHT = date(2026, 11, 20)
 def consortium(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Settings:
     """One night of each hospital, forty patients; without expectations, which other tests hold.
 
-    The raw files stay in `home/exports`.
+    The raw files stay in `home/exports`. The workers of pytest-xdist share the home: the first that needs it makes it.
     """
-    home = tmp_path_factory.mktemp("consortium")
-    (home / "vocabulary").symlink_to(vocabulary)
-    (home / "expectations" / "cdm").mkdir(parents=True)
+    place = tmp_path_factory.getbasetemp()
+    home = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "consortium"
     settings = Settings(
         home=home, expectations=home / "expectations", threads=2, memory="500MB", key_secret=SecretStr(tiny.SECRET),
         _env_file=None,
     )  # fmt: skip
+    with home.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "made").exists():
+            shutil.rmtree(home, ignore_errors=True)  # a worker died while it made it
+            _make(settings, vocabulary)
+            (home / "made").touch()
+    return settings
+
+
+def _make(settings: Settings, vocabulary: Path) -> None:
+    home = settings.home
+    (home / "expectations" / "cdm").mkdir(parents=True)
+    (home / "vocabulary").symlink_to(vocabulary)
     for delivery in write_exports(home / "exports", hospitals=None, patients=40, seed=7, night=CONSORTIUM_NIGHT):
         run_delivery(settings, delivery.hospital, delivery.folder)
-    return settings
 
 
 @pytest.fixture(scope="session")

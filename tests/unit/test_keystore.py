@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etl.cdm.spec import tables
 from etl.deidentify.keystore import KeyStore
 from etl.errors import ConfigError
 from etl.mapping.tables import EVENT_BITS
-from etl.warehouse.protocol import Publication
+from etl.warehouse.postgres.ddl import range_of
 
 SECRET = "0123456789abcdef0123456789abcdef"
 people = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8), unique=True, max_size=30)
@@ -32,7 +33,7 @@ def ids(keys: KeyStore, values: list[str]) -> dict[str, int]:
 def test_ids_are_unique_and_lie_in_the_range_of_the_hospital(number: int, values: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = ids(store(folder, number), values)
-    first, beyond = Publication("tiny", number, "", None, {}).persons  # type: ignore[arg-type]
+    first, beyond = range_of(tables()["person"], number)
     assert len(set(found.values())) == len(values)
     assert all(first < i < beyond for i in found.values())
     assert beyond <= 1 << 31  # a 32-bit integer holds a person
