@@ -9,7 +9,7 @@ BENCH_SCALE ?= 400
 BENCH_NIGHTS ?= 3
 export ETL_HOME ?= $(CURDIR)/demo
 
-.PHONY: help install demo test histories crashes airflow atlas docker lint bench lock clean
+.PHONY: help install demo test histories crashes consortium airflow atlas docker lint bench lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -68,8 +68,11 @@ histories: install  ## a thousand random histories of changes, each against one 
 	@ETL_TEST_HISTORIES=1000 ETL_TEST_NIGHTS=120 .venv/bin/pytest -q -n 2 -k "any_history or folded_history" \
 	  tests/integration/test_deltas.py tests/integration/test_long_histories.py
 
-crashes: install  ## a hundred runs killed at random moments on each warehouse, under readers' eyes
-	@ETL_TEST_KILLS=100 .venv/bin/pytest -q -s -n 0 tests/integration/test_crashes.py -k random_moments
+crashes: install  ## kills at every point of publishing and at a hundred random moments, on each warehouse
+	@ETL_TEST_KILLS=100 .venv/bin/pytest -q -s -n 0 tests/integration/test_crashes.py
+
+consortium: install  ## all eight hospitals' nights through a real Airflow on PostgreSQL, triggered over its API
+	@ETL_TEST_AIRFLOW_HOSPITALS=all .venv/bin/pytest -q -n 0 tests/acceptance/test_airflow_service.py
 
 lint: install  ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl

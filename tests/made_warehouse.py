@@ -38,7 +38,9 @@ def take_over(settings: Settings) -> None:
     if settings.warehouse_url is not None or place.exists() or not settings.vocabularies.is_symlink():
         return
     made = _made(settings.vocabularies.resolve())
-    shutil.copytree(made / "data", place / "data", copy_function=os.link)
+    place.mkdir()
+    link = os.link if place.stat().st_dev == made.stat().st_dev else shutil.copyfile
+    shutil.copytree(made / "data", place / "data", copy_function=link)
     shutil.copyfile(made / "catalog.sqlite", place / "catalog.sqlite")
     with closing(sqlite3.connect(place / "catalog.sqlite")) as con, con:
         for table, column in ("ducklake_metadata", "value"), ("ducklake_data_file", "path"):

@@ -159,6 +159,7 @@ def mapped_rows(run: Run, table: str) -> list[dict[str, Any]]:
 def warehouse_rows(settings: Settings, names: Iterable[str] = FILLED) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of tables of the warehouse, in a fixed order; by default of those that a good night fills."""
     with open_warehouse(settings).reader() as con:
+        con.execute("begin")  # else every query looks for the newest catalog
         return {t: con.execute(f"select * from {t} order by all").fetchall() for t in names}
 
 

@@ -29,6 +29,7 @@ from etl.warehouse.open import open_warehouse
 from etl.warehouse.postgres.init import initialise
 
 KILLS = int(os.environ.get("ETL_TEST_KILLS", "6"))
+ALL_POINTS = "ETL_TEST_KILLS" in os.environ  # else of the tables that are loaded one after the other only three
 WATCHED = ("person", "visit_occurrence", "condition_occurrence", "measurement", "observation_period")
 Sight = tuple[tuple[Any, ...], ...]
 _EMBEDDED = " union all ".join(f"select '{t}', count(*), bit_xor(hash(t)) from {t} t" for t in WATCHED)
@@ -52,7 +53,7 @@ class Reader:
         try:
             while not stop.is_set():
                 self._once()
-                stop.wait(0.02)
+                stop.wait(0.05)
             self._once()
         except Exception as error:
             self.errors.append(repr(error))
@@ -143,7 +144,15 @@ def undisturbed(hospital: Tiny, *, force: bool) -> Undisturbed:
     kept = open_warehouse(hospital.settings).nights("tiny")
     open_warehouse(hospital.settings).rollback("tiny", 5, kept[1].run_id)
     Ledger(hospital.settings.ledger_url).record_rollback(kept[1].run_id, [kept[0].run_id], actor="test", reason=None)
-    return Undisturbed(rows, [p for p in points if not p.startswith("swapped in")], seconds)
+    return Undisturbed(rows, fatal(points), seconds)
+
+
+def fatal(points: list[str]) -> list[str]:
+    """The points to be killed at: loading a table is the same work for the first, one between and the last."""
+    told = [p for p in points if not p.startswith("swapped in")]
+    loading = [p for p in told if p.startswith("loading ")]
+    skipped = set(loading) - {loading[n] for n in (0, len(loading) // 2, -1)} if loading and not ALL_POINTS else set()
+    return [p for p in told if p not in skipped]
 
 
 def assert_finished(hospital: Tiny, wanted: Undisturbed, before: list[Sight], watching: list[Reader]) -> None:

@@ -25,7 +25,7 @@ from etl.pipeline import STAGES, attempt, open_run, run_delivery
 from etl.run import Run, begin, resume
 from etl.state.published import state_of
 
-TOGETHER = 25  # histories of patients of their own, delivered in the same nights
+TOGETHER = 34  # histories of patients of their own, delivered in the same nights
 HISTORIES = int(os.environ.get("ETL_TEST_HISTORIES", "100"))
 GATES = ("check_source", "check_cdm")
 # how many rows came and were replaced since differs between a history and its outcome
