@@ -61,6 +61,7 @@ class Outcome:
     rows: int
     readers: Sequence[Seen]
     errors: Sequence[str]
+    blocked: float  # the longest that a reader waited for a lock, in seconds
 
     @property
     def queries(self) -> list[float]:
@@ -74,7 +75,7 @@ class Outcome:
         return (
             f"{self.rows:,} rows in {self.seconds:.1f} s ({self.rows / self.seconds:,.0f} rows/s); "
             f"{len(took):,} queries, median {median(took) * 1000:.0f} ms, 99 % within {within * 1000:.0f} ms, "
-            f"the slowest {took[-1] * 1000:.0f} ms"
+            f"the slowest {took[-1] * 1000:.0f} ms, the longest wait for a lock {self.blocked * 1000:.0f} ms"
         )
 
 
@@ -122,8 +123,10 @@ def publish_at_once(url: URL, runs: Sequence[Run], publications: Sequence[Public
         except Exception as error:
             errors.append(repr(error))
 
+    blocked = [0.0]
+    watching = threading.Thread(target=_watch, args=(url, stop, blocked))
     publishing = [threading.Thread(target=publish, args=(one,)) for one in publications]
-    for thread in reading:
+    for thread in (*reading, watching):
         thread.start()
     time.sleep(1)
     began = time.perf_counter()
@@ -134,15 +137,27 @@ def publish_at_once(url: URL, runs: Sequence[Run], publications: Sequence[Public
     seconds = time.perf_counter() - began
     time.sleep(0.5)
     stop.set()
-    for thread in reading:
+    for thread in (*reading, watching):
         thread.join()
-    return Outcome(seconds, sum(rows), seen, errors)
+    return Outcome(seconds, sum(rows), seen, errors, blocked[0])
+
+
+def _watch(url: URL, stop: threading.Event, blocked: list[float]) -> None:
+    """Keep the longest time that a reader has waited for a lock; a query that is slow for itself does not count."""
+    query = (
+        "select coalesce(max(extract(epoch from clock_timestamp() - waitstart)), 0)::float8 "
+        "from pg_locks join pg_stat_activity using (pid) where not granted and application_name = 'reader'"
+    )
+    with psycopg.connect(postgres_server.libpq(url), autocommit=True) as con:
+        while not stop.wait(0.01):
+            row = con.execute(query).fetchone()
+            blocked[0] = max(blocked[0], row[0] if row else 0.0)
 
 
 def _read(url: URL, seen: Seen, number: int, stop: threading.Event) -> None:
     draw = random.Random(number)
     try:
-        with psycopg.connect(postgres_server.libpq(url), autocommit=True) as con:
+        with psycopg.connect(postgres_server.libpq(url), autocommit=True, application_name="reader") as con:
             while not stop.is_set():
                 query = _LOOK if draw.random() < 0.3 else draw.choice(_QUERIES)
                 began = time.perf_counter()

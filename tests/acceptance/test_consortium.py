@@ -253,6 +253,7 @@ def test_eight_hospitals_publish_at_once_while_twenty_readers_query(shared):
         for hospital, states in reader.states.items():
             # one night or the other, in this order, and never a table of each
             assert states in ([first[hospital]], [first[hospital], (0, 0, first[hospital][2])]), hospital
+    assert done.blocked < 1
     assert all(p for p in first.values())
     with psycopg.connect(postgres_server.libpq(url)) as con:
         deadlocks = con.execute("select deadlocks from pg_stat_database where datname = current_database()").fetchone()
