@@ -104,25 +104,3 @@ def tables_of(con: Connection, number: int) -> dict[str, int]:
         [f"_h{number:02d}_s([0-9]+)", PARTS, f"_h{number:02d}_s[0-9]+(_|$)"],
     ).fetchall()
     return dict(rows)
-
-
-def forget(con: Connection, hospital: str, number: int, keep: int) -> None:
-    """Drop what no kept night needs: older steps, and what a publisher left who was killed.
-
-    Dropping a table that refers to the vocabulary needs a lock on it for a moment; when that cannot be had quickly, the
-    tables stay for the next publication.
-    """
-    stay, needed = kept_of(read_steps(con, hospital), keep)
-    con.execute(
-        "delete from admin.publication_step where hospital = %s and not step = any(%s)",
-        [hospital, [step.number for step in stay]],
-    )
-    unneeded = sorted(set(tables_of(con, number)) - needed)
-    if not unneeded:
-        return
-    try:
-        with con.transaction():
-            con.execute(f"set local statement_timeout = {PATIENCE_MS}")
-            con.execute(f"drop table {', '.join(f'{PARTS}.{name}' for name in unneeded)}")
-    except LOCKED:
-        return

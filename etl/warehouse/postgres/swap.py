@@ -35,7 +35,7 @@ def transaction(
     names = ", ".join(qualified(tables()[t]) for t in sorted(locked))
     with con.transaction():
         if names:
-            _take_turn(con, patience)
+            take_turn(con, patience)
         if before:
             before()
         if names:
@@ -45,7 +45,7 @@ def transaction(
     return time.monotonic() - started
 
 
-def _take_turn(con: Connection, patience: float) -> None:
+def take_turn(con: Connection, patience: float) -> None:
     """Wait until no other publisher is in its last transaction; anybody could hold that lock, so not for ever."""
     end = time.monotonic() + patience
     while con.execute("select pg_try_advisory_xact_lock(%s)", [_SWAPPING]).fetchone() != (True,):

@@ -19,11 +19,11 @@ from etl.warehouse.postgres import changes
 from etl.warehouse.postgres.clearance import register
 from etl.warehouse.postgres.connect import attach, connect
 from etl.warehouse.postgres.ddl import READ
+from etl.warehouse.postgres.forget import forget
 from etl.warehouse.postgres.load import Tell, load_parts
 from etl.warehouse.postgres.revision import require_newest
 from etl.warehouse.postgres.steps import (
     Step,
-    forget,
     make_published,
     part_of,
     read_steps,
