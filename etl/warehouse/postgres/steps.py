@@ -18,7 +18,7 @@ from etl.warehouse.postgres.ddl import PARTS
 
 Kind = Literal["full", "changes"]
 #: How long readers may queue behind a lock that is not granted, and what the server says when that is over.
-PATIENCE_MS = 400
+PATIENCE_MS = 250
 LOCKED = (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected)
 
 
