@@ -6,13 +6,15 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from statistics import median, quantiles
 
 import postgres_server
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 
 from etl.ledger import RUN, Ledger
 from etl.pipeline import publication_of
@@ -112,34 +114,33 @@ def without(publication: Publication) -> Publication:
 
 def publish_at_once(url: URL, runs: Sequence[Run], publications: Sequence[Publication], readers: int) -> Outcome:
     """Publish one night of each hospital at the same moment while readers query without a pause."""
-    stop, errors, rows = threading.Event(), [], []
-    seen = [Seen() for _ in range(readers)]
-    reading = [threading.Thread(target=_read, args=(url, one, n, stop)) for n, one in enumerate(seen)]
-    source = _source(runs[0])
+    stop, errors, rows = threading.Event(), [], 0
+    seen, blocked = [Seen() for _ in range(readers)], [0.0]
+    watching = [threading.Thread(target=_read, args=(url, one, n, stop)) for n, one in enumerate(seen)]
+    watching.append(threading.Thread(target=_watch, args=(url, stop, blocked)))
+    source, text = _source(runs[0]), url.render_as_string(hide_password=False)
+    # processes, as they are in reality: threads of one would wait for each other in the middle of a swap
+    with ProcessPoolExecutor(len(publications), get_context("forkserver")) as publishers:
+        list(publishers.map(time.sleep, [0.5] * len(publications)))  # all of them are there
+        for thread in watching:
+            thread.start()
+        time.sleep(1)
+        began = time.perf_counter()
+        for done in [publishers.submit(_publish, text, one, source) for one in publications]:
+            try:
+                rows += done.result()
+            except Exception as error:
+                errors.append(repr(error))
+        seconds = time.perf_counter() - began
+        time.sleep(0.5)
+        stop.set()
+        for thread in watching:
+            thread.join()
+    return Outcome(seconds, rows, seen, errors, blocked[0])
 
-    def publish(one: Publication) -> None:
-        try:
-            rows.append(sum(_warehouse(url).publish(one, source).values()))
-        except Exception as error:
-            errors.append(repr(error))
 
-    blocked = [0.0]
-    watching = threading.Thread(target=_watch, args=(url, stop, blocked))
-    publishing = [threading.Thread(target=publish, args=(one,)) for one in publications]
-    for thread in (*reading, watching):
-        thread.start()
-    time.sleep(1)
-    began = time.perf_counter()
-    for thread in publishing:
-        thread.start()
-    for thread in publishing:
-        thread.join()
-    seconds = time.perf_counter() - began
-    time.sleep(0.5)
-    stop.set()
-    for thread in (*reading, watching):
-        thread.join()
-    return Outcome(seconds, sum(rows), seen, errors, blocked[0])
+def _publish(url: str, publication: Publication, source: dict[str, object]) -> int:
+    return sum(_warehouse(make_url(url)).publish(publication, source).values())
 
 
 def _watch(url: URL, stop: threading.Event, blocked: list[float]) -> None:

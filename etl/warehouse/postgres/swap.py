@@ -77,14 +77,16 @@ def _lock(con: Connection, names: str, patience: float) -> None:
 
 
 def swap(con: Connection, old: Mapping[str, str], new: Mapping[str, str], number: int) -> None:
-    """Detach a hospital's old partitions (none before its first night) and attach the new ones."""
+    """Detach a hospital's old partitions (none before its first night) and attach the new ones, in one message."""
+    statements = []
     for name in sorted(new):
         parent, (first, beyond) = qualified(tables()[name]), range_of(tables()[name], number)
         if name in old:
-            con.execute(f"alter table {parent} detach partition {PARTS}.{old[name]}")
-        con.execute(
+            statements.append(f"alter table {parent} detach partition {PARTS}.{old[name]}")
+        statements.append(
             f"alter table {parent} attach partition {PARTS}.{new[name]} for values from ({first}) to ({beyond})"
         )
+    con.execute("; ".join(statements))
 
 
 def wait_for_old_readers(con: Connection, patience: float) -> None:

@@ -92,13 +92,15 @@ class Postgres:
         wait_for_old_readers(con, self.patience)
         tell("no reader looks at an older state")
 
-        def work() -> None:
-            swap(con, old, parts, publication.number)
+        def record() -> None:  # before readers are held: they feel the swap alone
             write_step(con, new)
             _replace_source(con, source)
+
+        def work() -> None:
+            swap(con, old, parts, publication.number)
             tell("swapped, not yet committed")
 
-        held = transaction(con, parts, work, self.patience)
+        held = transaction(con, parts, work, self.patience, before=record)
         tell(f"swapped in {held * 1000:.0f} ms")
         return rows
 
@@ -151,19 +153,21 @@ class Postgres:
             changed = [] if full == len(steps) else list(target.parts)
             wait_for_old_readers(con, self.patience)
 
-            def work() -> None:
+            def undo() -> None:
                 changes.undo(con, target.parts, reversed(steps[at + 1 : full]))
-                if changed:
-                    swap(con, current.parts, target.parts, number)
                 con.execute(
                     "delete from admin.publication_step where hospital = %s and step > %s", [hospital, target.number]
                 )
                 make_published(con, target)
                 con.execute("update cdm.cdm_source set source_release_date = n, cdm_release_date = n "
                             "from (select max(night) as n from admin.published) p")  # fmt: skip
+
+            def work() -> None:
+                if changed:
+                    swap(con, current.parts, target.parts, number)
                 tell("gone back, not yet committed")
 
-            transaction(con, changed, work, self.patience)
+            transaction(con, changed, work, self.patience, before=undo)
             tell("gone back")
             forget(con, hospital, number, self.keep)
             return dict(target.rows)
