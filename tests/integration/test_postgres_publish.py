@@ -20,7 +20,7 @@ from tiny import Tiny
 from etl.cdm.spec import hospital_tables, tables
 from etl.errors import TransientError, UsageError
 from etl.ledger import Ledger
-from etl.pipeline import STAGES, open_run, publication_of, run_stage, stage_by_name
+from etl.pipeline import STAGES, open_run, publication_of, run_delivery, run_stage, stage_by_name
 from etl.publish.difference import changes
 from etl.publish.rollback import roll_back
 from etl.publish.source import cdm_source_row, read_consortium
@@ -127,6 +127,19 @@ def test_after_going_back_the_night_can_be_published_again(either: Tiny) -> None
     )  # fmt: skip
     assert either.publish(SECOND) == later
     assert everything(either.settings) == second
+
+
+def test_one_can_go_back_over_a_night_of_changes_and_a_whole_one_at_once(either: Tiny) -> None:
+    either.publish()
+    first = everything(either.settings)
+    either.tables["LAB.csv"][1][4] = "11.4"
+    del either.tables["DIAG.csv"][3]
+    either.publish(SECOND)
+    run_delivery(either.settings, "tiny", either.deliver(THIRD), force=True)
+    if either.settings.warehouse_url:
+        assert [s.kind for s in steps_of(either)] == ["full", "changes", "full"]
+    roll_back(either.settings, "tiny", tiny.NIGHT, actor="officer", reason=None)
+    assert everything(either.settings) == first
 
 
 def test_what_is_not_kept_is_said(either: Tiny) -> None:

@@ -90,7 +90,7 @@ def _count(con: Connection, name: str) -> int:
 
 
 def apply(con: Connection, parts: Mapping[str, str], removed: Mapping[str, str], added: Mapping[str, str]) -> None:
-    """Delete the rows of `removed` and add those of `added`, inside a transaction; keys are checked at its end."""
+    """Delete the rows of `removed` and add those of `added`, inside a transaction; keys are checked after the last row."""
     con.execute("set constraints all deferred")
     for name, gone in removed.items():
         table = hospital_tables()[name]
@@ -98,6 +98,7 @@ def apply(con: Connection, parts: Mapping[str, str], removed: Mapping[str, str],
         con.execute(f"delete from {PARTS}.{parts[name]} where {by} in (select {by} from {PARTS}.{gone})")
     for name, come in added.items():
         con.execute(f"insert into {PARTS}.{parts[name]} select * from {PARTS}.{come}")
+    con.execute("set constraints all immediate")  # checked here, not at the commit, when readers may be held
 
 
 def undo(con: Connection, parts: Mapping[str, str], steps: Iterable[Step]) -> None:
