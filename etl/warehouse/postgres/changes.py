@@ -90,7 +90,7 @@ def _count(con: Connection, name: str) -> int:
 
 
 def apply(con: Connection, parts: Mapping[str, str], removed: Mapping[str, str], added: Mapping[str, str]) -> None:
-    """Delete the rows of `removed` and add those of `added`, inside a transaction; keys are checked after the last row."""
+    """Delete the rows of `removed` and add those of `added`, in a transaction; keys are checked after the last row."""
     con.execute("set constraints all deferred")
     for name, gone in removed.items():
         table = hospital_tables()[name]
