@@ -50,8 +50,14 @@ def define_functions(con: DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def open_engine(settings: Settings, night: date | None = None) -> Iterator[DuckDBPyConnection]:
-    """An engine whose temporary tables live in a scratch file that is removed at the end."""
+def open_engine(
+    settings: Settings, night: date | None = None, *, identifiers: bool = False
+) -> Iterator[DuckDBPyConnection]:
+    """An engine whose tables live in a scratch file that is removed at the end.
+
+    One that reads `identifiers` encrypts what it spills, with a key that ends with it. The others read what the lake
+    keeps in the clear; loading the cipher would cost each of them a tenth of a second.
+    """
     folder = settings.scratch / uuid4().hex
     folder.mkdir(parents=True)
     con = duckdb.connect(
@@ -64,10 +70,11 @@ def open_engine(settings: Settings, night: date | None = None) -> Iterator[DuckD
     )
     try:
         con.execute("set enable_progress_bar = false")
-        # what spills to disk may hold identifiers while rows land: it is encrypted, the key dies with us
-        con.execute(f"load {literal(str(extension_file('httpfs')))}")  # brings the cipher
-        con.execute("set temp_file_encryption = true")
-        # nobody opens the file again, so that no statement has to wait for a log of it on the disk
+        if identifiers:
+            con.execute(f"load {literal(str(extension_file('httpfs')))}")  # brings the cipher
+            con.execute("set temp_file_encryption = true")
+        # nobody opens the file again: no log of it on the disk, and nothing to write down when it is closed
+        con.execute("pragma disable_checkpoint_on_shutdown")
         con.execute(f"attach {literal(str(folder / 'scratch.duckdb'))} as scratch (recovery_mode 'no_wal_writes')")
         con.execute(IN_SCRATCH)
         define_functions(con)

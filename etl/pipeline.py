@@ -6,7 +6,8 @@ import hashlib
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -37,7 +38,6 @@ from etl.state.merge import joined_layers, merge
 from etl.state.published import find_published, layers_of, state_of
 from etl.state.state import create_views
 from etl.validate.process import evaluate
-from etl.warehouse.open import open_warehouse
 from etl.warehouse.protocol import Publication
 
 REUSED = "reused"
@@ -79,7 +79,7 @@ def _land(run: Run, progress: Progress | None) -> tuple[int, str]:
         def work(place: Path) -> Accounts:
             folds = read_folds(run.folder("merge").parent, run.folder("land").parent)
             number = number_of(run.folder("land"), [x for fold in folds for x in fold.layers])
-            with open_engine(run.settings, run.delivery.night) as con:
+            with open_engine(run.settings, run.delivery.night, identifiers=True) as con:
                 return land(con, run.mapping, run.delivery, keys, place, number, progress)
 
         accounts, state = _written(run, "land", f"{run.delivery.sha256}\0{keys.id}", work)
@@ -97,7 +97,7 @@ def _check_source(run: Run, progress: Progress | None) -> tuple[int, str]:
 
 
 def _merge(run: Run, progress: Progress | None) -> tuple[int, str]:
-    published = find_published(run, run.ledger, open_warehouse(run.settings))
+    published = find_published(run, run.ledger, run.warehouse)
     layers = joined_layers(run)
     fold = fold_layers(run, layers, published, progress)
 
@@ -188,7 +188,7 @@ def _publish(run: Run, progress: Progress | None) -> tuple[int, str]:
     hold_unapproved(run.ledger, run.run_id)
     state, _ = state_of(run)
     reconcile(run.ledger.accounts(run.run_id), _candidate(run) if state.whole else None)
-    warehouse = open_warehouse(run.settings)
+    warehouse = run.warehouse
     warehouse.initialise()
     if state.base and warehouse.published(run.delivery.hospital) not in (state.base.run_id, run.run_id):
         raise TransientError(
@@ -284,31 +284,38 @@ def attempt(run: Run, stage: Stage, progress: Progress | None = None) -> int:
     state, rows = "failed", 0
     run.ledger.update_run(run.run_id, stage=stage.name)
     try:
-        rows, state = stage.work(run, progress)
+        with _engine_errors(stage.name):
+            rows, state = stage.work(run, progress)
     except GateClosed:
         state = "blocked"
         raise
-    except (duckdb.DataError, duckdb.ProgrammingError, duckdb.NotSupportedError) as error:
-        # an engine's message may quote a value; its class may be shown
-        raise ConfigError(
-            f"the engine failed in stage '{stage.name}': {type(error).__name__}",
-            hint="the same data and mappings fail again: report it with the run's id",
-        ) from None
-    except duckdb.Error as error:
-        raise TransientError(
-            f"the engine failed in stage '{stage.name}': {type(error).__name__}",
-            hint="run again; if it stays, report it",
-        ) from None
-    except OSError as error:
-        raise TransientError(
-            f"stage '{stage.name}': {error.strerror or type(error).__name__}",
-            hint="free space below ETL_HOME, run again",
-        ) from error
     finally:
         run.ledger.record_stage(run.run_id, stage.name, state, started, time.perf_counter() - clock, rows)
     if stage is STAGES[-1]:
         run.ledger.record_publication(run.run_id)
     return rows
+
+
+@contextmanager
+def _engine_errors(stage: str) -> Iterator[None]:
+    """Tell what failed without the engine's message: it may quote a value, its class may be shown."""
+    try:
+        yield
+    except (duckdb.DataError, duckdb.ProgrammingError, duckdb.NotSupportedError) as error:
+        raise ConfigError(
+            f"the engine failed in stage '{stage}': {type(error).__name__}",
+            hint="the same data and mappings fail again: report it with the run's id",
+        ) from None
+    except duckdb.Error as error:
+        raise TransientError(
+            f"the engine failed in stage '{stage}': {type(error).__name__}",
+            hint="run again; if it stays, report it",
+        ) from None
+    except OSError as error:
+        raise TransientError(
+            f"stage '{stage}': {error.strerror or type(error).__name__}",
+            hint="free space below ETL_HOME, run again",
+        ) from error
 
 
 def fail(run: Run, error: EtlError) -> None:
@@ -335,6 +342,8 @@ def run_delivery(
         clear_scratch(settings)
         open_run(run)
         try:
+            with _engine_errors("open"):  # what cannot be published in the end need not begin
+                run.warehouse.published(hospital)
             for stage in STAGES:
                 tell = (lambda text, name=stage.name: progress(name, text)) if progress else None
                 if progress:

@@ -23,6 +23,8 @@ from etl.mapping.check import load_mappings
 from etl.mapping.model import HospitalMapping
 from etl.settings import Settings
 from etl.vocabulary.release import Release, current_release
+from etl.warehouse.open import open_warehouse
+from etl.warehouse.protocol import Warehouse
 
 MARKER = "_stage.json"
 Progress = Callable[[str], None]
@@ -47,6 +49,11 @@ class Run:
     def ledger(self) -> Ledger:
         """The ledger."""
         return Ledger(self.settings.ledger_url)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The warehouse, opened once: to attach its catalogue takes half a second."""
+        return open_warehouse(self.settings)
 
     def folder(self, stage: str) -> Path:
         """Where a stage that writes Parquet leaves its work."""

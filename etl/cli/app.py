@@ -255,6 +255,9 @@ def run(
 
     A hospital whose gate closes keeps its last published night; with --all the others go on.
     """
+    from etl.validate.process import prepare  # noqa: PLC0415
+
+    prepare()  # before all other imports
     from etl.cli.nights import Night as Work  # noqa: PLC0415
     from etl.cli.nights import newest_nights, run_nights  # noqa: PLC0415
     from etl.settings import load_settings  # noqa: PLC0415

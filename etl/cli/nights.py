@@ -16,14 +16,12 @@ from etl.cli.console import err, out, print_json, show_error
 from etl.delivery import night_of
 from etl.errors import ConfigError, EtlError, InputError, of_file_system
 from etl.ledger import RUN, Ledger
-from etl.lineage.pages import write_pages
 from etl.mapping.check import load_mappings
-from etl.mapping.load import hospital_folders, read_hospital
+from etl.mapping.load import hospital_folders, read_head
 from etl.pipeline import run_delivery
 from etl.report.terminal import summary_table
 from etl.report.write import LINEAGE, HospitalName, write_reports
 from etl.settings import Settings
-from etl.validate.process import prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def names(settings: Settings) -> dict[str, HospitalName]:
     """Hospitals' names as their `hospital.yaml` gives them; a broken file does not keep a report from being read."""
     found = {}
     for folder in hospital_folders(settings.mappings):
-        name = read_hospital(folder).data.get("name")
+        name = read_head(folder).data.get("name")
         if isinstance(name, dict):
             found[folder.name] = HospitalName(str(name.get("ko")), str(name.get("en")))
     return found
@@ -65,7 +63,6 @@ def run_nights(settings: Settings, work: Sequence[Night], *, force: bool, as_jso
 
     One hospital's failure stops nobody else; the exit code is the highest of all.
     """
-    prepare(settings)
     load_mappings(settings.mappings, [w.hospital for w in work])
     ledger = Ledger(settings.ledger_url)
     results: list[dict[str, Any]] = []
@@ -126,6 +123,8 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
 
 def write_all_reports(settings: Settings) -> Path:
     """Write the lineage pages, every night's report and the index; returns the index."""
+    from etl.lineage.pages import write_pages  # noqa: PLC0415 - a night does not need it
+
     with suppress(ConfigError):  # broken mappings keep no report from being read; etl check tells of them
         write_pages(settings, None, settings.reports / LINEAGE)
     return write_reports(Ledger(settings.ledger_url), settings.reports, names(settings))

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.errors import ConfigError, UsageError
-from etl.settings import PROJECT
 
 FOLDER = Path(str(files("etl"))) / "recipes"
 PAGE = "analyst.md"
@@ -65,6 +64,8 @@ def recipes_page(page: str) -> str:
 
 def write_recipes_page(folder: Path) -> Path:
     """Write the analyst's page into a folder; returns its file."""
+    from etl.settings import PROJECT  # noqa: PLC0415 - no other command needs to wait for it
+
     file = folder / PAGE
     file.write_text(recipes_page((PROJECT / "docs" / PAGE).read_text(encoding="utf-8")), encoding="utf-8")
     return file

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from etl.errors import Problem
 
@@ -56,6 +57,7 @@ class _Reader:
         self.file = file
         self.document = document
         self.places: dict[Path_, Place] = {}
+        self.constructor = SafeConstructor()
 
     def build(self, node: yaml.Node, path: Path_) -> Any:
         self.places.setdefault(path, Place(self.file, node.start_mark.line + 1))
@@ -63,7 +65,7 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
-        return yaml.SafeLoader("").construct_object(node)
+        return self.constructor.construct_object(node)
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
         result: dict[str, Any] = {}

@@ -64,7 +64,7 @@ def profile_folder(
         raise InputError(f"{folder} holds no files", hint="give the folder that holds the export's files")
     settings.scratch.mkdir(parents=True, exist_ok=True)
     scan = _Scan()
-    with open_engine(settings) as con, TemporaryDirectory(dir=settings.scratch) as scratch:
+    with open_engine(settings, identifiers=True) as con, TemporaryDirectory(dir=settings.scratch) as scratch:
         sets.create_tables(con)
         con.execute("create temp table frequent (col integer, value varchar, n bigint)")
         for path in paths:

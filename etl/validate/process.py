@@ -1,10 +1,10 @@
 """The gates in a process of their own, which imports Great Expectations while the files of a night are read.
 
 The import keeps one core busy for two seconds. In a thread it would hold up the stages, which need the same
-interpreter; a process that is forked when a command begins shares what has been imported by then and uses the second
-core. It opens the run anew by its id, so that nothing of a patient passes between the processes but findings without
-values. Where nothing was forked (a single stage, another system than Linux), a gate is evaluated in the process
-that asks.
+interpreter; a process that is forked when a command begins uses the second core, so this module imports next to
+nothing. The process opens the run anew by its id: nothing of a patient passes between the processes but findings
+without values. Where nothing was forked (a single stage, another system than Linux), a gate is evaluated in the
+process that asks.
 """
 
 from __future__ import annotations
@@ -18,27 +18,29 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from etl.errors import TransientError
-from etl.ledger import Finding
-from etl.run import Progress, Run, resume
-from etl.settings import Settings
 from etl.validate.gx import great_expectations
 
+if TYPE_CHECKING:
+    from etl.ledger import Finding
+    from etl.run import Progress, Run
+
+    Outcome = tuple[int, list[Finding]]
+
 Gate = Literal["check_source", "check_cdm"]
-Outcome = tuple[int, list[Finding]]
 
 _prepared: list[Connection] = []
 
 
-def prepare(settings: Settings) -> None:
+def prepare() -> None:
     """Fork the process, unless there is one or Great Expectations is here already. Call it before DuckDB is used."""
     if _prepared or sys.platform != "linux" or "great_expectations" in sys.modules:
         return
     ours, theirs = multiprocessing.Pipe()
     context = multiprocessing.get_context("fork")
-    context.Process(target=_serve, args=(ours, theirs, settings), name="gates", daemon=True).start()
+    context.Process(target=_serve, args=(ours, theirs), name="gates", daemon=True).start()
     theirs.close()
     _prepared.append(ours)
 
@@ -52,7 +54,7 @@ def evaluate(gate: Gate, run: Run, progress: Progress | None = None) -> Outcome:
         return _gate(gate)(run, progress)
     gates = _prepared.pop()  # it comes back when it has answered: what is left of an answer is for nobody else
     try:
-        gates.send((gate, run.run_id))
+        gates.send((gate, run.settings, run.run_id))
         said, what = gates.recv()
         while said == "progress":
             if progress:
@@ -74,7 +76,7 @@ def _gate(name: Gate) -> Callable[[Run, Progress | None], Outcome]:
     return found
 
 
-def _serve(ours: Connection, theirs: Connection, settings: Settings) -> None:
+def _serve(ours: Connection, theirs: Connection) -> None:
     """Answer until the process that forked this one ends."""
     ours.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for who waits for the answer
@@ -85,13 +87,15 @@ def _serve(ours: Connection, theirs: Connection, settings: Settings) -> None:
     gc.freeze()
     gc.enable()
     with suppress(EOFError, ConnectionError):  # who asked has ended
-        _answer(theirs, settings)
+        _answer(theirs)
 
 
-def _answer(theirs: Connection, settings: Settings) -> None:
+def _answer(theirs: Connection) -> None:
+    from etl.run import resume  # noqa: PLC0415 - who forks this process should not wait for it
+
     run: Run | None = None
     while True:
-        gate, run_id = theirs.recv()
+        gate, settings, run_id = theirs.recv()
         answer: tuple[str, Any]
         try:
             if run is None or run.run_id != run_id:

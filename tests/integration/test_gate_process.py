@@ -21,7 +21,7 @@ from etl.settings import load_settings
 from etl.validate import process
 
 settings = load_settings()
-process.prepare(settings)
+process.prepare()
 (gates,) = multiprocessing.active_children()
 run = resume(settings, sys.argv[1])
 told = []
