@@ -206,7 +206,6 @@ def _quarantined(con: DuckDBPyConnection, run: Run, source: str, numbers: list[i
     """Reason by entry."""
     rows = con.execute(
         f"select entry, min(reason) from ({quarantined(night_of_run(run))}) "
-        "where source = ? and _row in (select unnest(?)) group by entry",
-        [source, numbers],
+        f"where source = {literal(source)} and _row in ({', '.join(map(str, numbers))}) group by entry"
     ).fetchall()
     return dict(rows)

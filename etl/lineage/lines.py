@@ -99,7 +99,7 @@ def line_index(source: Source, at: Position) -> LineIndex | None:
     """Rows and lines of the file of `at`; None for Parquet, or when only the file could tell and it is gone."""
     if source.format != "csv":
         return None
-    known = [r for r in pq.read_table(at.rejected).to_pylist() if (r["source"], r["file"]) == _names(at)]
+    known = [r for r in pq.ParquetFile(at.rejected).read().to_pylist() if (r["source"], r["file"]) == _names(at)]
     known.sort(key=lambda r: int(r["line"]))
     lines = np.array([r["line"] for r in known], np.int64)
     reasons = [str(r["reason"]) for r in known]

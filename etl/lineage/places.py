@@ -25,7 +25,7 @@ from etl.land.contract import find_files
 from etl.land.identifiers import numbers_its_rows
 from etl.land.land import FILE_BITS, REJECTED, ROW_BITS, landed_columns_sql
 from etl.ledger import PUBLICATION, Ledger
-from etl.mapping.expression import quote
+from etl.mapping.expression import literal, quote
 from etl.mapping.run import QUARANTINE
 from etl.run import Run, delivery_of, resume
 from etl.settings import Settings
@@ -121,7 +121,7 @@ def replaced(run: Run, source: str, number: int) -> str | None:
     files = [state.file(DEAD), *(f.folder / LEFT_OUT for f in folds if state.fold)]
     with duckdb.connect() as con:
         row = con.execute(
-            f"select reason from {rows_in(*files)} where source = ? and _row = ?", [source, number]
+            f"select reason from {rows_in(*files)} where source = {literal(source)} and _row = {number}"
         ).fetchone()
     return str(row[0]) if row else None
 
@@ -148,7 +148,7 @@ def landed_rows(at: Position) -> int:
         return int(pq.read_metadata(at.parquet).num_rows)
     said = json.loads((at.rejected.parent / ROWS_REMOVED).read_text(encoding="utf-8"))["accounts"]["files"]
     came = next(f["rows"] for f in said if (f["source"], f["file"]) == (at.source, at.file.path.name))
-    rejects = pq.read_table(at.rejected, columns=["source", "file"]).to_pylist()
+    rejects = pq.ParquetFile(at.rejected).read(columns=["source", "file"]).to_pylist()
     return int(came) - rejects.count({"source": at.source, "file": at.file.path.name})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -17,7 +17,7 @@ from etl.derive.run import derivations
 from etl.engine import define_functions, define_night
 from etl.errors import EtlError, InputError, UsageError
 from etl.lineage.codes import LookedUp, look_up
-from etl.lineage.columns import Filled, filled
+from etl.lineage.columns import Filled, filled, searches
 from etl.lineage.lines import line_index
 from etl.lineage.places import (
     Position,
@@ -33,7 +33,7 @@ from etl.mapping.expression import quote
 from etl.mapping.load import Document, Path_, hospital_folders, read_file, read_hospital
 from etl.mapping.lookup import create_maps, create_vocabulary_views
 from etl.mapping.masters import create_masters
-from etl.mapping.model import Entry, HospitalMapping, Lookup
+from etl.mapping.model import Entry, HospitalMapping, Lookup, Step
 from etl.mapping.problems import nearest
 from etl.mapping.tables import EVENT_BITS
 from etl.run import Run
@@ -206,11 +206,12 @@ def _made(
     yaml = YamlPlaces(run.settings, run.delivery.hospital)
     said = {s.field: s for f in columns for s in f.fields}
     lookups: list[LookedUp] = []
-    if any(isinstance(v, Lookup) for v in entry.said().values()):
+    looked_up = [v for v in entry.said().values() if isinstance(v, Lookup)]
+    if looked_up:
         create_landed(con, run)
-        create_maps(con, run.mapping)
-        masters = {s.lookup.through for f in said.values() for s in f.searches if s.lookup.through}
-        create_masters(con, _only(run, masters))
+        needed = _only(run.mapping, [s.lookup for v in looked_up for s in searches(v)])
+        create_maps(con, needed)
+        create_masters(con, needed)
         create_landed_row(con, run, at, row)
         lookups = look_up(con, run.mapping, entry, code)
     return Made(
@@ -219,8 +220,14 @@ def _made(
     )  # fmt: skip
 
 
-def _only(run: Run, masters: set[str]) -> HospitalMapping:
-    return replace(run.mapping, masters={n: steps for n, steps in run.mapping.masters.items() if n in masters})
+def _only(mapping: HospitalMapping, steps: Sequence[Step]) -> HospitalMapping:
+    """The mapping with no code masters and maps but those of the steps."""
+    masters, maps = {s.through for s in steps}, {s.map for s in steps}
+    return replace(
+        mapping,
+        masters={name: given for name, given in mapping.masters.items() if name in masters},
+        map_rows={name: rows for name, rows in mapping.map_rows.items() if name in maps},
+    )
 
 
 def _parts(con: DuckDBPyConnection, run: Run, table: str, id_: int) -> dict[str, list[int]]:

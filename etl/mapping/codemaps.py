@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
+from pyarrow import json as arrow_json
 
 from etl.errors import Problem
 from etl.mapping.expression import literal, quote
@@ -77,18 +79,25 @@ def format_of(code_map: CodeMap) -> tuple[str, str] | None:
 
 
 def written_rows(code_map: CodeMap, places: Mapping[str, Place]) -> MapRows:
-    """The rows of the `codes` that stand in YAML, each at its place."""
-    pairs = [(c, i) for c, given in code_map.codes.items() for i in (given if isinstance(given, tuple) else (given,))]
-    said: dict[str, list[object]] = {
-        "file": [places[code].file for code, _ in pairs],
-        "line": [places[code].line for code, _ in pairs],
-        "code": [code for code, _ in pairs],
-        "concept_id": [concept for _, concept in pairs],
-        "kind": ["MAPS_TO"] * len(pairs),
-    }
-    nothing: list[object] = [None] * len(pairs)
-    columns = [pa.array(said.get(name, nothing), type_) for name, type_ in _TYPES.items()]
-    return MapRows(pa.table(columns, schema=_SCHEMA))
+    """The rows of the `codes` that stand in YAML, each at its place.
+
+    By way of JSON: from Python's lists Arrow would make them only after it has imported pandas, for which whoever
+    reads a mapping would wait.
+    """
+    rows = [
+        {"file": places[code].file, "line": places[code].line, "code": code, "concept_id": concept, "kind": "MAPS_TO"}
+        for code, given in code_map.codes.items()
+        for concept in (given if isinstance(given, tuple) else (given,))
+    ]
+    if not rows:
+        return MapRows(_SCHEMA.empty_table())
+    text = "\n".join(json.dumps(row) for row in rows).encode()
+    read = arrow_json.ReadOptions(use_threads=False, block_size=len(text) + 1)
+    return MapRows(
+        arrow_json.read_json(
+            io.BytesIO(text), read_options=read, parse_options=arrow_json.ParseOptions(explicit_schema=_SCHEMA)
+        )
+    )
 
 
 def with_file(written: MapRows, file: MapRows) -> MapRows:

@@ -68,14 +68,8 @@ def create_maps(con: DuckDBPyConnection, mapping: HospitalMapping) -> None:
     for name in mapping.map_rows:
         rows = f"select * exclude (map) from map_row where map = {literal(name)}"
         con.execute(f"create or replace view map.{quote(name)} as {rows}")
-    table = domains()
-    _create(con, "map.domain", pa.table({"domain_id": list(table), "target": list(table.values())}), "*")
-
-
-def _create(con: DuckDBPyConnection, name: str, rows: pa.Table, select: str) -> None:
-    con.register("given_rows", rows)
-    con.execute(f"create or replace table {name} as select {select} from given_rows")
-    con.unregister("given_rows")
+    rows = ", ".join(f"({literal(domain)}, {literal(target)})" for domain, target in domains().items())
+    con.execute(f"create or replace table map.domain as from (values {rows}) given(domain_id, target)")
 
 
 def searched(step: Step, key: int, mapping: HospitalMapping) -> str:

@@ -20,7 +20,6 @@ from uuid import uuid4
 
 import duckdb
 from duckdb import DuckDBPyConnection
-from duckdb_engine import Dialect
 
 from etl.cdm.spec import hospital_tables, tables, vocabulary_tables
 from etl.engine import extension_file
@@ -180,8 +179,8 @@ class DuckLake:
                 con.execute(f"delete from {quote(name)} where {publication.replaced(table)}")
                 if name in files:
                     _register(con, name, files[name])
-                row = con.execute(f"select count(*) from {quote(name)} where {publication.mine(table)}").fetchone()
-                counts[name] = int(row[0]) if row else 0
+                counts[name] = 0
+            counts.update(_count(con, {name: publication.mine(hospital_tables()[name]) for name in counts}))
             _replace_source(con, source)
             row = con.execute(
                 "select coalesce(step, 0) + 1 from admin.published where hospital = ?", [publication.hospital]
@@ -317,7 +316,7 @@ class DuckLake:
 
 
 def _make_tables(con: DuckDBPyConnection) -> None:
-    for statement in create_statements(Dialect(), keys=False).values():
+    for statement in create_statements(keys=False).values():
         con.execute(statement)
     con.execute("create schema if not exists admin")
     con.execute("create table if not exists admin.published (hospital varchar, run_id varchar)")
@@ -350,6 +349,12 @@ def _link(file: Path, target: Path) -> Path:
 def _register(con: DuckDBPyConnection, table: str, file: Path) -> None:
     arguments = f"'warehouse', {literal(table)}, {literal(str(file))}"
     con.execute(f"call ducklake_add_data_files({arguments}, ignore_extra_columns => true)")
+
+
+def _count(con: DuckDBPyConnection, wanted: Mapping[str, str]) -> dict[str, int]:
+    """Rows by table, of those that its condition names."""
+    parts = [f"select {literal(t)}, count(*) from {quote(t)} where {mine}" for t, mine in wanted.items()]
+    return dict(con.execute(" union all ".join(parts)).fetchall()) if parts else {}
 
 
 def _replace_source(con: DuckDBPyConnection, source: Mapping[str, object]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
-from duckdb_engine import Dialect
 
 from etl.mapping.expression import literal, quote
 from etl.warehouse.schema import create_statements
@@ -22,7 +21,7 @@ def export(con: DuckDBPyConnection, target: Path, progress: Callable[[str], None
         left.unlink(missing_ok=True)
     con.execute(f"attach {literal(str(partial))} as target")
     con.execute("begin")
-    for name, statement in create_statements(Dialect(), keys=True).items():
+    for name, statement in create_statements(keys=True).items():
         con.execute(statement.replace("CREATE TABLE IF NOT EXISTS ", "CREATE TABLE target.", 1))
         con.execute(f"insert into target.{quote(name)} select * from {quote(name)}")
         if progress:

@@ -36,9 +36,11 @@ def metadata(*, keys: bool) -> sa.MetaData:
     return meta
 
 
-def create_statements(dialect: sa.Dialect, *, keys: bool) -> dict[str, str]:
-    """`create table if not exists` by table name in a dialect's SQL."""
+def create_statements(*, keys: bool, dialect: sa.Dialect | None = None) -> dict[str, str]:
+    """`create table if not exists` by table name in DuckDB's SQL, or in that of another dialect."""
+    from duckdb_engine import Dialect  # noqa: PLC0415 - who only reads does not wait for it
+
     return {
-        t.name: str(CreateTable(t, if_not_exists=True).compile(dialect=dialect))
+        t.name: str(CreateTable(t, if_not_exists=True).compile(dialect=dialect or Dialect()))
         for t in metadata(keys=keys).sorted_tables
     }

@@ -64,7 +64,7 @@ def consortium_in_postgres(consortium: Settings, postgres: URL) -> Iterator[URL]
         with psycopg.connect(postgres_server.libpq(url)) as con:
             con.execute("create schema cdm_read")
             con.execute("set search_path to cdm_read")
-            for statement in create_statements(postgresql.dialect(), keys=False).values():
+            for statement in create_statements(keys=False, dialect=postgresql.dialect()).values():
                 con.execute(statement)
         with open_warehouse(consortium).reader() as lake:
             attach(lake, url, "pg")
