@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -49,6 +50,8 @@ def _options(
     ] = False,
 ) -> None:
     """Options that stand before a command."""
+    # What a command imports stays: looking for garbage among it would take a tenth of a second of a short one.
+    gc.set_threshold(100_000, 20, 20)
 
 
 def _day(night: datetime | None) -> date | None:
