@@ -19,6 +19,7 @@ from etl.ledger import RUN, Ledger
 from etl.mapping.check import load_mappings
 from etl.mapping.load import hospital_folders, read_head
 from etl.pipeline import run_delivery
+from etl.publish.approval import waiting
 from etl.report.terminal import summary_table
 from etl.report.write import LINEAGE, HospitalName, write_reports
 from etl.settings import Settings
@@ -109,14 +110,17 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
     newest = sa.select(RUN.c.hospital, sa.func.max(RUN.c.started_at).label("at")).group_by(RUN.c.hospital).subquery()
     query = sa.select(RUN).join(newest, (newest.c.hospital == RUN.c.hospital) & (newest.c.at == RUN.c.started_at))
     rows = ledger.read(query.order_by(RUN.c.hospital))
+    held = {question["run_id"] for question in waiting(ledger)}
     if as_json:
-        print_json(rows)
+        print_json([{**row, "waits_for_approval": row["run_id"] in held} for row in rows])
     elif rows:
         out.print(summary_table(ledger, [r["run_id"] for r in rows], names(settings), out.width))
         for row in rows:
             published = ledger.last_published(row["hospital"])
             if published and row["state"] != "published":
                 out.print(f"{row['hospital']}: readers still see the night {published['night']}")
+            if row["run_id"] in held:
+                out.print(f"{row['hospital']}: {row['run_id']} waits for an approval; what for: etl approve")
     else:
         out.print("no night has been run yet; try: make demo")
 

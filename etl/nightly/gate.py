@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
@@ -12,6 +12,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from etl.nightly.notify import approval_waits, night_of_run
 from etl.nightly.plan import Scheduling
+
+if TYPE_CHECKING:
+    from etl.publish.approval import Decision
 
 APPROVE, REFUSE = "Approve", "Refuse"
 TIME_LIMIT = "time limit"
@@ -69,10 +72,11 @@ class ApprovalGate(HITLOperator):
         approved, user = answer["chosen_options"] == [APPROVE], answer["responded_by_user"]
         if user is None:
             reason = f"nobody answered within {self.minutes:g} minutes"
-            record_decision(self.opened, "approved" if approved else "expired", TIME_LIMIT, reason)
+            record_decision(self.opened, "approved" if approved else "expired", TIME_LIMIT, reason, person=False)
             return str(self.opened)
         reason = str(answer["params_input"].get("reason") or "").strip()
         if not reason:
             raise AirflowFailException("a decision needs its reason: clear this task and decide again")
-        record_decision(self.opened, "approved" if approved else "refused", user["name"] or user["id"], reason)
+        decision: Decision = "approved" if approved else "refused"
+        record_decision(self.opened, decision, user["name"] or user["id"], reason, person=True)
         return str(self.opened)

@@ -23,7 +23,15 @@ from etl.ledger import RUN, Ledger
 from etl.lineage.events import stage_events
 from etl.nightly.connections import task_settings
 from etl.pipeline import begin_recorded, clear_scratch, fail, open_run, run_stage, stage_by_name, up_to_date
-from etl.publish.approval import ApprovalMissing, Decision, ask, decide, forget_later_stages, open_questions
+from etl.publish.approval import (
+    ApprovalMissing,
+    Decision,
+    answer_waiting,
+    ask,
+    decide,
+    forget_later_stages,
+    open_questions,
+)
 from etl.report.write import write_reports
 from etl.run import Run, hospital_lock, resume
 from etl.settings import PROJECT
@@ -141,16 +149,21 @@ def ask_approval(run_id: str) -> list[str]:
         return lines
 
 
-def record_decision(run_id: str, decision: Decision, actor: str, reason: str) -> None:
-    """Note what was decided; anything but an approval ends the run."""
+def record_decision(run_id: str, decision: Decision, actor: str, reason: str, *, person: bool) -> None:
+    """Note what a person decided, or what holds because nobody did; what is not approved then ends the run.
+
+    Somebody may have answered on the command line meanwhile: a person overrules that, a time limit does not.
+    """
     with told_to_airflow(last_try=True), task_settings() as settings:
         run = resume(settings, run_id)
         with told_to_airflow(last_try=True, run=run):
-            if open_questions(run.ledger, run_id):  # somebody may have answered on the command line
+            if not person:
+                answer_waiting(run.ledger, run_id, decision, actor, reason)
+            elif decision == "refused" or open_questions(run.ledger, run_id):
                 decide(run.ledger, run_id, decision, actor, reason)
-            if decision != "approved":
+            for question in open_questions(run.ledger, run_id):
                 raise ApprovalMissing(
-                    f"{decision} by {actor}; the last published night stays",
+                    f"{question.decision} by {question.actor}; the last published night stays",
                     hint="trigger the night again to be asked again",
                 )
 

@@ -77,12 +77,12 @@ def open_questions(ledger: Ledger, run_id: str) -> list[Question]:
     return [q for q in questions(ledger, run_id) if q.decision != "approved"]
 
 
-def ask(ledger: Ledger, run_id: str) -> list[Question]:
-    """Note for every question that is not approved that it waits; returns these questions.
+def ask(ledger: Ledger, run_id: str, *, again: bool = False) -> list[Question]:
+    """Note for every question that is not approved, or for all of them `again`, that it waits; returns these questions.
 
     What waited with another outcome, or no longer needs anybody, has expired.
     """
-    asked = open_questions(ledger, run_id)
+    asked = questions(ledger, run_id) if again else open_questions(ledger, run_id)
     rows = [_row(q, now()) for q in asked if q.decision != "waiting"]
     stale = _waits(run_id) & APPROVAL.c.findings.not_in([q.findings for q in asked])
     with ledger.engine.begin() as con:
@@ -93,17 +93,26 @@ def ask(ledger: Ledger, run_id: str) -> list[Question]:
 
 
 def decide(ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: str | None) -> list[Question]:
-    """Answer every question of a run that is not approved; UsageError when there is none.
+    """Answer every question of a run that is not approved; a refusal also those that are, until the run is published.
 
-    A refusal that is overruled stays in the ledger; the new answer is a row beside it.
+    An answer that is overruled stays in the ledger; the new one is a row beside it. UsageError when there is nothing
+    to answer.
     """
-    asked = ask(ledger, run_id)
+    run, refused = ledger.run(run_id), decision == "refused"
+    if refused and run and run["state"] == "published":
+        raise UsageError(f"{run_id} is published already", hint=f"etl rollback {run['hospital']}")
+    asked = ask(ledger, run_id, again=refused)
     if not asked:
         raise UsageError(f"nothing of {run_id} waits for an approval", hint="`etl approve` lists what waits")
+    answer_waiting(ledger, run_id, decision, actor, reason)
+    return asked
+
+
+def answer_waiting(ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: str | None) -> None:
+    """Answer what nobody has answered yet; what a person has said stands."""
     answer = {"decision": decision, "actor": actor[:120], "reason": reason, "decided_at": now()}
     with ledger.engine.begin() as con:
         con.execute(sa.update(APPROVAL).where(_waits(run_id)).values(**answer))
-    return asked
 
 
 def waiting(ledger: Ledger) -> list[Mapping[str, Any]]:

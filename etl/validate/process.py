@@ -54,7 +54,7 @@ def evaluate(gate: Gate, run: Run, progress: Progress | None = None) -> Outcome:
         return _gate(gate)(run, progress)
     gates = _prepared.pop()  # it comes back when it has answered: what is left of an answer is for nobody else
     try:
-        gates.send((gate, run.settings, run.run_id))
+        gates.send((gate, run.settings, run.run_id, run.fingerprint))
         said, what = gates.recv()
         while said == "progress":
             if progress:
@@ -95,10 +95,10 @@ def _answer(theirs: Connection) -> None:
 
     run: Run | None = None
     while True:
-        gate, settings, run_id = theirs.recv()
+        gate, settings, run_id, fingerprint = theirs.recv()
         answer: tuple[str, Any]
         try:
-            if run is None or run.run_id != run_id:
+            if run is None or (run.settings, run.run_id, run.fingerprint) != (settings, run_id, fingerprint):
                 run = resume(settings, run_id)
             answer = "done", _gate(gate)(run, lambda text: theirs.send(("progress", text)))
         except ConnectionError:

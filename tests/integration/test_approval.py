@@ -206,6 +206,49 @@ def test_an_answer_in_airflow_is_kept_and_anything_but_an_approval_ends_the_nigh
     assert (row["decision"], row["actor"], row["reason"]) == kept
 
 
+def test_a_refusal_in_airflow_overrules_an_approval_on_the_command_line(hospital: Tiny, etl) -> None:
+    run = hospital.through("land", "check_source", "merge", "map", "derive", "check_cdm")
+    ask_approval(run.run_id)
+    etl("approve", run.run_id, "--reason", "looked at it")
+    with pytest.raises(Stopped, match="refused by officer"):
+        answered(hospital, run.run_id, "Refuse", "officer", "half a file")
+    assert [row["decision"] for row in rows(hospital)] == ["approved", "refused"]
+    with pytest.raises(ApprovalMissing, match="half a file"):
+        run_stage(run, stage_by_name("publish"))
+
+
+@pytest.mark.parametrize(("refuse", "default"), [(False, "refuse"), (True, "approve")])
+def test_a_time_limit_overrules_no_person(hospital: Tiny, etl, refuse: bool, default: str) -> None:
+    run = hospital.through("land", "check_source", "merge", "map", "derive", "check_cdm")
+    ask_approval(run.run_id)
+    etl("approve", run.run_id, "--reason", "looked at it", *(["--refuse"] if refuse else []))
+    if refuse:
+        with pytest.raises(Stopped, match="refused by"):
+            answered(hospital, run.run_id, "Approve", None, "", default)
+    else:
+        assert answered(hospital, run.run_id, "Refuse", None, "", default) == run.run_id
+    assert [row["decision"] for row in rows(hospital)] == ["refused" if refuse else "approved"]
+
+
+def test_what_is_published_cannot_be_refused(hospital: Tiny, etl) -> None:
+    delivery = str(hospital.deliver())
+    etl("run", "tiny", delivery)
+    run_id = newest_run(hospital)
+    etl("approve", run_id, "--reason", "looked at it")
+    etl("run", "tiny", delivery)
+    late = etl("approve", run_id, "--refuse", "--reason", "too late")
+    assert late.exit_code == 2
+    assert "etl rollback tiny" in late.output
+
+
+def test_the_status_says_that_a_night_waits(hospital: Tiny, etl) -> None:
+    etl("run", "tiny", str(hospital.deliver()))
+    assert f"{newest_run(hospital)} waits for an approval" in etl("status").output
+    assert [row["waits_for_approval"] for row in json.loads(etl("status", "--json").stdout)] == [True]
+    etl("approve", newest_run(hospital), "--refuse", "--reason", "half a file")
+    assert "waits" not in etl("status").output
+
+
 def test_an_answer_without_a_reason_decides_nothing(hospital: Tiny, etl) -> None:
     run = hospital.through("land", "check_source", "merge", "map", "derive", "check_cdm")
     ask_approval(run.run_id)

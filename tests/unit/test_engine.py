@@ -13,7 +13,7 @@ NUMBERS = "create temp table number as select 'NUMBER-' || md5(i::varchar) as nu
 
 
 @pytest.mark.parametrize("identifiers", [True, False])
-def test_identifiers_spill_encrypted(tmp_path: Path, identifiers: bool) -> None:  # noqa: FBT001
+def test_identifiers_spill_encrypted(tmp_path: Path, identifiers: bool) -> None:
     """More than fits into memory goes to the disk: legible there, unless the engine reads identifiers."""
     with open_engine(Settings(home=tmp_path, memory="60MB", threads=1), identifiers=identifiers) as con:
         con.execute(NUMBERS)
