@@ -288,15 +288,34 @@ def _prepare(engine: Engine) -> None:
     _add_missing_columns(engine)
 
 
+_AS_LOADER = f"""
+    select set_config('role', rolname, false) from pg_roles
+    where rolname = '{LOADER}' and pg_has_role(session_user, oid, 'member')
+"""
+
+
+def _work_as_loader(connection: Any, _record: Any) -> None:
+    """Be the loader where the login may; who may only read (a quality officer's report) does it as who they are."""
+    connection.execute(_AS_LOADER)
+    connection.commit()
+
+
 @lru_cache(maxsize=8)
 def _server(url: str, _process: int) -> Engine:
     """A ledger on PostgreSQL, one engine for a process: a fork must not write into its parent's connections."""
-    from etl.warehouse.postgres.revision import require_newest  # noqa: PLC0415 - of no use beside an embedded warehouse
+    import psycopg  # noqa: PLC0415 - of no use beside an embedded warehouse
+
+    from etl.warehouse.postgres.connect import as_etl_error  # noqa: PLC0415
+    from etl.warehouse.postgres.revision import require_newest  # noqa: PLC0415
 
     engine = sa.create_engine(url, pool_size=1, max_overflow=9, pool_pre_ping=True, hide_parameters=True)
     sa.event.listen(engine, "handle_error", _explain)
+    sa.event.listen(engine, "connect", _work_as_loader)
     with engine.connect() as con:
-        require_newest(con.connection.driver_connection)  # type: ignore[arg-type]
+        try:
+            require_newest(con.connection.driver_connection)  # type: ignore[arg-type]
+        except psycopg.Error as error:
+            raise as_etl_error(error) from None
     return engine
 
 

@@ -18,7 +18,7 @@ _STAGE_FOLDERS = {"land": "1_landed", "merge": "2_state", "map": "3_mapped", "de
 PROJECT = Path(__file__).resolve().parent.parent
 #: The group on PostgreSQL as which the pipeline works, whatever its login is called.
 LOADER = "etl_loader"
-_LEDGER_OPTIONS = (f"-c role={LOADER}", "-c search_path=admin,quality", "-c statement_timeout=0")
+_LEDGER_OPTIONS = ("-c search_path=admin,quality", "-c statement_timeout=0")
 
 
 class Settings(BaseSettings):

@@ -124,7 +124,7 @@ def test_options_of_the_url_are_kept(tmp_path):
     url = make_url("postgresql+psycopg://etl@db/cdm?sslmode=verify-full&options=-c%20work_mem%3D64MB")
     made = make_url(settings_of(url, tmp_path).ledger_url)
     assert made.query["sslmode"] == "verify-full"
-    assert made.query["options"].startswith("-c work_mem=64MB -c role=etl_loader")
+    assert made.query["options"].startswith("-c work_mem=64MB -c search_path=admin,quality")
 
 
 def test_the_embedded_warehouse_keeps_its_file(tmp_path):

@@ -24,6 +24,8 @@ from typer.testing import CliRunner
 from etl.cdm.spec import Field, Table, hospital_tables
 from etl.cli import app
 from etl.errors import ConfigError, UsageError
+from etl.ledger import Ledger
+from etl.settings import load_settings
 from etl.warehouse.postgres import ddl
 from etl.warehouse.postgres.clearance import grant, register, revoke
 from etl.warehouse.postgres.connect import connect
@@ -424,7 +426,7 @@ def test_a_number_stays_the_hospitals_that_had_it_first(server: Server) -> None:
 
 
 @pytest.mark.parametrize("role", ["analyst", "quality", "steward", "auditor"])
-def test_a_login_has_the_untilof_its_role(server: Server, role: str) -> None:
+def test_a_login_has_the_limits_of_its_role(server: Server, role: str) -> None:
     wanted = dict(limits(role))
     connections = int(wanted.pop("connections"))
     with server.connected(role) as con:
@@ -434,7 +436,7 @@ def test_a_login_has_the_untilof_its_role(server: Server, role: str) -> None:
     assert number == (connections,)
 
 
-def test_untilcan_be_chosen_and_bind(server: Server) -> None:
+def test_limits_can_be_chosen_and_bind(server: Server) -> None:
     name = server.named("bound")
     make_login(server.url, name, "analyst", SECRET, {"statement_timeout": "50ms", "connections": "1"})
     server.made.append(name)
@@ -445,7 +447,7 @@ def test_untilcan_be_chosen_and_bind(server: Server) -> None:
             psycopg.connect(postgres_server.libpq(server.login("bound")))
 
 
-def test_a_login_made_by_hand_has_the_untilof_the_database(server: Server) -> None:
+def test_a_login_made_by_hand_has_the_limits_of_the_database(server: Server) -> None:
     name = server.named("byhand")
     with psycopg.connect(postgres_server.libpq(server.url), autocommit=True) as con:
         con.execute(f"create role {name} login in role etl_analyst password '{SECRET}'")
@@ -490,3 +492,22 @@ def test_logins_and_clearances_from_the_command_line(server: Server, monkeypatch
     told += etl(server.login("auditor"), "status")
     assert f"{name} sees h1: IRB 2026-9" in told
     assert SECRET not in told
+
+
+@pytest.mark.parametrize("role", ["quality", "steward", "auditor"])
+def test_who_reads_the_ledger_writes_reports_but_nothing_into_it(
+    server: Server, role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETL_HOME", str(tmp_path))
+    monkeypatch.setenv("ETL_WAREHOUSE_URL", server.login(role).render_as_string(hide_password=False))
+    for command in ("status", "report", "approve"):
+        assert CliRunner().invoke(app, [command]).exit_code == 0
+    assert (tmp_path / "reports" / "index.html").exists()
+    with pytest.raises(ConfigError, match="etl_loader"):
+        Ledger(load_settings().ledger_url).open_run("r", "h1", date(2026, 1, 1), "-")
+
+
+def test_an_analyst_does_not_read_the_ledger(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETL_WAREHOUSE_URL", server.login("analyst").render_as_string(hide_password=False))
+    with pytest.raises(ConfigError, match="etl_loader"):
+        Ledger(load_settings().ledger_url)
