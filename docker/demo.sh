@@ -14,4 +14,4 @@ for folder in "$ETL_HOME"/exports/*/; do
   echo "triggering the night of $hospital"
   airflow dags trigger "etl_$hospital" --conf "{\"night\": \"$night\"}" --output plain >/dev/null
 done
-echo "the nights are running; watch them at http://127.0.0.1:8080"
+echo "the nights are running; watch them at http://127.0.0.1:${DEMO_PORT:-8080}"

@@ -151,7 +151,7 @@ def reusable(folder: Path, key: str) -> Accounts | None:
     if not marker.exists():
         return None
     said = json.loads(marker.read_text(encoding="utf-8"))
-    return Accounts.from_json(json.dumps(said["accounts"])) if said["key"] == key else None
+    return Accounts(**said["accounts"]) if said["key"] == key else None
 
 
 @contextmanager

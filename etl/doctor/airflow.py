@@ -71,9 +71,11 @@ def _check_jobs(con: sa.Connection, look: Look) -> Iterator[Finding]:
 
 
 def _moment(said: datetime | str | None) -> datetime | None:
-    """A time as PostgreSQL (with a zone) or SQLite (a text in UTC) gives it."""
+    """A time in UTC: PostgreSQL gives it in the server's zone, SQLite as a text in UTC without one."""
     moment = datetime.fromisoformat(said) if isinstance(said, str) else said
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _check_dags(con: sa.Connection, look: Look) -> Iterator[Finding]:
@@ -97,7 +99,7 @@ def _check_dags(con: sa.Connection, look: Look) -> Iterator[Finding]:
 
 
 def _check_pool(con: sa.Connection, look: Look) -> Iterator[Finding]:
-    name, slots = look.scheduling.publish_pool, look.scheduling.publish_slots
+    name, slots = look.scheduling.pool, look.scheduling.publish_slots
     found = con.execute(sa.text(_POOL), {"pool": name}).scalar()
     make = f'airflow pools set {name} {slots} "hospitals that may publish at the same time"'
     if found is None:

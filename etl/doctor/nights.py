@@ -17,10 +17,11 @@ from etl.delivery import MANIFEST
 from etl.doctor.finding import Finding, Look
 from etl.ledger import RUN, STAGE
 from etl.nightly.plan import TIME_ZONE, Plan, missing
+from etl.publish.approval import waiting
 
 SUBJECT = "deliveries"
 RUNS = "runs"
-_NIGHT = re.compile(r"\d{4}-?\d{2}-?\d{2}")
+_NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
 _LONG = timedelta(hours=12)
 _CUT_OFF = timedelta(hours=1)
 
@@ -38,7 +39,9 @@ def check_drops(look: Look) -> Iterator[Finding]:
 def _drop(look: Look, plan: Plan) -> Finding:
     folder = look.settings.home / (plan.drops or Path("exports", plan.hospital))
     try:
-        nights = sorted((_day(f.name), f) for f in folder.iterdir() if f.is_dir() and _NIGHT.fullmatch(f.name))
+        nights = sorted((day, f) for f in folder.iterdir() if (day := _day(f.name)) and f.is_dir())
+        if nights:
+            return _newest(look, plan, *nights[-1])
     except FileNotFoundError:
         if plan.extracts:
             return Finding(SUBJECT, plan.hospital, "ok", "its nights are read from the hospital's own database")
@@ -47,14 +50,10 @@ def _drop(look: Look, plan: Plan) -> Finding:
         text = f"there is no drop folder {folder}"
         return Finding(SUBJECT, plan.hospital, "fail" if known else "warn", text, step, 5)
     except OSError as error:
-        text = f"the drop folder {folder} cannot be read: {error.strerror}"
+        text = f"{error.filename or folder} cannot be read: {error.strerror}"
         return Finding(SUBJECT, plan.hospital, "fail", text, f"let user {os.geteuid()} read it, or mount it again", 5)
-    if not nights:
-        text = f"no night has come into {folder}"
-        return Finding(
-            SUBJECT, plan.hospital, "warn", text, f"expected is a folder such as {folder}/{look.now:%Y-%m-%d}"
-        )
-    return _newest(look, plan, *nights[-1])
+    text = f"no night has come into {folder}"
+    return Finding(SUBJECT, plan.hospital, "warn", text, f"expected is a folder such as {folder}/{look.now:%Y-%m-%d}")
 
 
 def _newest(look: Look, plan: Plan, night: date, folder: Path) -> Finding:
@@ -69,9 +68,12 @@ def _newest(look: Look, plan: Plan, night: date, folder: Path) -> Finding:
     return Finding(SUBJECT, plan.hospital, "ok", f"the newest delivery is of {night}, {manifest} manifest.csv")
 
 
-def _day(name: str) -> date:
-    digits = name.replace("-", "")
-    return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+def _day(name: str) -> date | None:
+    """The day that a folder is named after; None: it is no night's."""
+    try:
+        return date.fromisoformat(name) if _NIGHT.fullmatch(name) else None
+    except ValueError:
+        return None
 
 
 def _due(look: Look, plan: Plan) -> tuple[date, bool]:
@@ -118,8 +120,11 @@ def check_cut_off(look: Look) -> Iterator[Finding]:
         return
     last = sa.select(sa.func.max(STAGE.c.started_at)).where(STAGE.c.run_id == RUN.c.run_id).scalar_subquery()
     query = sa.select(RUN.c.run_id, RUN.c.hospital, RUN.c.stage, sa.func.coalesce(last, RUN.c.started_at).label("at"))
-    held = _held()
+    held, waits = _held(), {row["run_id"] for row in waiting(look.ledger)}
     for run in look.ledger.read(query.where(RUN.c.state == "running", RUN.c.hospital.in_(look.hospitals))):
+        if run["run_id"] in waits:  # in Airflow nobody holds the hospital meanwhile
+            yield Finding(RUNS, "approval", "ok", f"{run['run_id']} waits for a person: etl approve")
+            continue
         lock = look.settings.home / "locks" / f"{run['hospital']}.lock"
         silent = look.now.astimezone(UTC) - run["at"].replace(tzinfo=UTC)
         if silent > _CUT_OFF and not (lock.exists() and lock.stat().st_ino in held):

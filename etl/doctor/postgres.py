@@ -131,11 +131,14 @@ def _check_roles(con: _Con) -> Iterator[Finding]:
 def _check_row_security(con: _Con) -> Iterator[Finding]:
     """Every table with rows of hospitals has row-level security switched on and a policy."""
     rows = con.execute(files("etl.doctor").joinpath("row_security.sql").read_text(encoding="utf-8")).fetchall()
-    safe = {name for name, on in rows if on}
+    safe = {name for name, on, has_policy in rows if on and has_policy}
     open_ = sorted(set(hospital_tables()) - safe)
+    off = sorted(set(open_) & {name for name, on, _ in rows if not on})
     if open_:
         text = f"without row-level security or policy: {', '.join(open_)}"
-        yield Finding(SUBJECT, "row security", "fail", text, "etl warehouse upgrade; let nobody in before")
+        step = "; ".join(f"alter table cdm.{name} enable row level security" for name in off)
+        step = f"as {LOADER}, and let nobody in before: {step}" if off else "restore the policies from a back-up"
+        yield Finding(SUBJECT, "row security", "fail", text, step)
     else:
         yield Finding(SUBJECT, "row security", "ok", f"on, with policies, for {len(safe)} tables of hospitals")
 
@@ -145,12 +148,15 @@ def _check_connections(con: _Con, slots: int) -> Iterator[Finding]:
     row = con.execute(
         """
         select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
-            (select count(*) from pg_stat_activity where backend_type = 'client backend'),
-            (select rolconnlimit from pg_roles where rolname = session_user)
+            count(*), (select rolconnlimit from pg_roles where rolname = session_user),
+            count(*) filter (where usename = session_user)
+        from pg_stat_activity
+        where datid is not null and usesysid is not null -- the kind of another's session is not told
         """
     ).fetchone()
-    most, used, own = row or (0, 0, -1)
-    most = min(most, own) if own >= 0 else most
+    most, used, own, ours = row or (0, 0, -1, 0)
+    if own >= 0 and own - ours < most - used:
+        most, used = own, ours
     need = slots * _PER_PUBLISHER
     text = f"{max(most - used, 0)} of {most} connections are free"
     if most - used < need:

@@ -50,14 +50,15 @@ def check_rights(look: Look) -> Iterator[Finding]:
 def check_room(look: Look) -> Iterator[Finding]:
     """Free disk against what the hospitals' next nights need, told by what their last ones did."""
     home = next(p for p in (look.settings.home, *look.settings.home.parents) if p.exists())
-    free = shutil.disk_usage(home).free
+    lake = look.settings.lake
+    free = min(shutil.disk_usage(p).free for p in (home, lake) if p.exists())  # the lake may be a disk of its own
     need = sum(_need(look, hospital) for hospital in look.hospitals)
     text = f"{gigabytes(free)} free"
     if not need:
         yield Finding(SUBJECT, "room", "ok", f"{text}; no night has been run, so what one needs is not known")
         return
     text += f"; a night of {len(look.hospitals)} hospital(s) needs about {gigabytes(need)}"
-    step = f"free or add space below {look.settings.home}"
+    step = f"etl clean; free or add space below {look.settings.home}"
     if free < need:
         yield Finding(SUBJECT, "room", "fail", text, step, 5)
     elif free < 7 * need:
@@ -94,7 +95,7 @@ def check_files(look: Look) -> Iterator[Finding]:
     said = os.statvfs(home)
     if said.f_files and said.f_favail < _FEW_FILES:
         text = f"the file system has room for {said.f_favail:,} more files only"
-        yield Finding(SUBJECT, "files", "warn", text, f"remove old nights below {look.settings.lake}, or add inodes")
+        yield Finding(SUBJECT, "files", "warn", text, "etl clean, which removes what no night needs, or add inodes")
 
 
 def check_scratch(look: Look) -> Iterator[Finding]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,11 +26,13 @@ from tiny import NIGHT, SECRET, Tiny
 from typer.testing import CliRunner
 
 from etl.cli import app
+from etl.doctor.airflow import check_airflow
 from etl.doctor.examine import examine, exit_code, look_at
 from etl.doctor.finding import Finding, Look
 from etl.doctor.keys import BACKED_UP
+from etl.doctor.machine import check_settings
 from etl.doctor.postgres import check_postgres
-from etl.ledger import Ledger
+from etl.ledger import APPROVAL, Ledger
 from etl.nightly.plan import Scheduling
 from etl.nightly.start import environment, prepare
 from etl.vocabulary.release import MARKER
@@ -178,6 +181,27 @@ def test_a_night_that_has_not_come_is_told(published: Tiny) -> None:
     assert f"newest delivery is of {NIGHT}; the night of 2026-07-02 has not come" in finding.text
 
 
+def test_a_folder_that_is_no_night_is_passed_over(published: Tiny) -> None:
+    odd = [published.drops / name for name in ("2026-13-45", "20269999", "to be sent again")]
+    for folder in odd:
+        folder.mkdir()
+    try:
+        assert unwell(look(published)) == []
+    finally:
+        for folder in odd:
+            folder.rmdir()
+
+
+def test_a_night_that_cannot_be_read_is_told(published: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path, _settle: float) -> str | None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+    monkeypatch.setattr("etl.doctor.nights.missing", refuse)
+    finding = only(unwell(look(published)))
+    assert (finding.what, finding.state, finding.code) == ("tiny", "fail", 5)
+    assert f"{published.drops / NIGHT.isoformat()} cannot be read" in finding.text
+
+
 def test_a_lost_file_of_the_warehouse_is_told(published: Tiny) -> None:
     file = next((published.settings.home / "warehouse" / "data" / "tiny").rglob("person.parquet"))
     with moved_away(file):
@@ -208,6 +232,17 @@ def test_a_run_that_was_cut_off_is_told(hospital: Tiny) -> None:
     assert "etl run tiny" in str(only(later).step)
 
 
+def test_a_run_that_waits_for_a_person_was_not_cut_off(hospital: Tiny) -> None:
+    ledger = Ledger(hospital.settings.ledger_url)
+    ledger.open_run("tiny-20260701-asks", "tiny", NIGHT, "-", stage="check_cdm")
+    asked = {"run_id": "tiny-20260701-asks", "gate": "cdm", "asked_at": datetime(2026, 7, 1), "decision": "waiting"}
+    with ledger.engine.begin() as con:
+        con.execute(sa.insert(APPROVAL).values(**asked, findings="[]"))
+    finding = only([f for f in examine(look(hospital, datetime.now(UTC) + timedelta(hours=5))) if f.subject == "runs"])
+    assert (finding.what, finding.state) == ("approval", "ok")
+    assert "etl approve" in finding.text
+
+
 def test_a_full_disk_is_told_before_the_night(tmp_path: Path, vocabulary: Path) -> None:
     with disk_in_memory(tmp_path, "16m") as disk:
         hospital = tiny.make(disk / "home", vocabulary)
@@ -222,6 +257,17 @@ def test_a_full_disk_is_told_before_the_night(tmp_path: Path, vocabulary: Path) 
         assert only([f for f in unwell(look(hospital)) if f.subject == "disk"]).state == "warn"
 
 
+def test_a_full_disk_of_the_lake_alone_is_told(tmp_path: Path, vocabulary: Path) -> None:
+    with disk_in_memory(tmp_path, "2m") as disk:
+        hospital = tiny.make(tmp_path / "home", vocabulary)
+        hospital.settings.lake.symlink_to(disk)
+        ledger = Ledger(hospital.settings.ledger_url)
+        ledger.open_run("tiny-20260701-0", "tiny", NIGHT, "-")
+        ledger.update_run("tiny-20260701-0", bytes_in=9_000_000)
+        finding = only([f for f in unwell(look(hospital)) if f.what == "room"])
+    assert (finding.subject, finding.state, finding.code) == ("disk", "fail", 5)
+
+
 def test_a_home_that_cannot_be_written_is_told(tmp_path: Path, vocabulary: Path) -> None:
     with disk_in_memory(tmp_path, "16m") as disk:
         hospital = tiny.make(disk / "home", vocabulary)
@@ -234,6 +280,13 @@ def test_a_home_that_cannot_be_written_is_told(tmp_path: Path, vocabulary: Path)
 def test_a_mistyped_setting_is_told(published: Tiny) -> None:
     finding = only(unwell(look(published, ETL_MEMROY="2GB")))
     assert finding.step == "did you mean ETL_MEMORY?"
+
+
+def test_no_secret_of_the_warehouses_url_is_told(published: Tiny) -> None:
+    url = f"postgresql+psycopg://etl:{PASSWORD}@127.0.0.1:1/omop?sslmode=require&password={PASSWORD}"
+    found = list(check_settings(with_settings(look(published), warehouse_url=url)))
+    assert "etl:***@127.0.0.1:1/omop" in found[0].text
+    assert PASSWORD not in str(found)
 
 
 def test_more_than_the_machine_has_is_told(published: Tiny) -> None:
@@ -294,8 +347,11 @@ def test_a_warehouse_on_postgresql_is_well(hospital: Tiny, pipeline: URL) -> Non
 SICK_DATABASES: list[tuple[str, str, str]] = [
     ("update admin.alembic_version set version_num = '0000'", "revision", "etl warehouse upgrade"),
     ("update admin.alembic_version set version_num = '9999'", "revision", "version of the program"),
-    ("alter table cdm.person disable row level security", "row security", "etl warehouse upgrade"),
-]
+    (
+        "alter table cdm.person disable row level security", "row security",
+        "alter table cdm.person enable row level security",
+    ),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("statement", "what", "step"), SICK_DATABASES)
@@ -306,6 +362,26 @@ def test_a_sick_database_is_told(
     finding = only([f for f in check_postgres(in_postgres(hospital, pipeline)) if f.state != "ok"])
     assert (finding.what, finding.state, finding.code) == (what, "fail", 4)
     assert step in str(finding.step)
+
+
+def test_the_step_of_row_security_mends_it(hospital: Tiny, database: URL, pipeline: URL) -> None:
+    as_admin(database, "alter table cdm.person disable row level security")
+    seen = in_postgres(hospital, pipeline)
+    step = only([f for f in check_postgres(seen) if f.state != "ok"]).step
+    as_admin(database, f"set role etl_loader; {str(step).partition(': ')[2]}")
+    assert {f.state for f in check_postgres(seen)} == {"ok"}
+
+
+def test_the_connections_of_others_are_counted(hospital: Tiny, database: URL, pipeline: URL) -> None:
+    def free() -> int:
+        found = only([f for f in check_postgres(in_postgres(hospital, pipeline)) if f.what == "connections"])
+        return int(found.text.split()[0])
+
+    before = free()
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(psycopg.connect(postgres_server.libpq(database)))
+        assert before - free() >= 15  # other tests may end theirs meanwhile
 
 
 def test_a_login_that_is_no_loader_is_told(hospital: Tiny, database: URL, pipeline: URL) -> None:
@@ -373,3 +449,32 @@ def test_an_airflow_without_a_scheduler_is_told(published: Tiny, tmp_path: Path)
     assert airflow(lambda f: f.state == "ok") == {"scheduler": "ok", "dag-processor": "ok"}
     pool = only([f for f in examine(seen) if f.what == "pool"])
     assert "airflow pools set etl_publish" in str(pool.step)
+
+
+AIRFLOW = """
+    create table job (job_type varchar, state varchar, latest_heartbeat timestamp with time zone);
+    create table import_error (filename varchar);
+    create table dag (dag_id varchar, is_paused boolean, is_stale boolean);
+    create table slot_pool (pool varchar, slots integer);
+    insert into dag values ('etl_tiny', false, false);
+    insert into slot_pool values ('etl_publish', 2);
+    insert into job values ('SchedulerJob', 'running', '2026-07-01 02:00+00');
+"""
+
+
+def test_a_sign_of_life_is_told_in_utc_wherever_the_server_is(hospital: Tiny, database: URL) -> None:
+    as_admin(database, AIRFLOW)
+    as_admin(database, f"alter database {database.database} set timezone to 'Asia/Seoul'")
+    url = database.render_as_string(hide_password=False)
+    found = list(check_airflow(look(hospital, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=url)))
+    assert "2026-07-01 02:00 UTC" in only([f for f in found if f.what == "scheduler"]).text
+
+
+def test_the_pool_is_that_of_the_warehouses_connection(hospital: Tiny, database: URL) -> None:
+    as_admin(database, AIRFLOW)
+    url = database.render_as_string(hide_password=False)
+    seen = look(hospital, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=url)
+    assert only([f for f in check_airflow(seen) if f.what == "pool"]).state == "ok"
+    elsewhere = replace(seen, scheduling=Scheduling(warehouse_conn_id="omop"))
+    finding = only([f for f in check_airflow(elsewhere) if f.what == "pool"])
+    assert (finding.state, "airflow pools set etl_publish_omop 2" in str(finding.step)) == ("fail", True)

@@ -1,0 +1,40 @@
+"""What stages and gates tell the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+RunState = Literal["running", "published", "left", "blocked", "failed"]
+Outcome = Literal["rejected", "quarantined", "filtered", "mapped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One expectation's verdict on one table: counts, never values."""
+
+    suite: str
+    table_name: str
+    expectation: str
+    description: str
+    severity: Literal["block", "warn"]
+    success: bool
+    column_name: str | None = None
+    unexpected: int | None = None
+    total: int | None = None
+    observed: str | None = None
+    error: str | None = None
+    approve_above: float | None = None
+    rows_sql: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The rows of one stage: `source` per outcome and reason, `tables` per mapping entry; merged over stages."""
+
+    files: list[dict[str, Any]] = field(default_factory=list)
+    source: list[dict[str, Any]] = field(default_factory=list)
+    tables: list[dict[str, Any]] = field(default_factory=list)
+    rates: list[dict[str, Any]] = field(default_factory=list)
+    unmapped: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
