@@ -60,7 +60,7 @@ atlas: install .env  ## OHDSI's ATLAS on the published nights, at http://127.0.0
 	@.venv/bin/etl export "$(ETL_HOME)/atlas.duckdb" --force
 	@.judge/bin/duckcdm serve "CDM=$(ETL_HOME)/atlas.duckdb" --achilles --port 8090
 
-docker:  ## the production set-up in containers, with the demo's nights (Docker with Compose 2.24 or newer)
+docker:  ## the production set-up in containers, with the demo's nights (Docker 25 with Compose 2.24.4 or newer)
 	@docker/secrets.sh
 	@docker compose --file docker/compose.yaml --profile demo up --build
 

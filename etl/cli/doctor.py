@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from etl.cli import console
 from etl.cli.console import errors_to_exit_codes, out, print_json
+from etl.errors import ConfigError
 
 if TYPE_CHECKING:
     from etl.doctor.finding import Finding
@@ -46,6 +47,22 @@ def _summary(found: Sequence[Finding]) -> Text:
     return Text(" · ").join(parts)
 
 
+def _examined(hospitals: Sequence[str], tell: Callable[[str], None]) -> list[Finding]:
+    """What there is to say; of a variable that cannot be used this alone, as nothing can be looked at then."""
+    from etl.doctor import machine  # noqa: PLC0415 - loads the engine
+    from etl.doctor.examine import examine, look_at  # noqa: PLC0415
+    from etl.doctor.finding import from_error  # noqa: PLC0415
+    from etl.nightly.plan import load_scheduling  # noqa: PLC0415
+    from etl.settings import load_settings  # noqa: PLC0415
+
+    try:
+        settings = load_settings()
+        load_scheduling()
+    except ConfigError as error:
+        return [from_error(machine.SUBJECT, "settings", error)]
+    return examine(look_at(settings, hospitals), tell)
+
+
 def doctor(
     hospitals: Annotated[
         list[str] | None, typer.Argument(metavar="[HOSPITAL…]", help="Look at these hospitals only; default: all.")
@@ -62,13 +79,13 @@ def doctor(
     Exit code 0: a night can run (what is marked ! should be looked at) · 4: a person has to correct something · 5: it
     may pass or be freed, such as a full disk or a database that is away.
     """
-    from etl.doctor.examine import examine, exit_code, look_at  # noqa: PLC0415 - loads the engine
-    from etl.settings import load_settings  # noqa: PLC0415
+    from etl.doctor.examine import exit_code  # noqa: PLC0415 - loads the engine
 
-    with errors_to_exit_codes():
-        look = look_at(load_settings(), hospitals or [])
-        with console.progress("looking at", quiet=as_json or not console.err.is_terminal) as tell:
-            found = examine(look, lambda subject: tell(subject, ""))
+    with (
+        errors_to_exit_codes(),
+        console.progress("looking at", quiet=as_json or not console.err.is_terminal) as tell,
+    ):
+        found = _examined(hospitals or [], lambda subject: tell(subject, ""))
     code = exit_code(found)
     if as_json:
         print_json({"exit_code": code, "findings": [asdict(f) for f in found]})

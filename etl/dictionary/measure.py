@@ -44,7 +44,10 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class FieldFigures:
-    """A field's content. `first` and `last` are months; `kinds` is how many different values there are, or about."""
+    """A field's content. `first` and `last` are months; `kinds` is how many different values there are, or about.
+
+    But for concepts nothing says `kinds` where some hospital's rows are hidden: persons and visits would tell them.
+    """
 
     filled: Filled = Filled()
     by_hospital: Mapping[int, Filled] = field(default_factory=dict)
@@ -99,7 +102,8 @@ def _measure(con: DuckDBPyConnection, table: Table, small: int) -> TableFigures:
     shown = sum(filled.rows for filled in by_hospital.values()) if by_hospital else total["n"]
     everything = _hide(shown, total["owners"], small)
     exact = total["n"] <= _EXACT
-    concepts, kinds = _concepts(con, table, small), _kinds(con, table, exact)
+    incomplete = any(filled.hidden for filled in by_hospital.values())
+    concepts, kinds = _concepts(con, table, small), {} if incomplete else _kinds(con, table, exact)
     fields = {}
     for i, column in enumerate(table.fields):
         filled = _hide(total[f"f{i}"], total[f"p{i}"], small)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from etl.doctor import airflow, definitions, keys, machine, nights, storage, warehouse
@@ -14,6 +15,7 @@ from etl.errors import ConfigError, EtlError, of_file_system
 from etl.mapping.problems import nearest
 from etl.nightly.plan import load_scheduling, read_plans
 from etl.settings import Settings
+from etl.warehouse.postgres.connect import as_etl_error
 
 Check = Callable[[Look], Iterable[Finding]]
 CHECKS: tuple[tuple[str, Check], ...] = (
@@ -70,6 +72,8 @@ def _findings(subject: str, check: Check, look: Look) -> Iterator[Finding]:
         yield from_error(subject, what, error)
     except OSError as error:
         yield from_error(subject, what, of_file_system(error))
+    except psycopg.Error as error:
+        yield from_error(subject, what, as_etl_error(error))
     except SQLAlchemyError as error:
         yield Finding(subject, what, "fail", f"the ledger cannot be read ({type(error).__name__})", "etl status", 5)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +27,12 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What reading the files, the floor and a whole run on them cost."""
+    """What reading the files, the floor, a whole run on them and tracing a row and a line of it cost."""
 
     read: Cost
     floor: Cost
     run: Cost
+    trace: Cost
     stages: tuple[StageCost, ...]
 
     @property
@@ -77,7 +79,16 @@ def measure_whole(export: Path, vocabulary: Path, work: Path) -> Whole:
     before = timed(read, env), timed(write, env)
     run = timed(run_night(export), env)
     after = timed(read, env), timed(write, env)
-    return Whole(average(before[0], after[0]), average(before[1], after[1]), run, stages(home))
+    return Whole(average(before[0], after[0]), average(before[1], after[1]), run, _measure_trace(env), stages(home))
+
+
+def _measure_trace(env: dict[str, str]) -> Cost:
+    """A row to its line and a line to its rows, each as a command of its own, three times."""
+    query = "select max(condition_occurrence_id) from condition_occurrence"
+    asked = subprocess.run([ETL, "sql", "--csv", query], env=env, check=True, capture_output=True, text=True)
+    row = [ETL, "trace", "condition_occurrence", asked.stdout.split()[-1]]
+    line = [ETL, "trace", "--file", "conditions.csv:17", "synthea"]
+    return average(*(timed(command, env) for _ in range(3) for command in (row, line)))
 
 
 def new_table(title: str) -> Table:
@@ -104,3 +115,4 @@ def add_whole(table: Table, whole: Whole) -> None:
     for s in whole.stages:
         speed = f"{s.rows / s.seconds:,.0f}" if s.seconds else ""
         table.add_row(f"  {s.name}", f"{s.rows:,}", "", f"{s.seconds:.1f}", speed, "", *whole.ratios(s.seconds))
+    table.add_row("etl trace", "1", f"{whole.trace.seconds:.1f}", "", "", f"{whole.trace.memory:.2f}")

@@ -149,6 +149,31 @@ def test_the_total_does_not_give_a_hidden_hospital_away(dictionary, page):
     assert cells[-1] == f"≥ {shown}" or cells[-1] == "few"
 
 
+def empty_warehouse() -> DuckDBPyConnection:
+    con = duckdb.connect()
+    for name, table in tables().items():
+        con.execute(f"create table {name} ({', '.join(f'{quote(f.name)} {f.duckdb_type}' for f in table.fields)})")
+    return con
+
+
+def test_nothing_else_on_the_page_gives_a_hidden_hospital_away():
+    with empty_warehouse() as con:
+        for number, persons in ((1, SMALL - 3), (2, 11)):
+            con.execute(
+                "insert into death (person_id, death_date, death_type_concept_id) "
+                f"select {number << 24} + i, date '2026-01-01', 32817 from range({persons}) as t (i)"
+            )
+        con.execute(f"insert into specimen (specimen_id, person_id) select i, {1 << 24} from range(17) as t (i)")
+        page = render(describe(con, load_mappings(PROJECT / "mappings")))
+    shown = {
+        name: re.search(rf'<section id="{name}".*?</section>', page, re.DOTALL)[0] for name in ("death", "specimen")
+    }
+    assert "at least 11 rows" in shown["death"]
+    assert "few rows" in shown["specimen"]
+    numbers = {name: set(re.findall(r"(?<![\w.-])\d+(?![\w.-])", text)) for name, text in shown.items()}
+    assert ("13" in numbers["death"], "17" in numbers["specimen"]) == (False, False)
+
+
 def test_dates_are_told_by_month_and_births_not_at_all(con, dictionary):
     [(first, last)] = counted(con, "select min(visit_start_date), max(visit_start_date) from visit_occurrence")
     figures = field(dictionary, "visit_occurrence.visit_start_date").figures
@@ -196,12 +221,8 @@ def test_the_command_writes_the_page(hospital, monkeypatch):
     assert f"<dt>Persons</dt><dd><b>{shown}</b>" in written
 
 
-def test_a_warehouse_without_a_night_has_the_specification_only(dictionary):
-    with duckdb.connect() as empty:
-        for name, table in tables().items():
-            empty.execute(
-                f"create table {name} ({', '.join(f'{quote(f.name)} {f.duckdb_type}' for f in table.fields)})"
-            )
+def test_a_warehouse_without_a_night_has_the_specification_only():
+    with empty_warehouse() as empty:
         found = describe(empty, load_mappings(PROJECT / "mappings"))
     assert (found.hospitals, found.fields[0]) == ((), 0)
     assert "No night is published yet" in render(replace(found, source={}))

@@ -35,6 +35,7 @@ from etl.doctor.postgres import check_postgres
 from etl.ledger import APPROVAL, Ledger
 from etl.nightly.plan import Scheduling
 from etl.nightly.start import environment, prepare
+from etl.settings import Settings
 from etl.vocabulary.release import MARKER
 from etl.warehouse.postgres.init import initialise
 
@@ -284,7 +285,8 @@ def test_a_mistyped_setting_is_told(published: Tiny) -> None:
 
 def test_no_secret_of_the_warehouses_url_is_told(published: Tiny) -> None:
     url = f"postgresql+psycopg://etl:{PASSWORD}@127.0.0.1:1/omop?sslmode=require&password={PASSWORD}"
-    found = list(check_settings(with_settings(look(published), warehouse_url=url)))
+    settings = Settings(home=published.settings.home, warehouse_url=url)
+    found = list(check_settings(replace(look(published), settings=settings)))
     assert "etl:***@127.0.0.1:1/omop" in found[0].text
     assert PASSWORD not in str(found)
 
@@ -308,6 +310,12 @@ def test_the_command_line_tells_it_all_and_exits_by_family(published: Tiny, monk
     said = json.loads(sick.stdout)
     assert (sick.exit_code, said["exit_code"]) == (4, 4)
     assert [f["what"] for f in said["findings"] if f["state"] == "fail"] == ["secret"]
+    monkeypatch.setenv("ETL_AIRFLOW_RETRY_SECONDS", "soon")
+    wrong = CliRunner().invoke(app, ["doctor", "--json"])
+    monkeypatch.delenv("ETL_AIRFLOW_RETRY_SECONDS")
+    finding = json.loads(wrong.stdout)["findings"][0]
+    assert (wrong.exit_code, finding["what"], finding["state"]) == (4, "settings", "fail")
+    assert "ETL_AIRFLOW_RETRY_SECONDS" in finding["text"]
     unknown = CliRunner().invoke(app, ["doctor", "tinny"])
     assert unknown.exit_code == 4
     assert "tiny" in unknown.stderr
@@ -382,6 +390,15 @@ def test_the_connections_of_others_are_counted(hospital: Tiny, database: URL, pi
         for _ in range(20):
             stack.enter_context(psycopg.connect(postgres_server.libpq(database)))
         assert before - free() >= 15  # other tests may end theirs meanwhile
+
+
+def test_a_check_that_breaks_off_is_told_and_the_others_go_on(hospital: Tiny, database: URL, pipeline: URL) -> None:
+    as_admin(database, "revoke all on admin.alembic_version from etl_loader")
+    found = examine(in_postgres(hospital, pipeline))
+    broken = only([f for f in found if f.subject == "warehouse" and f.state == "fail"])
+    assert (broken.what, broken.code) == ("warehouse", 4)
+    assert "InsufficientPrivilege" in broken.text
+    assert {"disk", "deliveries"} <= {f.subject for f in found}
 
 
 def test_a_login_that_is_no_loader_is_told(hospital: Tiny, database: URL, pipeline: URL) -> None:

@@ -182,6 +182,28 @@ def test_services_start_when_what_they_need_is_ready() -> None:
             assert other in services()
 
 
+def test_the_database_is_ready_when_others_can_reach_it() -> None:
+    # while it makes its cluster, PostgreSQL's image runs a server that answers on the socket only
+    assert "--host=127.0.0.1" in services()["postgres"]["healthcheck"]["test"]
+
+
+def test_what_airflow_logs_lies_in_the_volume_and_not_in_memory() -> None:
+    in_memory = [t.partition(":")[0] for t in services()["scheduler"]["tmpfs"]]
+    assert image_environment()["AIRFLOW_HOME"] in in_memory
+    for name in ("BASE_LOG_FOLDER", "DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY"):
+        folder = Path(image_environment()[f"AIRFLOW__LOGGING__{name}"])
+        assert folder.is_relative_to("/srv/logs"), name
+    writing = {n for n, s in services().items() if "logs:/srv/logs" in s.get("volumes", [])}
+    assert writing == {*PIPELINE, "dag-processor", "triggerer"}
+
+
+def test_every_variable_of_a_site_is_on_the_page() -> None:
+    page = (PROJECT / "docs" / "docker.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([A-Z_]+)`", page.partition("## What a site changes")[2].partition("**Way out.**")[0]))
+    files = [(DOCKER / name).read_text(encoding="utf-8") for name in ("compose.yaml", "compose.celery.yaml")]
+    assert told >= set(re.findall(r"\$\{(\w+)", "".join(files)))
+
+
 def test_keys_and_their_secret_are_where_stages_run_and_nowhere_else() -> None:
     with_secret = {n for n, s in services().items() if "key_secret" in s.get("secrets", [])}
     with_store = {n for n, s in services().items() if any(str(v).startswith("keys:") for v in s.get("volumes", []))}
