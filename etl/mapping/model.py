@@ -153,8 +153,8 @@ class Hospital(_Strict):
         int,
         Field(
             ge=1,
-            description="of fewer patients than this the worklist of unmapped codes tells neither days nor their number, "
-            "and the data dictionary counts nothing; it takes the largest of all hospitals",
+            description="of fewer patients than this the worklist of unmapped codes tells neither days nor their "
+            "number, and the data dictionary counts nothing; it takes the largest of all hospitals",
         ),
     ] = 5
 
