@@ -101,11 +101,22 @@ def decide(ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: 
     run, refused = ledger.run(run_id), decision == "refused"
     if refused and run and run["state"] == "published":
         raise UsageError(f"{run_id} is published already", hint=f"etl rollback {run['hospital']}")
+    if _is_closed(ledger, run_id):
+        raise UsageError(
+            f"a gate closed {run_id}: what blocks cannot be approved",
+            hint="its report says what to correct: etl report",
+        )
     asked = ask(ledger, run_id, again=refused)
     if not asked:
         raise UsageError(f"nothing of {run_id} waits for an approval", hint="`etl approve` lists what waits")
     answer_waiting(ledger, run_id, decision, actor, reason)
     return asked
+
+
+def _is_closed(ledger: Ledger, run_id: str) -> bool:
+    """Whether an expectation that blocks has failed."""
+    failed = (FINDING.c.run_id == run_id) & (FINDING.c.severity == "block") & FINDING.c.success.is_(False)
+    return bool(ledger.read(sa.select(FINDING.c.number).where(failed).limit(1)))
 
 
 def answer_waiting(ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: str | None) -> None:
@@ -186,8 +197,9 @@ def _waits(run_id: str) -> sa.ColumnElement[bool]:
 
 def _line(finding: Mapping[str, Any]) -> str:
     where = finding["table_name"] + (f".{finding['column_name']}" if finding["column_name"] else "")
-    seen = finding["error"] or finding["observed"]
+    rows = None
     if finding["unexpected"] is not None and finding["total"]:
-        seen = f"{finding['unexpected']:,} of {finding['total']:,} rows"
+        rows = f"{finding['unexpected']:,} of {finding['total']:,} rows"
+    seen = ": ".join(part for part in (rows, finding["error"] or finding["observed"]) if part)
     told = ", ".join(part for part in (seen, f"limit {finding['approve_above']:.1%}") if part)
     return f"{where}: {finding['description']} ({told})"

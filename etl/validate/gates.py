@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,7 +23,8 @@ from etl.state.published import layers_of, state_of
 from etl.state.state import State, create_delivered
 from etl.validate.codemaps import add_local_concepts, map_findings
 from etl.validate.gate import run_suites
-from etl.validate.partial import RATES, count_findings, narrow_periods, without_counts
+from etl.validate.overall import create_figures, with_figures
+from etl.validate.partial import count_findings, narrow_periods, without_counts
 from etl.validate.suites import Suite, load_suites
 
 
@@ -54,20 +54,8 @@ def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Fin
         rows = sum(file_rows(f) for f in candidate_files(folders).values())
         counted = [] if state.whole else count_findings(suites, run.ledger.accounts(run.run_id))
         suites = suites if state.whole else without_counts(suites)
-        found = [_with_domains(con, finding) for finding in _evaluate(con, suites, progress)]
+        found = [with_figures(con, finding) for finding in _evaluate(con, suites, progress)]
         return rows, counted + found + map_findings(run.mapping, run.release)
-
-
-def _with_domains(con: DuckDBPyConnection, finding: Finding) -> Finding:
-    """The finding; of mapping rates, with the domains it is about and what they were: none of it is a patient's."""
-    if finding.table_name != RATES or finding.rows_sql is None:
-        return finding
-    query = f"""
-        select string_agg(format('{{}} {{:.1f}} %', domain, 100 * rate)
-          || coalesce(format(' (before {{:.1f}} %)', 100 * previous_rate), ''), ', ' order by domain)
-        from {RATES} where domain in ({finding.rows_sql})"""
-    row = con.execute(query).fetchone()
-    return replace(finding, observed=row[0]) if row else finding
 
 
 def create_sources(con: DuckDBPyConnection, run: Run) -> None:
@@ -78,7 +66,7 @@ def create_sources(con: DuckDBPyConnection, run: Run) -> None:
 
 
 def create_candidate(con: DuckDBPyConnection, run: Run) -> list[Path]:
-    """Views of the candidate CDM, the vocabulary and the mapping rates; returns the candidate's folders."""
+    """Views of the candidate CDM, the vocabulary and the hospital's figures; returns the candidate's folders."""
     folders = [run.folder("map"), run.folder("derive")]
     state, _ = state_of(run)
     create_views(con, folders, [n for n, t in tables().items() if t.schema == "cdm"])
@@ -87,7 +75,7 @@ def create_candidate(con: DuckDBPyConnection, run: Run) -> list[Path]:
         con.execute(f"create view {name} as from read_parquet({literal(str(run.release.table(name)))})")
     add_local_concepts(con, run.mapping, run.release)
     _create_source(con, run, state)
-    _create_rates(con, run)
+    create_figures(con, run)
     return folders
 
 
@@ -98,19 +86,6 @@ def _create_source(con: DuckDBPyConnection, run: Run, state: State) -> None:
     columns = ", ".join(f"{quote(f.name)}::{f.duckdb_type} as {quote(f.name)}" for f in tables()["cdm_source"].fields)
     con.execute(f"create or replace table source_row as select {columns} from given")
     con.execute("create or replace view cdm_source as from source_row")
-
-
-def _create_rates(con: DuckDBPyConnection, run: Run) -> None:
-    """The mapping rates of this night beside the last published one's."""
-    con.execute(f"create table {RATES} (domain varchar, records bigint, mapped bigint, rate double, "
-                "previous_rate double, change double)")  # fmt: skip
-    rates = run.ledger.rate_rows(run.run_id)
-    if rates:
-        con.executemany(
-            f"insert into {RATES} select d, r, m, m / r, p, m / r - p from "
-            "(select ?::varchar d, ?::bigint r, ?::bigint m, ?::double p) where r > 0",
-            [[x["domain"], x["records"], x["mapped"], x["previous_rate"]] for x in rates],
-        )
 
 
 def _rows(con: DuckDBPyConnection, suites: Sequence[Suite]) -> int:

@@ -19,9 +19,9 @@ from etl.engine import rows_in
 from etl.ledger import Accounts, Finding
 from etl.mapping.expression import quote
 from etl.state.mapped import PERIOD, Mapped
+from etl.validate.overall import FIGURES
 from etl.validate.suites import Expectation, Suite
 
-RATES = "mapping_rate"  # figures of the whole hospital on every night
 _COUNTS = {
     "expect_table_row_count_to_be_between": ("min_value", "max_value"),
     "expect_table_row_count_to_equal": ("value", "value"),
@@ -54,7 +54,7 @@ def count_findings(suites: Iterable[Suite], accounts: Accounts) -> list[Finding]
 
 def _counts(suite: Suite, expectation: Expectation) -> bool:
     table = tables().get(suite.table)
-    whole = (table is not None and not table.personal) or suite.table == RATES
+    whole = (table is not None and not table.personal) or suite.table in FIGURES
     return expectation.type in _COUNTS and not whole
 
 

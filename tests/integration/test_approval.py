@@ -241,6 +241,21 @@ def test_what_is_published_cannot_be_refused(hospital: Tiny, etl) -> None:
     assert "etl rollback tiny" in late.output
 
 
+def test_what_blocks_cannot_be_approved(hospital: Tiny, etl) -> None:
+    file = hospital.settings.expectations / "source" / "tiny" / "patients.json"
+    suite = json.loads(file.read_text(encoding="utf-8"))
+    blocking = expectation(None) | {"description": "A patient's sex is not F"}
+    blocking["kwargs"] = {"unexpected_rows_query": "select _row from {batch} where SEX = 'F'"}
+    blocking["meta"] = {"severity": "block", "column": "SEX"}
+    suite["expectations"].append(blocking)
+    file.write_text(json.dumps(suite), encoding="utf-8")
+    assert etl("run", "tiny", str(hospital.deliver())).exit_code == 3
+    said = etl("approve", newest_run(hospital), "--reason", "go on")
+    assert said.exit_code == 2
+    assert "cannot be approved" in said.output
+    assert rows(hospital) == []
+
+
 def test_the_status_says_that_a_night_waits(hospital: Tiny, etl) -> None:
     etl("run", "tiny", str(hospital.deliver()))
     assert f"{newest_run(hospital)} waits for an approval" in etl("status").output

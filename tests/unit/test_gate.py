@@ -69,12 +69,14 @@ BREAKS_BY_DESCRIPTION = {
     "is more than nothing": "update {table} set {column} = 0",
     "holds an event once": "insert into {table} from {table}",
     "not below what is usual": "update {table} set {column} = 0.79 where domain = 'Condition'",
+    "lost a fifth": "update {table} set rows = 799, change = -0.201 where cdm_table = 'measurement'",
+    "has doubled": "update {table} set rows = 2001, change = 1.001 where cdm_table = 'measurement'",
     "has collapsed": "update {table} set {column} = 0.19 where domain = 'Drug'",
 }
 
 
 def empty_cdm() -> duckdb.DuckDBPyConnection:
-    """All CDM tables and `mapping_rate`, without rows."""
+    """All CDM tables and the figures of a hospital, without rows."""
     con = duckdb.connect()
     for table in tables().values():
         columns = ", ".join(f'"{f.name}" {f.duckdb_type}' for f in table.fields)
@@ -83,6 +85,7 @@ def empty_cdm() -> duckdb.DuckDBPyConnection:
         "create table mapping_rate (domain varchar, records bigint, mapped bigint, rate double,"
         " previous_rate double, change double)"
     )
+    con.execute("create table table_volume (cdm_table varchar, rows bigint, previous_rows bigint, change double)")
     return con
 
 
