@@ -235,12 +235,23 @@ STAGES: tuple[Stage, ...] = tuple(Stage(s.name, s.title, s.retries, _WORK[s.name
 
 
 def open_run(run: Run) -> None:
-    """Write the run into the ledger as running. Refuses a night older than the one that is published."""
-    before = run.ledger.last_published(run.delivery.hospital)
+    """Write the run into the ledger as running.
+
+    Refuses a night older than the one that is published, and one that was rolled back, unless the run is forced.
+    """
+    before, earlier = run.ledger.last_published(run.delivery.hospital), run.ledger.run(run.run_id)
+    if earlier and earlier["state"] == "left" and not run.force:
+        who = f" by {before['actor']}" if before and before["actor"] else ""
+        why = f": {before['reason']}" if before and before["reason"] else ""
+        raise InputError(
+            f"the night {run.delivery.night} of {run.delivery.hospital} was rolled back{who}{why}",
+            hint=f"etl publish {run.run_id} publishes it again; another delivery of the night is a run of its own",
+        )
     if before and before["night"] > run.delivery.night and not run.mapping.is_delta:
         raise InputError(
             f"{run.delivery.hospital} has published the night {before['night']}; {run.delivery.night} is older",
-            hint="deliver the newer night again, or give it its right date with --night",
+            hint=f"deliver the newer night again; if {before['night']} is not its date, go back before it: "
+            f"etl rollback {run.delivery.hospital}",
         )
     run.ledger.open_run(
         run.run_id, run.delivery.hospital, run.delivery.night, run.delivery.sha256,

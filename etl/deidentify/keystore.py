@@ -53,7 +53,7 @@ class KeyStore:
     """Hands out and finds ids `hospital number << 24 | n` for the identifiers of one hospital."""
 
     def __init__(self, file: Path, hospital: str, number: int, secret: str) -> None:
-        """Open (or create) the store in `file`; ConfigError when it was made with another secret."""
+        """Open (or create) the store in `file`; ConfigError when it was made with another secret or number."""
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._base = number << 24
         self._key = _key(hospital, secret)
@@ -65,9 +65,11 @@ class KeyStore:
             create table if not exists key (namespace text, mac blob, n integer not null,
                 primary key (namespace, mac), unique (namespace, n)) without rowid;
             create table if not exists proof (one integer primary key check (one = 1), mac blob, store text);
+            create table if not exists hospital (one integer primary key check (one = 1), number integer not null);
             """
         )
         self._prove()
+        self._keep_number(hospital, number)
 
     def _prove(self) -> None:
         """Refuse a secret that is not the one the store was made with: it would give everyone a second id."""
@@ -78,6 +80,16 @@ class KeyStore:
             raise ConfigError(
                 "ETL_KEY_SECRET is not the secret this key store was made with",
                 hint="restore the secret; a new one would give every patient a new id",
+            )
+
+    def _keep_number(self, hospital: str, number: int) -> None:
+        """Refuse another number than the one that ids were given out with: all its patients would be there twice."""
+        self._con.execute("insert or ignore into hospital values (1, ?)", (number,))
+        (first,) = self._con.execute("select number from hospital").fetchone()
+        if first != number:
+            raise ConfigError(
+                f"the number of {hospital} is {number}, but its patients' ids were given out with {first}",
+                hint=f"a number is fixed for life: write `number: {first}` in {hospital}/hospital.yaml again",
             )
 
     def _mac(self, namespace: str, value: str) -> bytes:

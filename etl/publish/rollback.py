@@ -30,7 +30,8 @@ def roll_back(
 ) -> Rollback:  # fmt: skip
     """Publish the kept night `to` (None: the one before the last) again, and record who did so and why.
 
-    Raises UsageError when there is no such night. What came later can be published again by running it again.
+    Raises UsageError when there is no such night. What came later is published again by `etl publish`, or by a run that
+    is forced.
     """
     number = load_mappings(settings.mappings, [hospital])[hospital].hospital.number
     warehouse, ledger = open_warehouse(settings), Ledger(settings.ledger_url)

@@ -73,6 +73,12 @@ class DuckLake:
                 f"(data_path {literal(f'{self.data}/')}{mode})"
             )
         except duckdb.Error as error:
+            if _not_writable(error):
+                raise TransientError(
+                    f"the warehouse in {self.folder} cannot be opened",
+                    hint="this user must be allowed to write there, also to read (SQLite keeps its log beside the "
+                    "catalogue); what else it may be: etl doctor",
+                ) from error
             if "DATA_PATH" not in str(error):
                 raise
             raise ConfigError(
@@ -336,6 +342,11 @@ def _make_published(con: DuckDBPyConnection, hospital: str, run_id: str, night: 
 def _may_pass(error: duckdb.Error) -> bool:
     text = str(error).lower()
     return any(word in text for word in ("locked", "conflict", "busy"))
+
+
+def _not_writable(error: duckdb.Error) -> bool:
+    text = str(error).lower()
+    return any(words in text for words in ("readonly database", "unable to open database", "permission denied"))
 
 
 def _link(file: Path, target: Path) -> Path:

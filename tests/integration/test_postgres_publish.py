@@ -18,13 +18,13 @@ from test_deltas import publish
 from tiny import Tiny
 
 from etl.cdm.spec import hospital_tables, tables
-from etl.errors import TransientError, UsageError
+from etl.errors import InputError, TransientError, UsageError
 from etl.ledger import Ledger
 from etl.pipeline import STAGES, open_run, publication_of, run_delivery, run_stage, stage_by_name
 from etl.publish.difference import changes
 from etl.publish.rollback import roll_back
 from etl.publish.source import cdm_source_row, read_consortium
-from etl.run import Run, begin
+from etl.run import Run, begin, resume
 from etl.settings import Settings
 from etl.warehouse.open import open_warehouse
 from etl.warehouse.postgres.connect import connect
@@ -125,8 +125,12 @@ def test_after_going_back_the_night_can_be_published_again(either: Tiny) -> None
     assert (last["night"], last["action"], last["actor"], last["reason"]) == (
         tiny.NIGHT, "rollback", "officer", "a wrong unit",
     )  # fmt: skip
-    assert either.publish(SECOND) == later
+    with pytest.raises(InputError, match="rolled back by officer: a wrong unit"):
+        either.publish(SECOND)
+    assert everything(either.settings) == first
+    run_stage(resume(either.settings, later), stage_by_name("publish"))
     assert everything(either.settings) == second
+    assert either.publish(SECOND) == later, "it is what is published again"
 
 
 def test_one_can_go_back_over_a_night_of_changes_and_a_whole_one_at_once(either: Tiny) -> None:

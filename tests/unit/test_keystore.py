@@ -64,6 +64,13 @@ def test_another_secret_is_refused(tmp_path: Path) -> None:
         store(str(tmp_path), secret="another secret of thirty-two chars!")
 
 
+def test_another_number_of_the_hospital_is_refused(tmp_path: Path) -> None:
+    store(str(tmp_path), number=2).close()
+    store(str(tmp_path), number=2).close()
+    with pytest.raises(ConfigError, match="given out with 2"):
+        store(str(tmp_path), number=9)
+
+
 def test_the_store_holds_no_identifier_and_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     keys = store(str(tmp_path))
     ids(keys, ["73910461", "가나다라"])
