@@ -101,6 +101,8 @@ def rollback(
     left = ", ".join(str(n.night) for n in done.left)
     out.print(f"{hospital}: the night {done.target.night} is published again, {sum(done.rows.values()):,} rows"
               f"{f'; left: {left}' if left else ''}")  # fmt: skip
+    for night in reversed(done.left):
+        out.print(f"→ to publish {night.night} again: etl publish {night.run_id}", soft_wrap=True)
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -51,7 +51,8 @@ def _index(hospital: str, nights: list[Night], to: date | None) -> int:
     if to is None:
         if len(nights) < 2:
             raise UsageError(
-                f"{hospital} has no earlier night to go back to", hint="ETL_KEEP_NIGHTS says how many are kept"
+                f"{hospital} has no earlier night to go back to",
+                hint="nights are kept as they are published, the last ETL_KEEP_NIGHTS of them: etl rollback --list",
             )
         return 1
     found = next((i for i, night in enumerate(nights) if night.night == to), None)
