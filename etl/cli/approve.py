@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,14 +30,24 @@ def approve(
         str | None,
         typer.Option(metavar="NAME", help="Who decided, where somebody else enters it; default: the user logged in."),
     ] = None,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history", help="Decide nothing: list the newest 50 decisions, of all runs or of RUN, newest first."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")] = False,
 ) -> None:
     """Approve a night whose warnings are above their limit, or refuse it; without RUN, list what waits.
 
     A night stops before publishing (exit code 3) when more rows break a warning than its `approve_above` allows.
     After the approval, run the night again: finished stages are reused, and it is published. An approval holds for the
-    findings as they were: if they change, the night is asked about again. Who decided what, when and why stays in the
-    ledger. A night that waits in Airflow is decided there, under Required Actions.
+    findings as they were: if they change, the night is asked about again. A night that waits in Airflow is decided
+    there, under Required Actions.
+
+    Who decided what, when and why stays in the ledger: --history lists it (times in UTC), and the night's page of
+    `etl report` shows it. Listed are approved, refused, and expired: nobody answered in time, or the night was run
+    again with another outcome.
     """
     from etl.ledger import Ledger  # noqa: PLC0415
     from etl.settings import load_settings  # noqa: PLC0415
@@ -44,6 +55,13 @@ def approve(
     with errors_to_exit_codes():
         settings = load_settings()
         ledger = Ledger(settings.ledger_url)
+        if history:
+            if reason is not None or refuse or by is not None:
+                raise UsageError(
+                    "--history only lists", hint="leave it out to decide; else leave --reason, --refuse, --by out"
+                )
+            _show_decided(ledger, run_id, as_json=as_json)
+            return
         if run_id is None:
             _show_waiting(ledger, as_json=as_json)
             return
@@ -66,6 +84,31 @@ def _show_waiting(ledger: Ledger, *, as_json: bool) -> None:
     out.print("→ etl approve RUN --reason …" if rows else "nothing waits for an approval")
 
 
+def _show_decided(ledger: Ledger, run_id: str | None, *, as_json: bool) -> None:
+    from etl.report.decisions import decided  # noqa: PLC0415
+
+    if run_id is not None:
+        _must_be_known(ledger, run_id)
+    found = decided(ledger, run_id)
+    if as_json:
+        print_json([{**asdict(asked), "findings": json.loads(asked.findings)} for asked in found])
+        return
+    for asked in found:
+        by = f" by {asked.actor}" if asked.actor else ""
+        out.print(f"{asked.run_id}  {asked.gate} gate, {asked.decision}{by}", soft_wrap=True, markup=False)
+        out.print(f"  asked {asked.asked_at:%Y-%m-%d %H:%M} UTC, decided {asked.decided_at:%Y-%m-%d %H:%M} UTC")
+        out.print(f"  {asked.reason or 'no reason given'}", soft_wrap=True, markup=False)
+        for line in asked.lines:
+            out.print(f"    {line}", soft_wrap=True, markup=False)
+    if not found:
+        out.print("nothing has been decided yet")
+
+
+def _must_be_known(ledger: Ledger, run_id: str) -> None:
+    if ledger.run(run_id) is None:
+        raise UsageError(f"the run {run_id} is not known", hint="`etl approve` lists what waits")
+
+
 def _decide(
     settings: Settings, ledger: Ledger, run_id: str, reason: str, by: str | None, *, refuse: bool, as_json: bool
 ) -> None:
@@ -73,8 +116,7 @@ def _decide(
 
     user = getpass.getuser()
     actor = f"{by} (entered by {user})" if by else user
-    if ledger.run(run_id) is None:
-        raise UsageError(f"the run {run_id} is not known", hint="`etl approve` lists what waits")
+    _must_be_known(ledger, run_id)
     asked = decide(ledger, run_id, "refused" if refuse else "approved", actor, reason)
     decision = "refused" if refuse else "approved"
     said: dict[str, Any] = {"run_id": run_id, "decision": decision, "actor": actor, "gates": [q.gate for q in asked]}

@@ -18,7 +18,10 @@ _ICONS = {
     "running": '<circle cx="8" cy="8" r="7"/><path d="M8 4.2V8l2.6 1.8"/>',
     "none": '<circle cx="8" cy="8" r="7"/><path d="M5 8h6"/>',
 }
-_AS = {"open": "published", "done": "published", "reused": "published", "closed": "blocked", "left": "none"}
+_AS = {
+    "open": "published", "done": "published", "reused": "published", "closed": "blocked", "left": "none",
+    "approved": "published", "refused": "blocked", "waiting": "running",
+}  # fmt: skip
 
 _WIDTH, _HEIGHT, _TOP, _BASE = 340, 128, 24, 104
 _SPARK_WIDTH, _SPARK_HEIGHT = 96, 28
@@ -44,7 +47,7 @@ class Part:
 
 
 def state_icon(state: str) -> Markup:
-    """The icon of a run's, gate's or stage's state; decorative, the word stands beside it."""
+    """The icon of the state of a run, gate, stage or decision; decorative, the word stands beside it."""
     name = _AS.get(state, state if state in _ICONS else "none")
     return Markup('<svg class="icon {}" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">{}</svg>').format(
         f"is-{name}", Markup(_ICONS[name])

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
+from etl.report.decisions import Asked
+
 GATES = ("source", "cdm")
 
 
@@ -36,6 +38,11 @@ class RunSummary:
     expectations: int
     blocking: int
     warnings: int
+
+    @property
+    def opened(self) -> bool:
+        """Whether the delivery could be opened, so that it has a fingerprint."""
+        return self.delivery != "-"
 
     @property
     def seconds(self) -> float | None:
@@ -275,13 +282,15 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """Everything one page shows of one run."""
+    """Everything one page shows of one run: figures are compared with `before`, readers had `stays` when it began."""
 
     run: RunSummary
     before: RunSummary | None
+    stays: RunSummary | None
     other_deliveries: tuple[RunSummary, ...]
     trend: tuple[RunSummary, ...]
     gates: tuple[Gate, ...]
+    decisions: tuple[Asked, ...]
     rates: tuple[DomainRate, ...]
     unmapped: Unmapped
     sources: tuple[SourceBalance, ...]

@@ -89,6 +89,11 @@ def clock(moment: datetime | None) -> str:
     return DASH if moment is None else f"{moment.replace(tzinfo=UTC).astimezone(KOREA):%H:%M}"
 
 
+def moment(when: datetime) -> str:
+    """A moment of the ledger (UTC) as Korean day and time of day."""
+    return f"{when.replace(tzinfo=UTC).astimezone(KOREA):%Y-%m-%d %H:%M}"
+
+
 def day(value: date) -> str:
     """A night with its weekday."""
     return f"{value:%Y-%m-%d (%a)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from etl.ledger import (
     Ledger,
     Outcome,
 )
+from etl.report.decisions import of_runs
 from etl.report.figures import (
     GATES,
     CdmTable,
@@ -81,18 +83,29 @@ def last_deliveries(runs: Sequence[RunSummary]) -> list[RunSummary]:
     return list({(run.hospital, run.night): run for run in runs}.values())
 
 
+def newest_night(runs: Sequence[RunSummary]) -> date | None:
+    """The newest night that was not gone back from; where all were, the newest of them."""
+    nights = [run.night for run in runs if run.state != "left"] or [run.night for run in runs]
+    return max(nights, default=None)
+
+
 def night(ledger: Ledger, run: RunSummary, runs: Sequence[RunSummary]) -> Night:
     """Everything about `run`; `runs` are the summaries that its trend and its predecessor are found in."""
     own = [r for r in runs if r.hospital == run.hospital and r.run_id != run.run_id]
     published = [r for r in own if r.state == "published" and r.started_at < run.started_at]
-    before = max(published, key=lambda r: (r.night, r.started_at), default=None)
+    stays = _newest(published)
+    # an earlier delivery of the same night would compare the night with itself
+    before = _newest([r for r in published if r.night < run.night])
+    others = tuple(r for r in own if r.night == run.night)
     past = [r for r in last_deliveries(own) if r.night < run.night]
     return Night(
         run=run,
         before=before,
-        other_deliveries=tuple(r for r in own if r.night == run.night),
+        stays=stays,
+        other_deliveries=others,
         trend=(*past[-TREND_NIGHTS + 1 :], run),
         gates=_gates(ledger, run.run_id),
+        decisions=of_runs(ledger, [run.run_id, *(r.run_id for r in others)]),
         rates=_rates(ledger, run.run_id),
         unmapped=_unmapped(ledger, run.run_id, before.run_id if before else None),
         sources=_sources(ledger, run.run_id),
@@ -102,6 +115,10 @@ def night(ledger: Ledger, run: RunSummary, runs: Sequence[RunSummary]) -> Night:
         stages=_stages(ledger, run.run_id),
         files=_files(ledger, run.run_id),
     )
+
+
+def _newest(runs: Sequence[RunSummary]) -> RunSummary | None:
+    return max(runs, key=lambda r: (r.night, r.started_at), default=None)
 
 
 def _per_run(table: sa.Table, **columns: sa.ColumnElement[Any]) -> sa.Subquery:

@@ -66,8 +66,11 @@ def _why(night: Night) -> tuple[str, str | None]:
 
 
 def _stays(night: Night) -> str:
-    if night.before is None:
+    if night.stays is None:
         return "nothing of this hospital has been published before"
-    if (night.run.night - night.before.night).days == 1:
-        return f"yesterday's data ({night.before.night}) stays published"
-    return f"the data of {day(night.before.night)} stays published"
+    nights_ago = (night.run.night - night.stays.night).days
+    if nights_ago == 0:
+        return "an earlier delivery of this night stays published"
+    if nights_ago == 1:
+        return f"yesterday's data ({night.stays.night}) stays published"
+    return f"the data of {day(night.stays.night)} stays published"

@@ -18,7 +18,7 @@ from etl.ledger import Ledger
 from etl.report import charts, formats
 from etl.report.charts import Part, Point
 from etl.report.figures import Night, RunSummary
-from etl.report.read import UNIT_DOMAIN, last_deliveries, night, summaries
+from etl.report.read import UNIT_DOMAIN, last_deliveries, newest_night, night, summaries
 from etl.report.reasons import changed, explained
 from etl.report.verdict import gate_name, verdict
 
@@ -33,6 +33,7 @@ _FILTERS = (
     formats.date_or_dash,
     formats.day,
     formats.duration,
+    formats.moment,
     formats.percent,
     formats.plural,
     formats.points,
@@ -70,7 +71,8 @@ def write_reports(
     for run in chosen:
         _write(folder / page_path(run), render_night(night(ledger, run, runs), linked, names))
     index = folder / "index.html"
-    _write(index, render_index(last, readable, names, lineage=(folder / LINEAGE / "index.html").exists()))
+    lineage = (folder / LINEAGE / "index.html").exists()
+    _write(index, render_index(last, newest_night(runs), readable, names, lineage=lineage))
     return index
 
 
@@ -104,9 +106,17 @@ def render_night(figures: Night, linked: Sequence[RunSummary], names: Mapping[st
 
 
 def render_index(
-    last: Sequence[RunSummary], readable: set[str], names: Mapping[str, HospitalName], *, lineage: bool = False
+    last: Sequence[RunSummary],
+    newest: date | None,
+    readable: set[str],
+    names: Mapping[str, HospitalName],
+    *,
+    lineage: bool = False,
 ) -> str:
-    """The index over the last delivery of every hospital and night; `lineage`: with a link to the lineage pages."""
+    """The index over the last delivery of every hospital and night, which starts with the night `newest`.
+
+    `lineage`: with a link to the lineage pages.
+    """
     nights = sorted({run.night for run in last}, reverse=True)
     history = {h: [r for r in last if r.hospital == h] for h in dict.fromkeys(run.hospital for run in last)}
     return (
@@ -115,7 +125,8 @@ def render_index(
         .render(
             nights=nights[:_GRID_NIGHTS][::-1],
             older=nights[_GRID_NIGHTS:],
-            latest=_by_attention([runs[-1] for runs in history.values()], nights[0] if nights else None),
+            newest=newest,
+            latest=_by_attention([_latest(runs, newest) for runs in history.values()], newest),
             cells={(run.hospital, run.night): run for run in last},
             sparks={h: [Point(r.night, r.rate, r.state) for r in runs[-30:]] for h, runs in history.items()},
             readable=readable,
@@ -124,6 +135,11 @@ def render_index(
             lineage=f"{LINEAGE}/index.html" if lineage else None,
         )
     )
+
+
+def _latest(runs: Sequence[RunSummary], newest: date | None) -> RunSummary:
+    """A hospital's run to show first: not of a night after `newest`, which was gone back from, if there is another."""
+    return next((run for run in reversed(runs) if newest and run.night <= newest), runs[-1])
 
 
 def _by_attention(latest: list[RunSummary], newest: date | None) -> list[RunSummary]:

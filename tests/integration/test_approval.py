@@ -270,3 +270,32 @@ def test_an_answer_without_a_reason_decides_nothing(hospital: Tiny, etl) -> None
     with pytest.raises(AirflowFailException, match="needs its reason"):
         answered(hospital, run.run_id, "Approve", "officer", "  ")
     assert [row["decision"] for row in rows(hospital)] == ["waiting"]
+
+
+def test_the_history_lists_what_was_decided_newest_first(hospital: Tiny, etl) -> None:
+    assert etl("approve", "--history").output.strip() == "nothing has been decided yet"
+    etl("run", "tiny", str(hospital.deliver()))
+    run_id = newest_run(hospital)
+    assert json.loads(etl("approve", "--history", "--json").stdout) == [], "what waits is not decided"
+    etl("approve", run_id, "--refuse", "--reason", "half a [b]file[/b]", "--by", "park")
+    etl("approve", run_id, "--reason", "it is complete", "--by", "lee")
+
+    told = json.loads(etl("approve", "--history", "--json").stdout)
+    assert [(t["decision"], t["reason"]) for t in told] == [
+        ("approved", "it is complete"), ("refused", "half a [b]file[/b]"),
+    ]  # fmt: skip
+    assert {(t["run_id"], t["gate"]) for t in told} == {(run_id, "source")}
+    assert all(t["asked_at"] <= t["decided_at"] for t in told)
+    assert told[0]["findings"][0]["description"] == PROMISE
+    listed = etl("approve", run_id, "--history").output
+    assert f"{run_id}  source gate, approved by lee (entered by {getpass.getuser()})" in listed
+    assert "half a [b]file[/b]" in listed
+    assert f"decided {told[0]['decided_at'][:16]} UTC" in listed
+    assert listed.index("approved by lee") < listed.index("refused by park")
+
+
+def test_the_history_decides_nothing(hospital: Tiny, etl) -> None:
+    etl("run", "tiny", str(hospital.deliver()))
+    assert etl("approve", newest_run(hospital), "--history", "--reason", "seen").exit_code == 2
+    assert etl("approve", "tiny-nothing", "--history").exit_code == 2
+    assert [row["decision"] for row in rows(hospital)] == ["waiting"]

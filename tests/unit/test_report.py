@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shlex
 import sqlite3
-from datetime import date
+from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from etl.ledger import SOURCE_ACCOUNT, Accounts, Finding, Ledger
+from etl.ledger import APPROVAL, RUN, SOURCE_ACCOUNT, Accounts, Finding, Ledger
 from etl.report import charts, formats
 from etl.report.charts import Point
 from etl.report.read import last_deliveries, night, summaries
@@ -280,6 +281,112 @@ def test_the_newest_delivery_owns_the_night_and_the_other_is_named(pages):
     page = pages["2026-11-23/snuh.html"]
     assert "This night had another delivery, <code>0badc0ffee00</code>" in page
     assert "is-published" in page
+
+
+def change_run(ledger, run_id, **values):
+    with ledger.engine.begin() as con:
+        con.execute(RUN.update().where(RUN.c.run_id == run_id).values(**values))
+
+
+def add_run(ledger, hospital, when, state, delivery="abc", started_at=None):
+    run_id = f"{hospital}-{when}-{state}"
+    ledger.open_run(run_id, hospital, when, delivery)
+    change_run(ledger, run_id, state=state, started_at=started_at or datetime(when.year, when.month, when.day, 17, 30))
+    return run_id
+
+
+def page_of(ledger, folder, hospital, when=LAST):
+    return (write_reports(ledger, folder, NAMES).parent / str(when) / f"{hospital}.html").read_text("utf-8")
+
+
+def text_of(page):
+    """What a reader sees, blanks made one; tags become blanks."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page[page.index("<main") :]).split())
+
+
+def asked(ledger, run_id, asked_at, decision="waiting", decided_at=None, actor=None, reason=None):
+    """A question about a warning of which 6 of 60 rows broke it, and its answer; times are day and hour, UTC."""
+    finding = {
+        "suite": "s", "table_name": "patients", "column_name": "SEX", "expectation": "e", "unexpected": 6, "total": 60,
+        "description": "A sex is <known>", "observed": None, "error": None, "approve_above": 0.05,
+    }  # fmt: skip
+    row = {
+        "run_id": run_id, "gate": "source", "decision": decision, "actor": actor, "reason": reason,
+        "asked_at": datetime(2026, 11, *asked_at), "findings": json.dumps([finding]),
+        "decided_at": datetime(2026, 11, *decided_at) if decided_at else None,
+    }  # fmt: skip
+    with ledger.engine.begin() as con:
+        con.execute(APPROVAL.insert().values(row))
+
+
+def test_decisions_stand_on_the_night_s_page_with_who_when_and_why(ledger, tmp_path):
+    run_id = of(ledger, "snuh").run.run_id
+    asked(ledger, run_id, (23, 17), "approved", (23, 23), "이지은 <lee>", "codes changed <script>alert(1)</script>")
+    asked(ledger, run_id, (23, 16), "expired", (23, 17), reason="the night was run again")
+    asked(ledger, "snuh-2026-11-23-0badc0ffee00", (23, 15), "refused", (23, 16), "park")
+    page = page_of(ledger, tmp_path / "out", "snuh")
+    Outline(page)
+    assert '<a href="#decisions">' in page
+    said = text_of(page)
+    assert "approved by 이지은 &lt;lee&gt; 2026-11-24 08:00 KST source gate · asked 2026-11-24 02:00 KST" in said
+    assert "codes changed &lt;script&gt;alert(1)&lt;/script&gt;" in said
+    assert "patients.SEX: A sex is &lt;known&gt; (6 of 60 rows, limit 5.0%)" in said
+    assert "expired 2026-11-24 02:00 KST" in said
+    assert "about another delivery, run snuh-2026-11-23-0badc0ffee00 no reason given" in said
+    assert said.index("approved by") < said.index("expired 2026") < said.index("refused by park")
+    assert "Decisions" not in page_of(ledger, tmp_path / "out", "snuh", date(2026, 11, 22))
+
+
+def test_what_still_waits_for_an_answer_comes_first(ledger, tmp_path):
+    run_id = of(ledger, "snuh").run.run_id
+    asked(ledger, run_id, (23, 15), "refused", (23, 16), "park", "half a file")
+    asked(ledger, run_id, (23, 14))
+    said = text_of(page_of(ledger, tmp_path / "out", "snuh"))
+    assert "waits since 2026-11-23 23:00 KST source gate patients.SEX" in said
+    assert said.index("waits since") < said.index("half a file")
+
+
+def test_a_night_that_was_gone_back_from_is_not_the_newest(ledger, tmp_path):
+    add_run(ledger, "snuh", LAST + timedelta(days=1), "left")
+    index = text_of(write_reports(ledger, tmp_path / "out", NAMES).read_text("utf-8"))
+    assert "newest night 2026-11-23 (Mon)" in index
+    assert "1 failed 1 blocked 1 published Latest night" in index
+    assert index.index("· cnuh") < index.index("· dsmc") < index.index("· snuh published 2026-11-23")
+    assert "11-24 Tue" in index, "the grid keeps the night"
+
+
+def test_a_hospital_that_went_back_from_the_newest_night_did_deliver_it(ledger, tmp_path):
+    add_run(ledger, "snuh", LAST + timedelta(days=1), "left")
+    add_run(ledger, "dsmc", LAST + timedelta(days=1), "published")
+    index = text_of(write_reports(ledger, tmp_path / "out", NAMES).read_text("utf-8"))
+    assert "newest night 2026-11-24 (Tue)" in index
+    assert "1 left 1 published 1 without a delivery" in index
+    assert index.index("· cnuh") < index.index("· snuh left") < index.index("· dsmc published")
+
+
+def test_the_grid_names_the_year_only_where_there_are_several(ledger, pages, tmp_path):
+    assert '<th scope="col">11-19<' in pages["index.html"]
+    add_run(ledger, "snuh", date(2027, 1, 2), "published")
+    index = write_reports(ledger, tmp_path / "out", NAMES).read_text("utf-8")
+    assert '<th scope="col"><span class="quiet">2026</span>11-19<' in index
+    assert '<th scope="col"><span class="quiet">2027</span>01-02<' in index
+
+
+def test_a_delivery_that_could_not_be_opened_is_called_so(ledger, tmp_path):
+    unopened = add_run(ledger, "snuh", LAST, "failed", delivery="-", started_at=datetime(2026, 11, 23, 15))
+    told = "This night had a delivery that could not be opened, started 00:00 KST: failed."
+    assert told in text_of(page_of(ledger, tmp_path / "out", "snuh"))
+    change_run(ledger, unopened, started_at=datetime(2026, 11, 23, 20))  # now the page is about it
+    assert "Delivery could not be opened" in text_of(page_of(ledger, tmp_path / "out", "snuh"))
+
+
+def test_a_night_is_compared_with_an_earlier_night_not_with_its_own_earlier_delivery(ledger):
+    change_run(ledger, "snuh-2026-11-23-0badc0ffee00", state="published")
+    change_run(ledger, of(ledger, "snuh").run.run_id, state="blocked", message="a gate closed")
+    figures = of(ledger, "snuh")
+    assert figures.before is not None
+    assert figures.before.night == LAST - timedelta(days=1)
+    assert verdict(figures).sentence.endswith("— an earlier delivery of this night stays published.")
 
 
 def test_a_mapping_rate_below_one_never_reads_as_all():
