@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -17,17 +18,19 @@ from etl.errors import InputError
 
 MANIFEST = "manifest.csv"
 _CHUNK = 1 << 24
+_DAY = r"(\d{4})-?(\d{2})-?(\d{2})$"
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveredFile:
-    """One file as it came; `lines` counts line ends."""
+    """One file as it came; `lines` counts line ends, `rows` is what the manifest promises (None: nothing)."""
 
     path: Path
     bytes: int
     sha256: str
     lines: int
     ends_with_newline: bool
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def read_file(path: Path) -> DeliveredFile:
 
 def night_of(folder: Path) -> date:
     """The night a folder is named after (YYYY-MM-DD or YYYYMMDD), else today in Seoul."""
-    match = re.search(r"(\d{4})-?(\d{2})-?(\d{2})$", folder.name)
+    match = re.search(_DAY, folder.name)
     if match:
         try:
             return date(*(int(g) for g in match.groups()))
@@ -78,24 +81,53 @@ def night_of(folder: Path) -> date:
     return datetime.now(ZoneInfo("Asia/Seoul")).date()
 
 
+def named_after(folder: Path) -> date | None:
+    """The day that is a folder's whole name (YYYY-MM-DD or YYYYMMDD); None for any other name."""
+    match = re.match(_DAY, folder.name)
+    try:
+        return date(*(int(g) for g in match.groups())) if match else None
+    except ValueError:
+        return None
+
+
 def open_delivery(
     hospital: str, folder: Path, night: date | None = None, progress: Callable[[str], None] | None = None
 ) -> Delivery:
     """Hash the files of a delivery and check them against its manifest.csv when there is one.
 
-    Raises InputError when the folder or a file of the manifest is missing or a size differs.
+    Raises InputError when the folder or a file of the manifest is missing, a size differs, or the folder is named
+    after another day than `night`.
     """
+    paths = _files(hospital, folder)
+    day = named_after(folder)
+    if night and day and night != day:
+        raise InputError(
+            f"the folder {folder} is of {day}, --night says {night}",
+            hint=f"leave --night away (in Airflow: set the parameter night to {day}), or rename the folder",
+        )
+    with ThreadPoolExecutor(2) as pool:
+        read = list(pool.map(partial(_noted, progress), paths))
+    files = _as_promised(folder, {f.path.name: f for f in read})
+    total = hashlib.sha256("".join(f"{n}\0{f.sha256}\n" for n, f in sorted(files.items())).encode()).hexdigest()
+    return Delivery(hospital, night or night_of(folder), folder, files, total)
+
+
+def _files(hospital: str, folder: Path) -> list[Path]:
+    """The files in a delivery's folder; InputError when it is none or has none."""
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; a delivery is a folder", hint="give the folder with the night's files")
     if not folder.is_dir():
         raise InputError(f"there is no delivery at {folder}", hint="check the drop folder of the hospital")
     paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    if not paths:
-        raise InputError(f"the delivery {folder} is empty", hint="check that the hospital's export has finished")
-    with ThreadPoolExecutor(2) as pool:
-        read = list(pool.map(partial(_noted, progress), paths))
-    files = {f.path.name: f for f in read}
-    _check_manifest(folder, files)
-    total = hashlib.sha256("".join(f"{n}\0{f.sha256}\n" for n, f in sorted(files.items())).encode()).hexdigest()
-    return Delivery(hospital, night or night_of(folder), folder, files, total)
+    if paths:
+        return paths
+    nights = {day: p for p in folder.iterdir() if p.is_dir() and (day := named_after(p))}
+    if nights:
+        raise InputError(
+            f"{folder} holds nights ({len(nights)}), not the files of one",
+            hint=f"give one of them; the newest: etl run {hospital} {nights[max(nights)]}",
+        )
+    raise InputError(f"the delivery {folder} is empty", hint="check that the hospital's export has finished")
 
 
 def _noted(progress: Callable[[str], None] | None, path: Path) -> DeliveredFile:
@@ -104,23 +136,67 @@ def _noted(progress: Callable[[str], None] | None, path: Path) -> DeliveredFile:
     return read_file(path)
 
 
-def _check_manifest(folder: Path, files: dict[str, DeliveredFile]) -> None:
-    """A hospital may send a manifest.csv (file,bytes,rows): it shows a file that was cut or left out."""
-    if MANIFEST not in files:
-        return
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """What the manifest says of a file."""
+
+    bytes: int
+    rows: int | None
+
+
+def _promises(manifest: Path) -> dict[str, _Promise]:
+    """The lines of a manifest by file; InputError naming the line that cannot be read."""
+    line = 1
+    found = {}
     try:
-        with (folder / MANIFEST).open(encoding="utf-8-sig", newline="") as stream:
-            listed = {row["file"]: int(row["bytes"]) for row in csv.DictReader(stream)}
-    except (KeyError, TypeError, ValueError) as error:  # not UTF-8 is a ValueError too
+        listed = csv.DictReader(io.StringIO(manifest.read_text(encoding="utf-8-sig")))
+        for row in listed:
+            file, size = row["file"], row["bytes"]
+            line = listed.line_num
+            found[file] = _Promise(int(size), _rows(row.get("rows"), file, line))
+    except UnicodeDecodeError as error:
+        raise _unreadable(error.object.count(b"\n", 0, error.start) + 1) from error
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise _unreadable(line) from error
+    return found
+
+
+def _unreadable(line: int) -> InputError:
+    return InputError(
+        f"{MANIFEST}, line {line}: expected a line `file,bytes` (or more columns) and one line per file in UTF-8",
+        hint="ask for the manifest again",
+    )
+
+
+def _rows(said: str | None, file: str, line: int) -> int | None:
+    """The number in the column `rows`, None where it says nothing."""
+    text = (said or "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()):
         raise InputError(
-            f"{MANIFEST}: expected a line `file,bytes` (or more columns) and one line per file in UTF-8",
-            hint="ask for the manifest again",
-        ) from error
-    for name, size in listed.items():
+            f"{MANIFEST}, line {line}: `rows` of {file} is no number",
+            hint="ask for the manifest again: rows of data without the header, in digits only, or nothing",
+        )
+    return int(text)
+
+
+def _as_promised(folder: Path, files: dict[str, DeliveredFile]) -> dict[str, DeliveredFile]:
+    """The files with the rows promised for them; InputError when one is not there or not as large as promised.
+
+    A hospital may send a manifest.csv (file,bytes,rows): it shows a file that was cut or left out. Rows are counted
+    when a file lands.
+    """
+    if MANIFEST not in files:
+        return files
+    listed = _promises(folder / MANIFEST)
+    for name, promise in listed.items():
         if name not in files:
             raise InputError(f"{name}: the manifest lists it, the delivery lacks it", hint="ask for the file again")
-        if files[name].bytes != size:
+        if files[name].bytes != promise.bytes:
             raise InputError(
-                f"{name}: {files[name].bytes:,} bytes came, the manifest says {size:,}; the file was cut or changed",
+                f"{name}: {files[name].bytes:,} bytes came, the manifest says {promise.bytes:,};"
+                " the file was cut or changed",
                 hint="ask for the file again",
             )
+    return files | {name: replace(files[name], rows=promise.rows) for name, promise in listed.items()}

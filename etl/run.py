@@ -97,7 +97,10 @@ def _remember(run: Run) -> None:
 def _remembered(settings: Settings, run_id: str) -> dict[str, Any]:
     file = run_file(settings, run_id)
     if not file.exists():
-        raise ConfigError(f"the run {run_id} is not known", hint="begin it with: etl run HOSPITAL DELIVERY")
+        raise ConfigError(
+            f"the run {run_id} is not known",
+            hint="a run is named HOSPITAL-NIGHT-…: etl status --json tells the newest ones; etl run begins one",
+        )
     said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return said
 

@@ -136,5 +136,5 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = [f"ETL_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        wrong = [f"ETL_{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
         raise ConfigError("\n".join(wrong), hint="set the variable in the environment or in .env") from error

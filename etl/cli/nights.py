@@ -73,7 +73,7 @@ def run_nights(settings: Settings, work: Sequence[Night], *, force: bool, as_jso
     index = write_reports(ledger, settings.reports, names(settings), run_ids=ids)
     if as_json:
         print_json({"runs": results, "report": str(index), "warehouse": str(settings.warehouse)})
-    else:
+    elif ids:
         out.print(summary_table(ledger, ids, names(settings), out.width))
         out.print(f"\nwarehouse  {settings.warehouse}\nreport     {index}", soft_wrap=True)
     return max(int(r["exit_code"]) for r in results)

@@ -19,7 +19,7 @@ from etl.engine import IN_SCRATCH, copy_to
 from etl.land import identifiers
 from etl.land.contract import SourceFile, open_source
 from etl.land.decode import as_utf8
-from etl.land.lines import check_line_count, placed
+from etl.land.lines import check_line_count, check_promised_rows, placed
 from etl.land.read import Reject, check_rejects, reading, rejected, relation
 from etl.ledger import Accounts
 from etl.mapping.model import HospitalMapping, Source
@@ -89,6 +89,7 @@ def _land_file(
     rejects = placed(source, file, rows, rejected(cursor, table)) if source.format == "csv" else []
     check_line_count(cursor, source, file, target, rows, rejects)
     check_rejects(source, file, rows, rejects)
+    check_promised_rows(source, file, rows, rejects)
     cursor.close()
     if progress:
         progress(f"{file.name}: {rows:,} rows")

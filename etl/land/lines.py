@@ -92,3 +92,18 @@ def check_line_count(
         " ones; the rest is gone, most likely swallowed by a quote that does not close",
         hint="ask for the file with its quotes closed (or doubled inside a field)",
     )
+
+
+def check_promised_rows(source: Source, file: SourceFile, rows: int, rejects: list[Reject]) -> None:
+    """InputError when a file does not hold as many records, landed or rejected, as the manifest promises.
+
+    A quote that stands open up to the next quote of the file makes a field of whole lines: by its lines alone such a
+    file is in order.
+    """
+    promised, read = file.file.rows, rows + len(rejects)
+    if promised is None or promised == read:
+        return
+    why = "ask the hospital to deliver the file and its manifest again"
+    if source.format == "csv" and read < promised:
+        why = f"a quote that is not closed swallows the lines behind it; {why}"
+    raise InputError(f"{file.name}: the manifest promises {promised:,} rows, {read:,} were read", hint=why)

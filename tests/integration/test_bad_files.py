@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from datetime import date, timedelta
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tiny
 from tiny import Tiny
 
+from etl.delivery import open_delivery
 from etl.errors import InputError
+from etl.pipeline import run_stage, stage_by_name
+from etl.run import delivery_of, run_file
 
 MANY = 120_000
 HEADER = b"PT_NO,ADM_NO,EXM_CD,EXM_DTM,RESULT,UNIT\n"
@@ -46,6 +54,35 @@ def test_a_delivery_without_any_file_is_refused(hospital: Tiny) -> None:
     empty.mkdir(parents=True)
     with pytest.raises(InputError, match="is empty"):
         hospital.through("land", folder=empty)
+
+
+def test_a_folder_of_nights_is_told_from_an_empty_one(hospital: Tiny) -> None:
+    nights = [hospital.deliver(tiny.NIGHT + timedelta(days=n)) for n in (0, 40, 2)]
+    (hospital.drops / ".2026-09-01.partial").mkdir()
+    with pytest.raises(InputError, match=r"holds nights \(3\)") as caught:
+        hospital.through("land", folder=hospital.drops)
+    assert caught.value.hint is not None
+    assert caught.value.hint.endswith(f"etl run tiny {nights[1]}")
+
+
+def test_a_file_is_no_delivery(hospital: Tiny) -> None:
+    with pytest.raises(InputError, match=r"LAB\.csv is a file; a delivery is a folder"):
+        hospital.through("land", folder=hospital.deliver() / "LAB.csv")
+
+
+@pytest.mark.parametrize("name", ["2026-07-01", "20260701"])
+def test_the_night_and_the_name_of_the_folder_must_not_differ(hospital: Tiny, name: str) -> None:
+    folder = hospital.deliver().rename(hospital.drops / name)
+    with pytest.raises(InputError, match=r"is of 2026-07-01, --night says 2026-07-02") as caught:
+        open_delivery("tiny", folder, date(2026, 7, 2))
+    assert "leave --night away" in str(caught.value)
+    assert open_delivery("tiny", folder, date(2026, 7, 1)).night == open_delivery("tiny", folder).night
+
+
+@pytest.mark.parametrize("name", ["resent", "resent-20260705", "99999999"])
+def test_a_folder_of_another_name_is_of_the_night_that_is_given(hospital: Tiny, name: str) -> None:
+    folder = hospital.deliver().rename(hospital.drops / name)
+    assert open_delivery("tiny", folder, date(2026, 7, 2)).night == date(2026, 7, 2)
 
 
 def test_a_missing_column_is_named_with_file_and_line(hospital: Tiny) -> None:
@@ -290,6 +327,104 @@ def test_a_broken_manifest_is_an_input_error(hospital: Tiny, text: str) -> None:
     (folder / "manifest.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(InputError, match=r"manifest\.csv"):
         hospital.through("land", folder=folder)
+
+
+def with_manifest(folder: Path, **rows: int | str) -> Path:
+    """The delivery with a manifest that promises rows of some of its files; `LAB=8` speaks of LAB.*."""
+    files = sorted(f for f in folder.iterdir() if f.name != "manifest.csv")
+    lines = [f"{f.name},{f.stat().st_size},{rows.get(f.stem, '')}\n" for f in files]
+    (folder / "manifest.csv").write_text("file,bytes,rows\n" + "".join(lines), encoding="utf-8")
+    return folder
+
+
+def refused_as_promised(hospital: Tiny, folder: Path, **rows: int | str) -> InputError:
+    """The InputError that stops a delivery with such a manifest when it lands."""
+    run = hospital.through(folder=with_manifest(folder, **rows))
+    with pytest.raises(InputError) as caught:
+        run_stage(run, stage_by_name("land"))
+    assert tiny.nothing_published(hospital.settings)
+    return caught.value
+
+
+def swallowing(lines: list[bytes]) -> bytes:
+    """Two quotes that nobody closed or opened: all between them reads as one field, and no line is missing."""
+    first, last = lines[1].rstrip(b"\n").rsplit(b",", 1), lines[5].rstrip(b"\n").rsplit(b",", 1)
+    return b"".join([lines[0], first[0] + b',"' + first[1] + b"\n", *lines[2:5], last[0] + b"," + last[1] + b'"\n'])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_rows_that_a_quote_has_swallowed_are_missed(hospital: Tiny, encoding: str) -> None:
+    hospital.rewrite("sources.yaml", "file: LAB.csv", f"file: LAB.csv\n    encoding: {encoding}")
+    lab = swallowing([HEADER, *(lab_line(n) for n in range(5))])
+    silent = hospital.mapped(LAB=lab)
+    assert len(tiny.landed(silent, "results")) == 1  # without a manifest nothing can notice
+    error = refused_as_promised(hospital, hospital.deliver(LAB=lab), LAB=5)
+    assert error.message == "LAB.csv: the manifest promises 5 rows, 1 were read"
+    assert error.hint is not None
+    assert "a quote that is not closed" in error.hint
+    assert "deliver the file and its manifest again" in error.hint
+
+
+@pytest.mark.parametrize("promised", [399, 400, 401])
+def test_rejected_rows_are_among_those_promised(hospital: Tiny, promised: int) -> None:
+    lines = [lab_line(n) for n in range(400)]
+    lines[200] = b'70001,A01,"L\n001"\n'
+    lines[300] = b"70001\n"
+    folder = hospital.deliver(LAB=HEADER + b"".join(lines))
+    if promised != 400:
+        error = refused_as_promised(hospital, folder, LAB=promised)
+        assert error.message == f"LAB.csv: the manifest promises {promised} rows, 400 were read"
+        assert ("quote" in str(error)) == (promised > 400)  # rows too many were swallowed by nothing
+        return
+    run = hospital.through("land", folder=with_manifest(folder, LAB=400))
+    assert len(tiny.rejected(run)) == 2
+
+
+@pytest.mark.parametrize("promised", [7, 8])
+def test_rows_of_a_parquet_file_are_promised_too(hospital: Tiny, promised: int) -> None:
+    hospital.rewrite("sources.yaml", "file: LAB.csv", "file: LAB.parquet\n    format: parquet")
+    header, *rows = hospital.tables["LAB.csv"]
+    folder = hospital.deliver(LAB=None)
+    columns = zip(header, zip(*rows, strict=True), strict=True)
+    pq.write_table(pa.table({name: pa.array(values, pa.string()) for name, values in columns}), folder / "LAB.parquet")
+    if promised == 8:
+        hospital.through("land", folder=with_manifest(folder, LAB=8))
+        return
+    error = refused_as_promised(hospital, folder, LAB=promised)
+    assert error.message == "LAB.parquet: the manifest promises 7 rows, 8 were read"
+    assert "quote" not in str(error)
+
+
+def test_rows_that_nobody_promised_are_not_counted(hospital: Tiny) -> None:
+    folder = hospital.deliver()
+    (folder / "NOTES.csv").write_text("a\n1\n", encoding="utf-8")  # no source reads it
+    hospital.through("land", folder=with_manifest(folder, NOTES=99, LAB=" "))
+    sizes = "".join(f"{f.name},{f.stat().st_size}\n" for f in folder.glob("[A-Z]*"))
+    (folder / "manifest.csv").write_text("file,bytes\n" + sizes, encoding="utf-8")
+    hospital.through("land", folder=folder)
+    (folder / "manifest.csv").write_text("file,bytes,rows\n" + sizes, encoding="utf-8")  # lines that end early
+    hospital.through("land", folder=folder)
+
+
+@pytest.mark.parametrize("promised", ["many", "-8", "8.0", "1_0"])
+def test_promised_rows_that_are_no_number_are_named_by_line(hospital: Tiny, promised: str) -> None:
+    folder = with_manifest(hospital.deliver(), LAB=promised)
+    names = [line.split(",")[0] for line in (folder / "manifest.csv").read_text(encoding="utf-8").splitlines()]
+    line = names.index("LAB.csv") + 1
+    with pytest.raises(InputError, match=rf"manifest\.csv, line {line}: `rows` of LAB\.csv is no number"):
+        hospital.through(folder=folder)
+
+
+def test_a_run_remembers_what_was_promised(hospital: Tiny) -> None:
+    run = hospital.through(folder=with_manifest(hospital.deliver(), LAB=8))
+    assert delivery_of(hospital.settings, run.run_id) == run.delivery
+    assert run.delivery.files["LAB.csv"].rows == 8
+    file = run_file(hospital.settings, run.run_id)
+    said = json.loads(file.read_text(encoding="utf-8"))
+    for one in said["files"]:
+        del one["rows"]  # as runs were remembered before
+    file.write_text(json.dumps(said), encoding="utf-8")
+    assert delivery_of(hospital.settings, run.run_id).files["LAB.csv"].rows is None
 
 
 def test_a_file_that_is_no_parquet_is_refused(hospital: Tiny) -> None:
