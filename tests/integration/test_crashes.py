@@ -132,7 +132,7 @@ class Undisturbed:
 
 
 def undisturbed(hospital: Tiny, *, force: bool) -> Undisturbed:
-    """The second night without a disturbance, gone back from afterwards."""
+    """The second night without a disturbance, gone back from afterwards, as if it had never been."""
     points: list[str] = []
     began = time.perf_counter()
     run_delivery(
@@ -143,7 +143,7 @@ def undisturbed(hospital: Tiny, *, force: bool) -> Undisturbed:
     rows = tiny.warehouse_rows(hospital.settings)
     kept = open_warehouse(hospital.settings).nights("tiny")
     open_warehouse(hospital.settings).rollback("tiny", 5, kept[1].run_id)
-    Ledger(hospital.settings.ledger_url).record_rollback(kept[1].run_id, [kept[0].run_id], actor="test", reason=None)
+    Ledger(hospital.settings.ledger_url).record_rollback(kept[1].run_id, [], actor="test", reason=None)
     return Undisturbed(rows, fatal(points), seconds)
 
 
