@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -209,11 +208,8 @@ def publication_of(run: Run) -> Publication:
     state, _ = state_of(run)
     for stage in ("map", "derive"):
         _stage_key(run, stage)
-    files, accounts = _candidate(run), run.ledger.accounts(run.run_id)
+    files, rows = _candidate(run), run.ledger.accounts(run.run_id).rows_by_table()
     hospital = run.mapping.hospital
-    rows: Counter[str] = Counter()
-    for account in accounts.tables:
-        rows[account["cdm_table"]] += account["rows"]
     mapped, derived = layers_of(run, state, run.folder("map").name)
     return Publication(
         hospital.hospital, hospital.number, run.run_id, state.as_of,

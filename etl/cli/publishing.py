@@ -65,7 +65,7 @@ def rollback(
         datetime | None,
         typer.Option("--to", formats=["%Y-%m-%d"], help="Night to go back to; default: the one before the last."),
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why; kept with the publication.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the publication. No patient's data.")] = None,
     by: Annotated[str | None, typer.Option(help="Who asked for it; default: the user of this machine.")] = None,
     show: Annotated[bool, typer.Option("--list", help="Only list the nights that are kept.")] = False,
     as_json: AsJson = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -38,3 +39,10 @@ class Accounts:
     rates: list[dict[str, Any]] = field(default_factory=list)
     unmapped: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
+
+    def rows_by_table(self) -> dict[str, int]:
+        """Rows by table of the CDM, those of all its entries together."""
+        rows: Counter[str] = Counter()
+        for account in self.tables:
+            rows[account["cdm_table"]] += account["rows"]
+        return dict(rows)

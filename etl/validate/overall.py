@@ -6,13 +6,12 @@ change)`; `change` is the difference of two rates, or the share by which a table
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
 from duckdb import DuckDBPyConnection
 
-from etl.ledger import Accounts, Finding
+from etl.ledger import Finding
 from etl.run import Run
 
 RATES = "mapping_rate"
@@ -65,19 +64,11 @@ def _create_rates(con: DuckDBPyConnection, run: Run) -> None:
 def _create_volumes(con: DuckDBPyConnection, run: Run) -> None:
     con.execute(f"create table {VOLUMES} (cdm_table varchar, rows bigint, previous_rows bigint, change double)")
     last = run.ledger.last_published(run.delivery.hospital, before=run.run_id)
-    now = _volumes(run.ledger.accounts(run.run_id))
-    before = _volumes(run.ledger.accounts(last["run_id"])) if last else {}
+    now = run.ledger.accounts(run.run_id).rows_by_table()
+    before = run.ledger.accounts(last["run_id"]).rows_by_table() if last else {}
     if now or before:
         con.executemany(
             f"insert into {VOLUMES} select t, n, p, n / nullif(p, 0) - 1 from "
             "(select ?::varchar t, ?::bigint n, ?::bigint p)",
             [[table, now.get(table, 0), before.get(table) if last else None] for table in sorted({*now, *before})],
         )
-
-
-def _volumes(accounts: Accounts) -> dict[str, int]:
-    """Rows by table of the CDM."""
-    rows: Counter[str] = Counter()
-    for account in accounts.tables:
-        rows[account["cdm_table"]] += account["rows"]
-    return dict(rows)

@@ -7,7 +7,6 @@ the whole hospital.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -46,10 +45,8 @@ def without_counts(suites: Sequence[Suite]) -> list[Suite]:
 
 def count_findings(suites: Iterable[Suite], accounts: Accounts) -> list[Finding]:
     """What the suites promise of the number of rows of persons' tables, held against the whole hospital's rows."""
-    rows: Counter[str] = Counter()
-    for account in accounts.tables:
-        rows[account["cdm_table"]] += account["rows"]
-    return [_finding(s, e, rows[s.table]) for s in suites for e in s.expectations if _counts(s, e)]
+    rows = accounts.rows_by_table()
+    return [_finding(s, e, rows.get(s.table, 0)) for s in suites for e in s.expectations if _counts(s, e)]
 
 
 def _counts(suite: Suite, expectation: Expectation) -> bool:
