@@ -54,7 +54,7 @@ test: install  ## the whole suite
 	@$(PY) -m pytest -n 2 --dist loadscope
 
 airflow: install .env  ## Airflow on this machine with the DAGs loaded
-	@$(PY) -m etl.nightly.start
+	@$(PY) -m etl.operations.airflow.start
 
 atlas: install .env  ## OHDSI's ATLAS on the published nights, at http://127.0.0.1:8090
 	@.venv/bin/etl export "$(ETL_HOME)/atlas.duckdb" --force

@@ -8,10 +8,11 @@ from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from etl.nightly.notify import failed
-from etl.nightly.plan import load_scheduling, read_plans
+from etl.night.stages import STAGE_NAMES
+from etl.operations.airflow.notify import failed
+from etl.operations.airflow.work import work
+from etl.operations.plan import load_scheduling, read_plans
 from etl.settings import load_settings
-from etl.stages import STAGE_NAMES
 
 SCHEDULING = load_scheduling()
 HOSPITALS = [plan.hospital for plan in read_plans(load_settings().mappings) if not plan.problems]
@@ -46,28 +47,22 @@ def by_hand() -> None:
     @task
     def opened() -> str:
         """The run of the night that was opened last."""
-        from etl.nightly.tasks import opened_night  # noqa: PLC0415 - loads the engine
-
         params = get_current_context()["params"]
-        return opened_night(params["hospital"], date.fromisoformat(params["night"]))
+        return work("opened_night")(params["hospital"], date.fromisoformat(params["night"]))
 
     # the pool is publishing's, whichever stage is asked for: a task cannot choose it when it runs
     @task(pool=SCHEDULING.pool, retries=2, retry_delay=timedelta(seconds=SCHEDULING.retry_seconds))
     def stage(night_run: str) -> str:
         """Take the run through the stage that was asked for."""
-        from etl.nightly.tasks import do_stage  # noqa: PLC0415 - loads the engine
-
         context = get_current_context()
-        return do_stage(
+        return work("do_stage")(
             night_run, context["params"]["stage"], last_try=context["ti"].try_number > context["ti"].max_tries
         )
 
     @task
     def report(night_run: str) -> str:
         """Write the night's page again, also when the stage failed."""
-        from etl.nightly.tasks import write_report  # noqa: PLC0415 - loads the engine
-
-        return write_report(night_run, ended=False)
+        return work("write_report")(night_run, ended=False)
 
     night_run: Any = opened()
     stage(night_run) >> report(night_run).as_teardown()

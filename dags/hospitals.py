@@ -1,6 +1,6 @@
 """One DAG per hospital: a folder of `mappings/` with a hospital.yaml is a DAG, with no change here.
 
-The tasks are the stages of `etl.pipeline`, which the command line runs too. They hand on the run's id, never rows.
+The tasks are the stages of `etl.night.pipeline`, which the command line runs too. They hand on the run's id, no rows.
 """
 
 from __future__ import annotations
@@ -23,11 +23,20 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from etl.nightly.gate import FORM, ApprovalGate
-from etl.nightly.notify import failed, night_of_run
-from etl.nightly.plan import TIME_ZONE, Plan, delivery_folder, load_scheduling, missing, read_plans, time_allowed
+from etl.night.stages import STAGE_NAMES
+from etl.operations.airflow.gate import FORM, ApprovalGate
+from etl.operations.airflow.notify import failed, night_of_run
+from etl.operations.airflow.work import work
+from etl.operations.plan import (
+    TIME_ZONE,
+    Plan,
+    delivery_folder,
+    load_scheduling,
+    missing,
+    read_plans,
+    time_allowed,
+)
 from etl.settings import load_settings
-from etl.stages import STAGE_NAMES
 
 SCHEDULING = load_scheduling()
 RETRIED: dict[str, Any] = {
@@ -76,9 +85,7 @@ def wait_for_delivery(hospital: str, drops: str | None, extracts: bool) -> bool:
     folder, night = _asked(hospital, drops)
     backfill = get_current_context()["dag_run"].run_type == "backfill"
     if extracts and not backfill and not get_current_context()["params"]["delivery"]:  # a database has no past nights
-        from etl.nightly.tasks import lacking_files  # noqa: PLC0415 - loads the engine
-
-        lacks = lacking_files(hospital, night)
+        lacks = work("lacking_files")(hospital, night)
     else:
         lacks = missing(folder, SCHEDULING.settle_seconds)
     print(lacks or "the delivery is complete")
@@ -90,29 +97,23 @@ def wait_for_delivery(hospital: str, drops: str | None, extracts: bool) -> bool:
 @task(retries=3, **RETRIED)
 def extract(hospital: str, drops: str | None) -> None:
     """Read the night from the hospital's own database into the night's folder, unless it lies there."""
-    from etl.nightly.tasks import extract as extract_night  # noqa: PLC0415 - loads the engine
-
     _, night = _asked(hospital, drops)
     if not get_current_context()["params"]["delivery"]:
-        extract_night(hospital, night, last_try=_last_try())
+        work("extract")(hospital, night, last_try=_last_try())
 
 
 @task.short_circuit(task_id="open", retries=2, **RETRIED)
 def open_night(hospital: str, drops: str | None) -> str | None:
     """Check the mappings, hash the delivery, open its run; skips the stages when it is published already."""
-    from etl.nightly.tasks import begin_night  # noqa: PLC0415 - loads the engine
-
     folder, night = _asked(hospital, drops)
     force = bool(get_current_context()["params"]["force"])
-    return begin_night(hospital, folder, night, force=force, last_try=_last_try())
+    return work("begin_night")(hospital, folder, night, force=force, last_try=_last_try())
 
 
 @task
 def stage(opened: str, name: str) -> str:
     """Take the run through one stage."""
-    from etl.nightly.tasks import do_stage  # noqa: PLC0415 - loads the engine
-
-    return do_stage(opened, name, last_try=_last_try())
+    return work("do_stage")(opened, name, last_try=_last_try())
 
 
 @task(task_id="open")
@@ -124,9 +125,7 @@ def refuse(problems: list[str]) -> None:
 @task
 def report(opened: str | None) -> str:
     """Write the validation report, also when a gate closed or a stage failed."""
-    from etl.nightly.tasks import write_report  # noqa: PLC0415 - loads the engine
-
-    return write_report(opened)
+    return work("write_report")(opened)
 
 
 def _described(plan: Plan) -> dict[str, Any]:
@@ -146,7 +145,7 @@ def _deadline(plan: Plan) -> DeadlineAlert | None:
     # the triggerer may read connections; what Airflow runs in an executor instead may not
     return DeadlineAlert(
         DeadlineReference.DAGRUN_QUEUED_AT, time_allowed(plan.schedule, done_by),
-        AsyncCallback("etl.nightly.notify.late", said), name=f"done by {said['done_by']}",
+        AsyncCallback("etl.operations.airflow.notify.late", said), name=f"done by {said['done_by']}",
     )  # fmt: skip
 
 

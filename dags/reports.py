@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import Asset, AssetAny, dag, task
 
-from etl.nightly.plan import read_plans
+from etl.operations.airflow.work import work
+from etl.operations.plan import read_plans
 from etl.settings import load_settings
 
 ASSETS = [Asset(plan.asset) for plan in read_plans(load_settings().mappings)]
@@ -25,9 +26,7 @@ def reports() -> None:
     @task
     def write() -> str:
         """Write every page and the index; returns the path of the index."""
-        from etl.nightly.tasks import write_everything  # noqa: PLC0415 - loads the engine
-
-        return write_everything()
+        return work("write_everything")()
 
     write()
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import shutil
 import sysconfig
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from uuid import uuid4
 
 import duckdb
+import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from etl.errors import ConfigError, TransientError
-from etl.mapping.expression import literal
+from etl.files import packaged
 from etl.settings import Settings
+from etl.sql import literal
+
+
+def file_rows(file: Path) -> int:
+    """Rows of a Parquet file, from its footer."""
+    return int(pq.ParquetFile(file).metadata.num_rows)
+
 
 IN_SCRATCH = "use scratch.main"  # every cursor of an engine has to say so
 
@@ -46,7 +54,7 @@ def define_night(con: DuckDBPyConnection, night: date) -> None:
 
 def define_functions(con: DuckDBPyConnection) -> None:
     """Define the functions of `engine.sql`."""
-    con.execute(files("etl").joinpath("engine.sql").read_text(encoding="utf-8"))
+    con.execute(packaged(__name__, "engine.sql"))
 
 
 @contextmanager
@@ -108,3 +116,11 @@ def copy_to(con: DuckDBPyConnection, query: str, target: Path) -> int:
         f"copy ({query}) to {literal(str(target))} (format parquet, compression zstd, row_group_size 122880)"
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def clear_scratch(settings: Settings) -> None:
+    """Remove what killed runs left in scratch, if nobody works there (their folder is older than a day)."""
+    oldest = time.time() - 86_400
+    for folder in settings.scratch.glob("*"):
+        if folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -13,8 +13,9 @@ code    meaning                                what to do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 class EtlError(Exception):
@@ -92,3 +93,12 @@ class MappingError(ConfigError):
             f"{len(self.problems)} problem(s) in the mappings:\n{lines}",
             hint="correct the lines named above, then run: etl check",
         )
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or the list of names when nothing is near."""
+    known = sorted(str(n) for n in names)
+    close = get_close_matches(str(word), known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}" if known else ""

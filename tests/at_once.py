@@ -16,13 +16,15 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
-from etl.ledger import RUN, Ledger
-from etl.pipeline import publication_of
-from etl.publish.source import cdm_source_row, read_consortium
-from etl.run import Run, resume
+from etl.mapping.consortium import cdm_source_row, read_consortium
+from etl.night.publish.stage import publication_of
+from etl.night.resume import resume
+from etl.night.run import Run
 from etl.settings import Settings
-from etl.warehouse.postgres.warehouse import Postgres
-from etl.warehouse.protocol import Publication
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import RUN
+from etl.store.warehouse.postgres.warehouse import Postgres
+from etl.store.warehouse.protocol import Publication
 
 #: What the second night of each hospital lacks, so that a reader can tell the two apart, and would see a mixture.
 LEFT_OUT = ("measurement", "procedure_occurrence")

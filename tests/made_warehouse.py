@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from etl.settings import Settings
+from etl.store.warehouse.ducklake.warehouse import DuckLake
 from etl.vocabulary.release import current_release
-from etl.warehouse.ducklake import DuckLake
 
 
 @cache
@@ -27,7 +27,7 @@ def _made(vocabulary: Path) -> Path:
     made = DuckLake(folder)
     made.initialise()
     made.publish_vocabulary(release)
-    with closing(sqlite3.connect(made.catalog)) as con:
+    with closing(sqlite3.connect(made.folder / "catalog.sqlite")) as con:
         con.execute("pragma wal_checkpoint(truncate)")
     return folder
 

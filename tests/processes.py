@@ -20,7 +20,7 @@ import extensions
 from tiny import SECRET, Tiny
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["great_expectations", "etl.cli.nights", "etl.validate.gates"])
+_CONTEXT.set_forkserver_preload(["great_expectations", "etl.cli.run", "etl.night.check.gates"])
 START, END = 0.0, 1.0
 
 
@@ -134,7 +134,7 @@ def _command(
 
 def _watch(counted: Path, death: Death | None) -> None:
     """Count the calls of every stage into a file; kill the process where `death` says."""
-    from etl import pipeline
+    from etl.night import pipeline
 
     calls: Counter[str] = Counter()
     attempt = pipeline.attempt

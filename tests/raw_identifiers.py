@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from etl.mapping.check import load_mappings
-from etl.mapping.model import Source
+from etl.mapping.language.contract import Source
+from etl.mapping.load import load_mappings
 from etl.settings import PROJECT
 
 KINDS = ("name", "rrn", "phone", "person")

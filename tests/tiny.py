@@ -16,14 +16,16 @@ import pyarrow.parquet as pq
 from made_warehouse import take_over
 from pydantic import SecretStr
 
-from etl.cdm.candidate import candidate_files
 from etl.cdm.spec import hospital_tables
-from etl.ledger import Ledger
-from etl.pipeline import open_run, run_delivery, run_stage, stage_by_name
-from etl.publish.reconcile import differences
-from etl.run import Run, begin
+from etl.night.lake.candidate import candidate_files
+from etl.night.opening import open_run
+from etl.night.pipeline import run_delivery, run_stage, stage_by_name
+from etl.night.publish.reconcile import differences
+from etl.night.resume import begin
+from etl.night.run import Run
 from etl.settings import Settings
-from etl.warehouse.open import open_warehouse
+from etl.store.ledger.ledger import Ledger
+from etl.store.warehouse.open import open_warehouse
 
 DATA = Path(__file__).parent / "data" / "tiny"
 ENCODINGS = {"PAT.csv": "cp949", "DIAG.csv": "cp949"}

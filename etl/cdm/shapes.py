@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal, get_args
 
 import yaml
 
 from etl.cdm import spec
+from etl.files import packaged
 
 Kind = Literal[
     "person", "visit", "visit_detail", "ref", "provider", "care_site", "location", "timestamp", "partial", "number",
@@ -59,7 +59,7 @@ def _shape(table: str, raw: dict[str, Any]) -> Shape:
 
 
 def _yaml(name: str) -> dict[str, Any]:
-    text = files("etl.cdm").joinpath(name).read_text(encoding="utf-8")
+    text = packaged(__name__, name)
     loaded: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
     return loaded
 

@@ -9,8 +9,16 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Literal
+
+from etl.files import packaged
+from etl.sql import quote
+
+
+def empty(table: Table) -> str:
+    """SQL of the table without rows."""
+    return "select " + ", ".join(f"null::{f.duckdb_type} as {quote(f.name)}" for f in table.fields) + " where false"
+
 
 Schema = Literal["cdm", "vocab", "results"]
 
@@ -83,7 +91,7 @@ class Table:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(files("etl.cdm").joinpath(name).read_text(encoding="utf-8").splitlines()))
+    return list(csv.DictReader(packaged(__name__, name).splitlines()))
 
 
 @cache

@@ -1,4 +1,6 @@
-"""The command line `etl`: the same stages as the Airflow DAGs, and what one needs around them."""
+"""The door for people at a terminal: one module a group of commands, all named in `commands.py`; the work itself stands
+in the wings below.
+"""
 
 from etl.cli.app import app
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import getpass
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
+from etl.cli.options import AsJson, command_app
 from etl.errors import ConfigError, UsageError
+from etl.night.publish.approval import decide, question_of, waiting
+from etl.night.resume import delivery_of
+from etl.quality.report.decisions import decided
+from etl.settings import Settings, load_settings
+from etl.store.ledger.ledger import Ledger
 
-if TYPE_CHECKING:
-    from etl.ledger import Ledger
-    from etl.settings import Settings
+app = command_app()
 
 
+@app.command()
 def approve(
     run_id: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="The run to decide about; without it, list what waits.")
@@ -36,7 +41,7 @@ def approve(
             "--history", help="Decide nothing: list the newest 50 decisions, of all runs or of RUN, newest first."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Approve a night whose warnings are above their limit, or refuse it; without RUN, list what waits.
 
@@ -49,9 +54,6 @@ def approve(
     `etl report` shows it. Listed are approved, refused, and expired: nobody answered in time, or the night was run
     again with another outcome.
     """
-    from etl.ledger import Ledger  # noqa: PLC0415
-    from etl.settings import load_settings  # noqa: PLC0415
-
     with errors_to_exit_codes():
         settings = load_settings()
         ledger = Ledger(settings.ledger_url)
@@ -71,7 +73,6 @@ def approve(
 
 
 def _show_waiting(ledger: Ledger, *, as_json: bool) -> None:
-    from etl.publish.approval import question_of, waiting  # noqa: PLC0415
 
     rows = waiting(ledger)
     if as_json:
@@ -85,7 +86,6 @@ def _show_waiting(ledger: Ledger, *, as_json: bool) -> None:
 
 
 def _show_decided(ledger: Ledger, run_id: str | None, *, as_json: bool) -> None:
-    from etl.report.decisions import decided  # noqa: PLC0415
 
     if run_id is not None:
         _must_be_known(ledger, run_id)
@@ -112,7 +112,6 @@ def _must_be_known(ledger: Ledger, run_id: str) -> None:
 def _decide(
     settings: Settings, ledger: Ledger, run_id: str, reason: str, by: str | None, *, refuse: bool, as_json: bool
 ) -> None:
-    from etl.publish.approval import decide  # noqa: PLC0415
 
     user = getpass.getuser()
     actor = f"{by} (entered by {user})" if by else user
@@ -131,15 +130,9 @@ def _decide(
 
 
 def _again(settings: Settings, run_id: str) -> str:
-    from etl.run import delivery_of  # noqa: PLC0415
 
     try:
         delivery = delivery_of(settings, run_id)
     except ConfigError:  # its files were put away
         return "run the night again"
     return f"run the night again: etl run {delivery.hospital} {delivery.folder} --night {delivery.night}"
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the command to `etl`."""
-    app.command(rich_help_panel="Run")(approve)

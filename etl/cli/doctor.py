@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -12,11 +12,15 @@ from rich.text import Text
 
 from etl.cli import console
 from etl.cli.console import errors_to_exit_codes, out, print_json
+from etl.cli.options import AsJson, command_app
 from etl.errors import ConfigError
+from etl.operations.doctor import machine
+from etl.operations.doctor.examine import examine, exit_code, look_at
+from etl.operations.doctor.finding import Finding, from_error
+from etl.operations.plan import load_scheduling
+from etl.settings import load_settings
 
-if TYPE_CHECKING:
-    from etl.doctor.finding import Finding
-
+app = command_app()
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
 
 
@@ -49,11 +53,6 @@ def _summary(found: Sequence[Finding]) -> Text:
 
 def _examined(hospitals: Sequence[str], tell: Callable[[str], None]) -> list[Finding]:
     """What there is to say; of a variable that cannot be used this alone, as nothing can be looked at then."""
-    from etl.doctor import machine  # noqa: PLC0415 - loads the engine
-    from etl.doctor.examine import examine, look_at  # noqa: PLC0415
-    from etl.doctor.finding import from_error  # noqa: PLC0415
-    from etl.nightly.plan import load_scheduling  # noqa: PLC0415
-    from etl.settings import load_settings  # noqa: PLC0415
 
     try:
         settings = load_settings()
@@ -63,11 +62,12 @@ def _examined(hospitals: Sequence[str], tell: Callable[[str], None]) -> list[Fin
     return examine(look_at(settings, hospitals), tell)
 
 
+@app.command()
 def doctor(
     hospitals: Annotated[
         list[str] | None, typer.Argument(metavar="[HOSPITAL…]", help="Look at these hospitals only; default: all.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at everything a night needs, and say what to do where it is not well.
 
@@ -79,7 +79,6 @@ def doctor(
     Exit code 0: a night can run (what is marked ! should be looked at) · 4: a person has to correct something · 5: it
     may pass or be freed, such as a full disk or a database that is away.
     """
-    from etl.doctor.examine import exit_code  # noqa: PLC0415 - loads the engine
 
     with (
         errors_to_exit_codes(),
@@ -93,8 +92,3 @@ def doctor(
         out.print(findings_table(found))
         out.print(_summary(found))
     raise typer.Exit(code)
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add these commands to `etl`."""
-    app.command(rich_help_panel="Look")(doctor)

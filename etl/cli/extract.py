@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from etl.cli import console
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
+from etl.cli.options import AsJson, Hospital, command_app
 from etl.errors import UsageError
+from etl.operations.extract.night import ExtractedNight, check_queries, extract_night
+from etl.settings import load_settings
 
-if TYPE_CHECKING:
-    from etl.extract.night import ExtractedNight
+app = command_app()
 
 
 def _show(found: ExtractedNight, *, as_json: bool) -> None:
@@ -43,8 +45,17 @@ def _show_check(columns: dict[str, int], *, as_json: bool) -> None:
     out.print("every query can be read and has the columns of the contract")
 
 
+@app.command(
+    epilog="""[bold]Examples[/]
+
+    etl extract snuh --check
+
+    etl extract snuh --night 2026-11-24 · then: etl run snuh exports/snuh/2026-11-24
+
+    etl extract snuh --night 2026-11-29 --whole · once a month, where nights bring changes only""",
+)
 def extract(
-    hospital: Annotated[str, typer.Argument(help="Short name of the hospital.")],
+    hospital: Hospital,
     night: Annotated[
         datetime | None,
         typer.Option(
@@ -64,7 +75,7 @@ def extract(
         bool, typer.Option("--whole", help="All rows, whatever earlier nights brought; finds rows that were deleted.")
     ] = False,
     force: Annotated[bool, typer.Option(help="Extract again although the night is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Extract a night from a hospital's own database into a delivery, for `etl run` to take on.
 
@@ -75,9 +86,6 @@ def extract(
     The database's URL is read from ETL_SOURCE_<HOSPITAL>_<CONNECTION> and never shown.
     Exit code 4: a query, a column or the login is wrong; 5: the database is away.
     """
-    from etl.extract.night import check_queries, extract_night  # noqa: PLC0415 - brings drivers
-    from etl.settings import load_settings  # noqa: PLC0415
-
     with errors_to_exit_codes():
         settings = load_settings()
         if check:
@@ -89,17 +97,3 @@ def extract(
         with console.progress(f"extracting {hospital}", quiet=as_json) as tell:
             found = extract_night(settings, hospital, day, into=into, whole=whole, force=force, tell=tell)
         _show(found, as_json=as_json)
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add this command to `etl`."""
-    app.command(
-        rich_help_panel="Run",
-        epilog="""[bold]Examples[/]
-
-    etl extract snuh --check
-
-    etl extract snuh --night 2026-11-24 · then: etl run snuh exports/snuh/2026-11-24
-
-    etl extract snuh --night 2026-11-29 --whole · once a month, where nights bring changes only""",
-    )(extract)

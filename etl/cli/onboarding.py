@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from etl.cli import console
 from etl.cli.console import errors_to_exit_codes, out, print_json
+from etl.cli.options import AsJson, Hospital, command_app
 from etl.errors import UsageError
+from etl.mapping.load import load_mappings
+from etl.mapping.read.documents import ABSENT
+from etl.onboarding.draft.draft import Draft, Request, make_draft, write_draft
+from etl.onboarding.draft.suites import write_drafts
+from etl.onboarding.profile.model import FileProfile, Profile
+from etl.onboarding.profile.page import write_page
+from etl.onboarding.profile.scan import Options, profile_folder
+from etl.onboarding.profile.workbook import REPORT, write_workbook
+from etl.settings import load_settings
 
-if TYPE_CHECKING:
-    from etl.profile.draft import Draft
-    from etl.profile.model import FileProfile, Profile
+app = command_app()
 
 
 def _line(file: FileProfile) -> str:
@@ -48,6 +56,7 @@ def _as_json(profile: Profile, written: list[Path]) -> dict[str, object]:
     }  # fmt: skip
 
 
+@app.command()
 def profile(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with the files of one export.")],
     target: Annotated[
@@ -61,18 +70,13 @@ def profile(
     ] = None,
     min_count: Annotated[int, typer.Option(min=1, help="Show a value only when at least this many rows share it.")] = 5,
     values: Annotated[int, typer.Option(min=0, help="How many frequent values of a column to show at most.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Describe an export that nobody has mapped yet: files, encodings, columns, keys, joins, codes.
 
     Writes a page, profile.html, and a workbook that OHDSI's Rabbit-in-a-Hat opens, ScanReport.xlsx.
     Neither shows names, record numbers or free text, nor a value that few rows share.
     """
-    from etl.profile.page import write_page  # noqa: PLC0415 - brings templates and drawing
-    from etl.profile.scan import Options, profile_folder  # noqa: PLC0415
-    from etl.profile.workbook import REPORT, write_workbook  # noqa: PLC0415
-    from etl.settings import load_settings  # noqa: PLC0415
-
     with errors_to_exit_codes():
         settings = load_settings()
         with console.progress("profiling", quiet=as_json) as tell:
@@ -98,6 +102,7 @@ def _taken_for(draft: Draft) -> list[str]:
     return [f"{g.file.name}: {g.source if g.decided else 'not decided'}" for g in draft.guesses]
 
 
+@app.command()
 def new(
     hospital: Annotated[str, typer.Argument(help="Short name of the hospital: letters, digits, underscores.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with the files of one of its exports.")],
@@ -117,13 +122,6 @@ def new(
 
     What a person must decide is marked "check:" in the files. Nothing that is there is overwritten.
     """
-    from etl.mapping.check import load_mappings  # noqa: PLC0415
-    from etl.mapping.load import ABSENT  # noqa: PLC0415
-    from etl.profile.draft import Request, make_draft, write_draft  # noqa: PLC0415
-    from etl.profile.scan import Options, profile_folder  # noqa: PLC0415
-    from etl.settings import load_settings  # noqa: PLC0415
-    from etl.validate.draft import write_drafts  # noqa: PLC0415
-
     with errors_to_exit_codes():
         settings = load_settings()
         if not re.fullmatch(r"[a-z][a-z0-9_]{1,29}", hospital) or hospital in ("shared", ABSENT):
@@ -148,7 +146,11 @@ def new(
     out.print(f"next: decide what is marked, then etl check {hospital}")
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Add these commands to `etl`."""
-    app.command(rich_help_panel="Set up")(profile)
-    app.command(rich_help_panel="Set up")(new)
+@app.command()
+def draft(hospital: Hospital) -> None:
+    """Draft Great Expectations suites for the sources that have none, from the contract and mappings."""
+    with errors_to_exit_codes():
+        settings = load_settings()
+        mapping = load_mappings(settings.mappings, [hospital])[hospital]
+        for file in write_drafts(mapping, settings.expectations / "source" / hospital):
+            out.print(str(file), soft_wrap=True)

@@ -11,10 +11,19 @@ from rich.table import Table
 
 from etl.cli import console
 from etl.cli.console import errors_to_exit_codes, out, print_json
+from etl.cli.options import AsJson, Hospital, command_app
+from etl.night.pipeline import run_stage, stage_by_name
+from etl.night.publish.difference import changes
+from etl.night.publish.rollback import roll_back
+from etl.night.publish.stage import publication_of
+from etl.night.resume import resume
+from etl.settings import load_settings
+from etl.store.warehouse.open import open_warehouse
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")]
+app = command_app()
 
 
+@app.command()
 def publish(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, as `etl status --json` shows it.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change, table by table.")] = False,
@@ -24,12 +33,6 @@ def publish(
 
     `etl run` and the DAGs publish by themselves; this is the last stage alone, for a night that stopped before it.
     """
-    from etl.pipeline import publication_of, run_stage, stage_by_name  # noqa: PLC0415
-    from etl.publish.difference import changes  # noqa: PLC0415
-    from etl.run import resume  # noqa: PLC0415
-    from etl.settings import load_settings  # noqa: PLC0415
-    from etl.warehouse.open import open_warehouse  # noqa: PLC0415
-
     with errors_to_exit_codes():
         settings = load_settings()
         run = resume(settings, run_id)
@@ -59,8 +62,9 @@ def publish(
 _COUNTS = ("before", "after", "added", "removed", "changed")
 
 
+@app.command()
 def rollback(
-    hospital: Annotated[str, typer.Argument(help="Short name of the hospital.")],
+    hospital: Hospital,
     to: Annotated[
         datetime | None,
         typer.Option("--to", formats=["%Y-%m-%d"], help="Night to go back to; default: the one before the last."),
@@ -75,10 +79,6 @@ def rollback(
     The last ETL_KEEP_NIGHTS nights of each hospital are kept. Readers see the night of before or the earlier one, never
     both. To come forward again, run the later night again: its stages are reused.
     """
-    from etl.publish.rollback import roll_back  # noqa: PLC0415
-    from etl.settings import load_settings  # noqa: PLC0415
-    from etl.warehouse.open import open_warehouse  # noqa: PLC0415
-
     with errors_to_exit_codes():
         settings = load_settings()
         if show:
@@ -103,9 +103,3 @@ def rollback(
               f"{f'; left: {left}' if left else ''}")  # fmt: skip
     for night in reversed(done.left):
         out.print(f"→ to publish {night.night} again: etl publish {night.run_id}", soft_wrap=True)
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add them to the command line."""
-    app.command(rich_help_panel="Run")(publish)
-    app.command(rich_help_panel="Run")(rollback)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from etl.cli.console import err, errors_to_exit_codes, out, print_json, show_error
+from etl.cli.options import AsJson, command_app
+from etl.errors import EtlError
+from etl.operations.retention.clean import Rules
+from etl.operations.retention.clean import clean as clean_all
+from etl.operations.retention.plan import Removal
+from etl.pages.formats import size
+from etl.quality.report.names import hospital_names
+from etl.quality.report.pages import write_reports
+from etl.settings import load_settings
+from etl.store.ledger.ledger import Ledger
 
-if TYPE_CHECKING:
-    from etl.errors import EtlError
-    from etl.retention.plan import Removal
+app = command_app()
 
 
+@app.command()
 def clean(
     hospitals: Annotated[
         list[str] | None, typer.Argument(metavar="HOSPITAL", help="Hospitals to clean; default: all.")
@@ -32,7 +42,7 @@ def clean(
     ] = 24,
     page_days: Annotated[int, typer.Option(min=1, help="Keep the report pages of the nights of so many days.")] = 400,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove old deliveries, folds, run files, report pages and warehouse snapshots that no published night needs.
 
@@ -42,12 +52,6 @@ def clean(
 
     The lake and the embedded warehouse share files: their space is free when they have gone from both.
     """
-    from etl.cli.nights import names  # noqa: PLC0415 - loads the engine
-    from etl.ledger import Ledger  # noqa: PLC0415
-    from etl.report.write import write_reports  # noqa: PLC0415
-    from etl.retention.clean import Rules  # noqa: PLC0415
-    from etl.retention.clean import clean as clean_all  # noqa: PLC0415
-    from etl.settings import load_settings  # noqa: PLC0415
 
     failures: list[EtlError] = []
 
@@ -61,7 +65,7 @@ def clean(
         rules = Rules(keep or settings.keep_nights, hours, page_days)
         found = clean_all(settings, hospitals or (), rules, dry_run=dry_run, failed=failed)
         if not dry_run and any(r.kind == "page" for r in found):  # the index no longer links to them
-            write_reports(Ledger(settings.ledger_url), settings.reports, names(settings), run_ids=[])
+            write_reports(Ledger(settings.ledger_url), settings.reports, hospital_names(settings), run_ids=[])
     if as_json:
         print_json([_as_json(r) for r in found])
     else:
@@ -80,9 +84,6 @@ def _as_json(removal: Removal) -> dict[str, object]:
 
 def _show(found: Sequence[Removal], *, dry_run: bool) -> None:
     """A table: by hospital and kind how many go, of which nights, and their size."""
-    from rich.table import Table  # noqa: PLC0415
-
-    from etl.report.formats import size  # noqa: PLC0415
 
     if not found:
         out.print("nothing to remove: everything is needed, or too young")
@@ -100,8 +101,3 @@ def _show(found: Sequence[Removal], *, dry_run: bool) -> None:
         table.add_row(hospital, kind, f"{len(group):,}", size(sum(r.bytes for r in group)), span)
     out.print(table)
     out.print(f"\n{size(sum(r.bytes for r in found))} {'would go (--dry-run)' if dry_run else 'removed'}")
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the command to `app`."""
-    app.command(rich_help_panel="Run")(clean)

@@ -7,22 +7,27 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
+from typing import Annotated
 
 import duckdb
+import typer
 from rich.table import Table
 from rich.text import Text
 
 from etl.cli import console
-from etl.cli.console import err, out, print_json
+from etl.cli.console import err, errors_to_exit_codes, out, print_json
+from etl.cli.options import AsJson, command_app
 from etl.engine import open_engine
 from etl.errors import ConfigError, InputError
-from etl.mapping.check import load_mappings
-from etl.settings import Settings
-from etl.state.state import create_whole, newest_state
-from etl.vocabulary.diff import Change, Difference, Target, difference
-from etl.vocabulary.release import MARKER, Release, current_release, load_bundle, release_named, releases
-from etl.vocabulary.remove import published_with
+from etl.mapping.load import load_mappings
+from etl.night.lake.state import newest_state
+from etl.night.lake.views import create_whole
+from etl.onboarding.worklist.difference import Change, Difference, Target, difference
+from etl.operations.retention.releases import published_with, remove_release
+from etl.settings import Settings, load_settings
+from etl.vocabulary.release import MARKER, Release, current_release, load_bundle, release_named, releases, use_release
 
+app = command_app("Standardised vocabularies: releases side by side.")
 _SAID = {
     "lost": "lose their standard concept", "found": "find one", "table": "go to another table",
     "domain": "change domain", "concept": "change concept", "value": "change the value concept",
@@ -176,3 +181,64 @@ def _csv_rows(found: Difference) -> Iterator[list[object]]:
 def _cell(targets: tuple[Target, ...], part: str) -> str:
     values = [getattr(t, part) for t in targets]
     return "|".join("" if v is None else str(v) for v in values).strip("|")
+
+
+@app.command("load")
+def vocabulary_load(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of an unpacked Athena bundle.")],
+) -> None:
+    """Load an Athena bundle beside the releases that are there; the next run maps with it.
+
+    A full bundle takes some minutes and no more than ETL_MEMORY. Loading the same bundle again is harmless; a load that
+    is broken off leaves nothing behind.
+    """
+    with errors_to_exit_codes():
+        load(load_settings(), folder)
+
+
+@app.command("list")
+def vocabulary_list(as_json: AsJson = False) -> None:
+    """List the loaded releases: which one the next run maps with, and whose published night was mapped with which."""
+    with errors_to_exit_codes():
+        show_releases(load_settings(), as_json=as_json)
+
+
+@app.command("use")
+def vocabulary_use(
+    name: Annotated[str, typer.Argument(metavar="RELEASE", help="Name of a loaded release.")],
+) -> None:
+    """Map with this release from the next run on, until another one is loaded or used; ETL_VOCABULARY comes first."""
+    with errors_to_exit_codes():
+        settings = load_settings()
+        release = use_release(settings, name)
+        used = current_release(settings)
+        out.print(f"the next run maps with {used.name}" + ("" if used == release else ", as ETL_VOCABULARY says"))
+
+
+@app.command("remove")
+def vocabulary_remove(
+    name: Annotated[str, typer.Argument(metavar="RELEASE", help="Name of a loaded release.")],
+) -> None:
+    """Remove a loaded release; one that a published night was mapped with stays (exit code 2)."""
+    with errors_to_exit_codes():
+        out.print(f"removed {remove_release(load_settings(), name).name}")
+
+
+@app.command("diff")
+def vocabulary_diff(
+    old: Annotated[str, typer.Argument(help="Loaded release that the codes are looked up in first.")],
+    new: Annotated[str, typer.Argument(help="Loaded release to compare it with.")],
+    hospital: Annotated[str, typer.Option(help="Short name of the hospital.")],
+    limit: Annotated[int, typer.Option(min=1, help="Codes in the table.")] = 30,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all changes as CSV; a file that is there is replaced.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a hospital's rows would become under another release, before a night is mapped with it.
+
+    Looks up every code of the newest night that landed under both releases and lists those that would get another
+    concept, domain, table or value, by records. Nothing is changed: the next run maps all rows anew by its release.
+    """
+    with errors_to_exit_codes():
+        show_difference(load_settings(), old, new, hospital, limit=limit, csv_file=csv, as_json=as_json)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from etl.cli import console
 from etl.cli.console import errors_to_exit_codes, out, print_json
+from etl.cli.options import AsJson, command_app
 from etl.errors import ConfigError, UsageError
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
-
-    from etl.settings import Settings
-    from etl.warehouse.postgres.status import Status
+from etl.mapping.read.documents import hospital_folders, read_hospital
+from etl.settings import Settings, load_settings
+from etl.store.postgres.revision import newest
+from etl.store.warehouse.postgres.clearance import grant, register_all, revoke
+from etl.store.warehouse.postgres.init import initialise
+from etl.store.warehouse.postgres.init import upgrade as upgrade_schema
+from etl.store.warehouse.postgres.roles import make_login
+from etl.store.warehouse.postgres.status import Status, read_status
 
 PASSWORD = "ETL_USER_PASSWORD"
 AdminUrl = Annotated[
@@ -29,17 +34,12 @@ AdminUrl = Annotated[
         "ETL_WAREHOUSE_URL. Leave the password to libpq: ~/.pgpass, PGPASSWORD, a service file.",
     ),
 ]  # fmt: skip
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")]
 Hospitals = Annotated[list[str], typer.Argument(metavar="HOSPITAL…", help="Short names of hospitals.")]
 Reason = Annotated[str, typer.Option(help="Why, such as the number of the approved protocol. Kept with the clearance.")]
 Until = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of the clearance; default: until it is taken.")
 ]
-warehouse_app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    help="The warehouse on PostgreSQL: its schema, its logins, who may see which hospital.",
-)
+app = command_app("The warehouse on PostgreSQL: its schema, its logins, who may see which hospital.")
 
 
 def _warehouse(settings: Settings) -> URL:
@@ -54,8 +54,6 @@ def _warehouse(settings: Settings) -> URL:
 
 
 def _admin(settings: Settings, given: str | None) -> URL:
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
     url = _warehouse(settings)
     if given is None:
@@ -75,24 +73,18 @@ def _admin(settings: Settings, given: str | None) -> URL:
 
 def _numbers(settings: Settings) -> dict[str, int]:
     """Hospitals with their numbers, of mappings that can be read so far."""
-    from etl.mapping.load import hospital_folders, read_hospital  # noqa: PLC0415
 
     found = {f.name: read_hospital(f).data.get("number") for f in hospital_folders(settings.mappings)}
     return {name: number for name, number in found.items() if isinstance(number, int) and 1 <= number <= 63}
 
 
-@warehouse_app.command()
+@app.command()
 def init(admin_url: AdminUrl = None) -> None:
     """Make an empty database the warehouse: roles, schemas, tables, rights.
 
     Run again, it mends what is missing and changes nothing else. The login of ETL_WAREHOUSE_URL becomes the
     pipeline's: a member of etl_loader. Everybody else gets in by `etl warehouse user`.
     """
-    from etl.settings import load_settings  # noqa: PLC0415
-    from etl.warehouse.postgres.clearance import register_all  # noqa: PLC0415 - loads the driver
-    from etl.warehouse.postgres.init import initialise  # noqa: PLC0415
-    from etl.warehouse.postgres.revision import newest  # noqa: PLC0415
-
     with errors_to_exit_codes():
         settings = load_settings()
         admin = _admin(settings, admin_url)
@@ -103,16 +95,13 @@ def init(admin_url: AdminUrl = None) -> None:
         out.print(f"the warehouse is ready: database {admin.database}, revision {newest()}")
 
 
-@warehouse_app.command()
+@app.command()
 def upgrade() -> None:
     """Bring the schema up to this version of the pipeline, in one transaction; rows stay.
 
     No night runs while the schema is older (or newer) than the pipeline. Take a backup before: there is no way back
     to an older schema.
     """
-    from etl.settings import load_settings  # noqa: PLC0415
-    from etl.warehouse.postgres.init import upgrade as upgrade_schema  # noqa: PLC0415 - loads the driver
-
     with errors_to_exit_codes():
         url = _warehouse(load_settings())
         with console.progress("upgrading the warehouse") as tell:
@@ -121,12 +110,9 @@ def upgrade() -> None:
         out.print(f"the warehouse {done}")
 
 
-@warehouse_app.command()
+@app.command()
 def status(as_json: AsJson = False) -> None:
     """Show revision, logins by role, what is published of every hospital and its size, and clearances."""
-    from etl.settings import load_settings  # noqa: PLC0415
-    from etl.warehouse.postgres.status import read_status  # noqa: PLC0415 - loads the driver
-
     with errors_to_exit_codes():
         found = read_status(_warehouse(load_settings()))
     if as_json:
@@ -169,7 +155,7 @@ def _password(*, ask: bool) -> str | None:
     return os.environ.get(PASSWORD) or None
 
 
-@warehouse_app.command(
+@app.command(
     epilog="""[bold]Examples[/]
 
     etl warehouse user kim --role analyst
@@ -211,10 +197,6 @@ def user(
     PostgreSQL hands rights of a group on to its members, but no limits: a login made by hand has only those of the
     database. A login may have several roles.
     """
-    from etl.settings import load_settings  # noqa: PLC0415
-    from etl.warehouse.postgres.clearance import grant  # noqa: PLC0415 - loads the driver
-    from etl.warehouse.postgres.roles import make_login  # noqa: PLC0415
-
     with errors_to_exit_codes():
         admin = _admin(load_settings(), admin_url)
         if hospital and (role != "analyst" or not reason.strip()):
@@ -227,7 +209,7 @@ def user(
         out.print(f"{name} is a login of role {role}")
 
 
-@warehouse_app.command(
+@app.command(
     epilog="""[bold]Examples[/]
 
     etl warehouse clear kim snuh dsmc --reason "IRB 2026-0117" --until 2027-06-30
@@ -245,9 +227,6 @@ def clear(
 
     ETL_WAREHOUSE_URL must be the login of a steward, and not the analyst's own. Holds from the analyst's next query.
     """
-    from etl.settings import load_settings  # noqa: PLC0415
-    from etl.warehouse.postgres.clearance import grant, revoke  # noqa: PLC0415 - loads the driver
-
     with errors_to_exit_codes():
         url = _warehouse(load_settings())
         if take:
@@ -256,8 +235,3 @@ def clear(
             grant(url, name, hospitals, reason, until.date() if until else None)
         sees = "no longer sees" if take else "sees"
         out.print(f"{name} {sees} {', '.join(hospitals)}", markup=False, soft_wrap=True)
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add these commands to `etl`."""
-    app.add_typer(warehouse_app, name="warehouse", rich_help_panel="Set up")

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
+from typing import Annotated
 
 import duckdb
+import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from etl.cli.console import err, out, print_json
+from etl.cli.console import err, errors_to_exit_codes, out, print_json
+from etl.cli.options import AsJson, Hospital, command_app, day_of
 from etl.engine import open_engine
 from etl.errors import ConfigError, UsageError
-from etl.mapping.check import load_mappings
-from etl.mapping.explain import explain, lookups_of
-from etl.mapping.explanation import Attempt, Chosen, Concept, Explanation, Found, Meaning
-from etl.mapping.run import create_inputs
-from etl.settings import Settings
-from etl.state.state import create_whole, newest_state
+from etl.mapping.compile.inputs import create_inputs
+from etl.mapping.explain.explain import explain, lookups_of
+from etl.mapping.explain.explanation import Attempt, Chosen, Concept, Explanation, Found, Meaning
+from etl.mapping.load import load_mappings
+from etl.night.lake.state import newest_state
+from etl.night.lake.views import create_whole
+from etl.settings import Settings, load_settings
 from etl.vocabulary.release import current_release
+
+app = command_app()
 
 
 def show_why(
@@ -150,3 +156,26 @@ def span(first: date | None, last: date | None) -> str:
     if first is None:
         return f"until {last}"
     return f"from {first}" + (f" to {last}" if last else " on")
+
+
+@app.command()
+def why(
+    hospital: Hospital,
+    code: Annotated[str, typer.Argument(help="The code as the hospital delivers it.")],
+    field: Annotated[
+        str | None, typer.Option(help="Only this look-up: ENTRY.FIELD, an entry, or a field such as unit.")
+    ] = None,
+    day: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="Day of the record, where a code master has windows."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how a code is looked up, step by step, and why it ends where it does.
+
+    Shown is every look-up that takes the code in the newest landed night, by the mappings and vocabulary of now.
+
+    Of a code that nobody delivered it tells what it would become.
+    """
+    with errors_to_exit_codes():
+        show_why(load_settings(), hospital, code, field=field, day=day_of(day), as_json=as_json)

@@ -1,1 +1,3 @@
-"""The mapping language: its model, loading, checking, and compilation to SQL."""
+"""The mapping language: its words, reading, checking, compiling and explaining of what `mappings/` says; it reads no
+row of a patient by itself.
+"""

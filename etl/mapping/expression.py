@@ -9,21 +9,13 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from etl.sql import quote
+
 _FORBIDDEN = (exp.Subquery, exp.Select, exp.AggFunc, exp.Window, exp.DDL, exp.Star)
 
 
 class ExpressionError(ValueError):
     """An expression that cannot be used, with the reason."""
-
-
-def quote(name: str) -> str:
-    """A column name as a SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: str) -> str:
-    """A text as a SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 @lru_cache(maxsize=4096)

@@ -1,1 +1,3 @@
-"""The sample: eight hospitals that never existed, written in the layouts of real ones."""
+"""The demonstration: eight hospitals that never existed, written in the layouts of real ones; only the command line and
+tests use it.
+"""

@@ -1,1 +1,1 @@
-"""Standardised vocabularies: Athena bundles as releases, and the look-up tables made from them."""
+"""Standardised vocabularies: Athena bundles as releases side by side, and the look-up tables made from them."""

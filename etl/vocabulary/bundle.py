@@ -11,10 +11,9 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.candidate import empty
-from etl.cdm.spec import Field, Table, vocabulary_tables
+from etl.cdm.spec import Field, Table, empty, vocabulary_tables
 from etl.errors import InputError
-from etl.mapping.expression import literal, quote
+from etl.sql import literal, quote
 
 _OPTIONAL = {"concept_synonym", "drug_strength", "source_to_concept_map"}
 # a query that looks for some ids reads few row groups of a sorted table; the gates ask CONCEPT some fifty times a night

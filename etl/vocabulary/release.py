@@ -11,22 +11,29 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
 from etl.engine import open_engine
 from etl.errors import ConfigError, InputError, TransientError
-from etl.mapping.expression import literal
+from etl.files import packaged
 from etl.settings import Settings
+from etl.sql import literal
 from etl.vocabulary.bundle import BundleFile, open_bundle, write_table
+
+
+def use_release(settings: Settings, name: str) -> Release:
+    """Make a loaded release the one that is used, as if it had been loaded last."""
+    release = release_named(settings, name)
+    (release.folder / MARKER).touch()
+    return release
+
 
 LOOKUPS = ("source_code", "maps_to")
 FORMAT = 2  # of a release's folder; one of another format has to be loaded again
 MARKER = "release.json"
 _DANGLING = 0.01  # share of 'Maps to' whose target CONCEPT lacks; in a whole bundle there is none
-
 Progress = Callable[[str, str], None]
 """Told the file (or what else is being made) and how far it is."""
 
@@ -152,7 +159,7 @@ def _so_far(rows: Mapping[str, int]) -> str:
 def _write_lookups(con: DuckDBPyConnection, place: Path) -> None:
     for name in ("concept", "concept_relationship", "vocabulary"):
         con.execute(f"create view {name} as from read_parquet({literal(str(place / f'{name}.parquet'))})")
-    con.execute(files("etl.vocabulary").joinpath("lookup.sql").read_text(encoding="utf-8").format(folder=place))
+    con.execute(packaged(__name__, "lookup.sql").format(folder=place))
 
 
 def _check_whole(con: DuckDBPyConnection) -> None:

@@ -25,12 +25,13 @@ import tiny
 from raw_identifiers import leaked
 from tiny import Tiny
 
-from etl.ledger import RUN, Ledger
-from etl.mapping.load import hospital_folders
-from etl.nightly.plan import Scheduling
-from etl.nightly.start import environment, prepare
+from etl.mapping.read.documents import hospital_folders
+from etl.night.stages import STAGE_NAMES
+from etl.operations.airflow.start import environment, prepare
+from etl.operations.plan import Scheduling
 from etl.settings import PROJECT, Settings
-from etl.stages import STAGE_NAMES
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import RUN
 from etl.vocabulary.release import load_bundle
 
 pytestmark = pytest.mark.xdist_group("airflow")

@@ -30,13 +30,14 @@ from pydantic import SecretStr
 from raw_identifiers import KINDS, leaked, planted
 from sqlalchemy.engine import URL, make_url
 
-from etl.ledger import APPROVAL, PUBLICATION, RUN, Ledger
-from etl.nightly.plan import Scheduling
-from etl.nightly.start import Standalone, environment, prepare
+from etl.operations.airflow.start import Standalone, environment, prepare
+from etl.operations.plan import Scheduling
 from etl.sample.generate import write_exports
 from etl.settings import PROJECT, Settings
-from etl.warehouse.open import open_warehouse
-from etl.warehouse.postgres.init import initialise
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import APPROVAL, PUBLICATION, RUN
+from etl.store.warehouse.open import open_warehouse
+from etl.store.warehouse.postgres.init import initialise
 
 pytestmark = [pytest.mark.xdist_group("airflow_service"), pytest.mark.timeout(1800)]
 

@@ -18,19 +18,20 @@ from at_once import LEFT_OUT, publish_all, publish_at_once, runs_of, without
 from pydantic import SecretStr
 
 from etl.cdm.spec import hospital_tables, tables
-from etl.delivery import open_delivery
-from etl.land.contract import open_source
-from etl.land.decode import as_utf8
-from etl.land.identifiers import declared
-from etl.land.read import relation
-from etl.ledger import RUN, Ledger
-from etl.mapping.check import load_mappings
-from etl.mapping.expression import literal, quote
-from etl.publish.reconcile import differences
+from etl.mapping.language.landed import declared
+from etl.mapping.load import load_mappings
+from etl.night.delivery import open_delivery
+from etl.night.land.contract import open_source
+from etl.night.land.decode import as_utf8
+from etl.night.land.read import relation
+from etl.night.publish.reconcile import differences
 from etl.settings import PROJECT, Settings
-from etl.warehouse.open import open_warehouse
-from etl.warehouse.postgres.init import initialise
-from etl.warehouse.postgres.warehouse import Postgres
+from etl.sql import literal, quote
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import RUN
+from etl.store.warehouse.open import open_warehouse
+from etl.store.warehouse.postgres.init import initialise
+from etl.store.warehouse.postgres.warehouse import Postgres
 
 NIGHT = "2026-11-20"
 PATIENTS = 40

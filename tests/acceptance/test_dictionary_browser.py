@@ -8,7 +8,7 @@ import pytest
 import tiny
 from devtools import Browser
 
-from etl.dictionary.page import write_dictionary
+from etl.research.dictionary.page import write_dictionary
 
 CHROMIUM = shutil.which("chromium")
 

@@ -8,7 +8,7 @@ import pytest
 import tiny
 from devtools import Browser
 
-from etl.lineage.pages import write_pages
+from etl.quality.lineage.pages import write_pages
 
 CHROMIUM = shutil.which("chromium")
 

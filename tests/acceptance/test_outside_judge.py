@@ -23,8 +23,8 @@ import yaml
 from duckdb import DuckDBPyConnection
 
 from etl.engine import extension_file
-from etl.mapping.expression import literal
 from etl.settings import PROJECT
+from etl.sql import literal
 
 pytestmark = pytest.mark.xdist_group("judge")
 

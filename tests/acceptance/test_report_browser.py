@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from devtools import Browser
 
-from etl.ledger import Ledger
-from etl.report.write import HospitalName, write_reports
+from etl.quality.report.names import HospitalName
+from etl.quality.report.pages import write_reports
+from etl.store.ledger.ledger import Ledger
 
 EXAMPLE = Path(__file__).parent.parent / "data" / "report_ledger.sql"
 CHROMIUM = shutil.which("chromium")

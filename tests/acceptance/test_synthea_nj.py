@@ -12,20 +12,21 @@ import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.candidate import candidate_files
-from etl.deidentify.keystore import open_key_store
-from etl.derive.run import derivations
 from etl.engine import define_functions, parquet
-from etl.ledger import Ledger
-from etl.mapping.check import load_mappings
-from etl.mapping.choices import define_choices
-from etl.mapping.expression import literal
-from etl.mapping.lookup import create_vocabulary_views
-from etl.pipeline import run_delivery
-from etl.publish.reconcile import differences
-from etl.run import Run, resume
+from etl.mapping.compile.choices import define_choices
+from etl.mapping.compile.lookup import create_vocabulary_views
+from etl.mapping.load import load_mappings
+from etl.night.derive.derive import derivations
+from etl.night.lake.candidate import candidate_files
+from etl.night.lake.views import create_alone
+from etl.night.pipeline import run_delivery
+from etl.night.publish.reconcile import differences
+from etl.night.resume import resume
+from etl.night.run import Run
 from etl.settings import PROJECT, Settings
-from etl.state.state import create_alone
+from etl.sql import literal
+from etl.store.keys.keystore import open_key_store
+from etl.store.ledger.ledger import Ledger
 from etl.vocabulary.release import load_bundle
 
 pytestmark = pytest.mark.xdist_group("synthea")

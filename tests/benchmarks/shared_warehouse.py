@@ -25,8 +25,8 @@ from at_once import publish_all, publish_at_once, runs_of, without
 
 from etl.cdm.spec import hospital_tables
 from etl.settings import Settings
-from etl.warehouse.postgres.ddl import indexes_of, primary_key
-from etl.warehouse.postgres.init import initialise
+from etl.store.warehouse.postgres.ddl import indexes_of, primary_key
+from etl.store.warehouse.postgres.init import initialise
 
 _BLOCK = 1 << 20
 

@@ -15,19 +15,19 @@ import duckdb
 import pytest
 import yaml
 
-from etl.cdm.candidate import create_views
 from etl.cdm.spec import hospital_tables
-from etl.deidentify.keystore import KeyStore
-from etl.delivery import open_delivery
-from etl.derive.run import derive
 from etl.engine import IN_SCRATCH, define_functions, define_night
 from etl.errors import MappingError
-from etl.land.land import land
-from etl.mapping.check import load_mappings
-from etl.mapping.lookup import create_vocabulary_views
-from etl.mapping.run import map_sources
+from etl.mapping.compile.lookup import create_vocabulary_views
+from etl.mapping.load import load_mappings
+from etl.night.delivery import open_delivery
+from etl.night.derive.derive import derive
+from etl.night.lake.candidate import create_views
+from etl.night.lake.views import create_alone
+from etl.night.land.land import land
+from etl.night.map.map import map_sources
 from etl.settings import PROJECT
-from etl.state.state import create_alone
+from etl.store.keys.keystore import KeyStore
 from etl.vocabulary.release import Release
 
 NIGHT = date(2026, 7, 1)

@@ -7,9 +7,9 @@ from functools import reduce
 from pathlib import Path
 
 from etl.cdm.shapes import shapes
-from etl.mapping.model import Hospital
-from etl.mapping.tables import changes_of
-from etl.report import reasons
+from etl.mapping.language.hospital import Hospital
+from etl.night.map.tables import changes_of
+from etl.quality.report import reasons
 from etl.settings import PROJECT
 
 PAGE = (PROJECT / "docs" / "conventions.md").read_text(encoding="utf-8")

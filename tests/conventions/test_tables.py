@@ -7,7 +7,7 @@ from datetime import date
 from harness import Case
 from vocabulary import VERSION
 
-from etl.publish.source import Consortium, cdm_source_row
+from etl.mapping.consortium import Consortium, cdm_source_row
 
 PATIENTS = "PT | SEX | BIRTH\n1 | M | 1980-01-01\n2 | F | 1980-01-01"
 NOTES = """- from: letters

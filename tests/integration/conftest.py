@@ -18,12 +18,12 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
 
 from etl.cdm.spec import tables
-from etl.pipeline import run_delivery
+from etl.night.pipeline import run_delivery
 from etl.sample.generate import write_exports
 from etl.settings import Settings
-from etl.warehouse.open import open_warehouse
-from etl.warehouse.postgres.connect import attach
-from etl.warehouse.schema import create_statements
+from etl.store.postgres.connect import attach
+from etl.store.warehouse.open import open_warehouse
+from etl.store.warehouse.schema import create_statements
 
 CONSORTIUM_NIGHT = date(2026, 11, 20)
 

@@ -17,13 +17,14 @@ from typer.testing import CliRunner, Result
 
 from etl.cli import app
 from etl.errors import GateClosed
-from etl.ledger import APPROVAL, RUN, Ledger
-from etl.nightly.gate import FORM, ApprovalGate
-from etl.nightly.plan import Scheduling
-from etl.nightly.tasks import Stopped, ask_approval
-from etl.pipeline import run_delivery, run_stage, stage_by_name
-from etl.publish.approval import ApprovalMissing, forget_later_stages
-from etl.run import resume
+from etl.night.pipeline import run_delivery, run_stage, stage_by_name
+from etl.night.publish.approval import ApprovalMissing, forget_later_stages
+from etl.night.resume import resume
+from etl.operations.airflow.gate import FORM, ApprovalGate
+from etl.operations.airflow.tasks import Stopped, ask_approval
+from etl.operations.plan import Scheduling
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import APPROVAL, RUN
 
 LIMIT = 0.2
 PROMISE = "A patient's sex is W"  # nobody's is

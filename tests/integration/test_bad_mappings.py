@@ -10,8 +10,8 @@ import tiny
 from tiny import Tiny
 
 from etl.errors import ConfigError, InputError, MappingError
-from etl.mapping.check import load_mappings
-from etl.publish.source import read_consortium
+from etl.mapping.consortium import read_consortium
+from etl.mapping.load import load_mappings
 from etl.settings import PROJECT, Settings
 from etl.vocabulary.release import load_bundle, releases
 

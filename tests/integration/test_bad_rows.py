@@ -110,7 +110,7 @@ def test_a_code_no_vocabulary_knows_maps_to_concept_0_and_is_listed(hospital: Ti
     assert tiny.account(run, "diagnoses") == {"filtered:rule_out": 1, "mapped": 7}
     [row] = [r for r in tiny.mapped_rows(run, "condition_occurrence") if r["condition_source_value"] == "Q99.XX"]
     assert (row["condition_concept_id"], row["condition_source_concept_id"]) == (0, 0)
-    from etl.ledger import UNMAPPED
+    from etl.store.ledger.tables import UNMAPPED
 
     worklist = run.ledger.read(UNMAPPED.select().where(UNMAPPED.c.run_id == run.run_id))
     assert [(w["domain"], w["vocabulary"], w["code"], w["description"], w["records"]) for w in worklist] == [

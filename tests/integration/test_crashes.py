@@ -22,11 +22,11 @@ from sqlalchemy.engine import URL
 from test_killed_runs import next_night
 from tiny import Tiny
 
-from etl.ledger import Ledger
-from etl.pipeline import run_delivery
+from etl.night.pipeline import run_delivery
 from etl.settings import Settings
-from etl.warehouse.open import open_warehouse
-from etl.warehouse.postgres.init import initialise
+from etl.store.ledger.ledger import Ledger
+from etl.store.warehouse.open import open_warehouse
+from etl.store.warehouse.postgres.init import initialise
 
 KILLS = int(os.environ.get("ETL_TEST_KILLS", "6"))
 ALL_POINTS = "ETL_TEST_KILLS" in os.environ  # else of the tables that are loaded one after the other only three

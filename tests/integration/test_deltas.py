@@ -18,12 +18,16 @@ from tiny import NIGHT, Tiny
 
 from etl.cdm.spec import hospital_tables
 from etl.errors import ConfigError, GateClosed
-from etl.ledger import PUBLICATION, Ledger, now
-from etl.lineage.line import trace_line
-from etl.lineage.row import trace_row
-from etl.pipeline import STAGES, attempt, open_run, run_delivery
-from etl.run import Run, begin, resume
-from etl.state.published import state_of
+from etl.night.attempt import attempt
+from etl.night.lake.published import state_of
+from etl.night.opening import open_run
+from etl.night.pipeline import STAGES, run_delivery
+from etl.night.resume import begin, resume
+from etl.night.run import Run
+from etl.quality.lineage.line import trace_line
+from etl.quality.lineage.row import trace_row
+from etl.store.ledger.ledger import Ledger, now
+from etl.store.ledger.tables import PUBLICATION
 
 TOGETHER = 34  # histories of patients of their own, delivered in the same nights
 HISTORIES = int(os.environ.get("ETL_TEST_HISTORIES", "100"))
@@ -76,7 +80,7 @@ def of_outcome(home: Path, vocabulary: Path, history: list[Night], keys: Path) -
 def test_any_history_ends_as_one_delivery_of_its_outcome_would(
     seed: int, vocabulary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)  # half of these few patients are touched in any night
+    monkeypatch.setattr("etl.night.merge.merge._TOO_MANY", 2)  # half of these few patients are touched in any night
     history = histories.nights(seed, TOGETHER)
     there, accounts = of_history(tmp_path / "history", vocabulary, history, fold_every=seed % 3 + 1)
     wanted, expected = of_outcome(tmp_path / "outcome", vocabulary, history, tmp_path / "history" / "keys")
@@ -88,7 +92,7 @@ def test_any_history_ends_as_one_delivery_of_its_outcome_would(
 @pytest.fixture
 def changing(tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
     """The tiny hospital as one that delivers changes; few as its patients are, a night never maps all of them."""
-    monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)
+    monkeypatch.setattr("etl.night.merge.merge._TOO_MANY", 2)
     (tmp_path / "expectations" / "source").mkdir(parents=True)
     (tmp_path / "expectations" / "cdm").symlink_to(tiny.DATA / "expectations" / "cdm")
     hospital = tiny.make(tmp_path / "home", vocabulary, expectations=tmp_path / "expectations")
@@ -222,7 +226,7 @@ def test_a_day_more_lengthens_the_observation_of_whom_nothing_else_touches(chang
 
 
 def test_a_whole_delivery_is_compared_with_the_last_one(hospital: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)
+    monkeypatch.setattr("etl.night.merge.merge._TOO_MANY", 2)
     hospital.publish()
     before = tiny.warehouse_rows(hospital.settings)
     hospital.tables["LAB.csv"][1][4] = "11.4"
@@ -236,7 +240,7 @@ def test_a_whole_delivery_is_compared_with_the_last_one(hospital: Tiny, monkeypa
 def test_rows_of_whom_a_whole_delivery_did_not_touch_are_traced_too(
     hospital: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)
+    monkeypatch.setattr("etl.night.merge.merge._TOO_MANY", 2)
     hospital.publish()
     hospital.tables["LAB.csv"][1][4] = "11.4"
     hospital.publish(NIGHT + timedelta(days=1))

@@ -15,14 +15,14 @@ from typer.testing import CliRunner
 
 from etl.cdm.spec import hospital_tables, tables
 from etl.cli import app
-from etl.dictionary.document import Dictionary, FieldEntry, describe, rules
-from etl.dictionary.measure import TOP, measure
-from etl.dictionary.page import render
-from etl.mapping.check import load_mappings
-from etl.mapping.expression import quote
+from etl.mapping.load import load_mappings
+from etl.research.dictionary.document import Dictionary, FieldEntry, describe, rules
+from etl.research.dictionary.measure import TOP, measure
+from etl.research.dictionary.page import render
 from etl.settings import PROJECT, Settings
-from etl.warehouse.open import open_warehouse
-from etl.warehouse.postgres.connect import attach
+from etl.sql import quote
+from etl.store.postgres.connect import attach
+from etl.store.warehouse.open import open_warehouse
 
 SMALL = 5
 

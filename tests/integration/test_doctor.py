@@ -26,18 +26,19 @@ from tiny import NIGHT, SECRET, Tiny
 from typer.testing import CliRunner
 
 from etl.cli import app
-from etl.doctor.airflow import check_airflow
-from etl.doctor.examine import examine, exit_code, look_at
-from etl.doctor.finding import Finding, Look
-from etl.doctor.keys import BACKED_UP
-from etl.doctor.machine import check_settings
-from etl.doctor.postgres import check_postgres
-from etl.ledger import APPROVAL, Ledger
-from etl.nightly.plan import Scheduling
-from etl.nightly.start import environment, prepare
+from etl.operations.airflow.start import environment, prepare
+from etl.operations.doctor.airflow import check_airflow
+from etl.operations.doctor.examine import examine, exit_code, look_at
+from etl.operations.doctor.finding import Finding, Look
+from etl.operations.doctor.keys import BACKED_UP
+from etl.operations.doctor.machine import check_settings
+from etl.operations.doctor.postgres import check_postgres
+from etl.operations.plan import Scheduling
 from etl.settings import Settings
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import APPROVAL
+from etl.store.warehouse.postgres.init import initialise
 from etl.vocabulary.release import MARKER
-from etl.warehouse.postgres.init import initialise
 
 MORNING = datetime(NIGHT.year, NIGHT.month, NIGHT.day, 8, tzinfo=UTC)  # after the night was due and waited for
 PASSWORD = "not-to-be-told-8c1f"
@@ -197,7 +198,7 @@ def test_a_night_that_cannot_be_read_is_told(published: Tiny, monkeypatch: pytes
     def refuse(folder: Path, _settle: float) -> str | None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
-    monkeypatch.setattr("etl.doctor.nights.missing", refuse)
+    monkeypatch.setattr("etl.operations.doctor.nights.missing", refuse)
     finding = only(unwell(look(published)))
     assert (finding.what, finding.state, finding.code) == ("tiny", "fail", 5)
     assert f"{published.drops / NIGHT.isoformat()} cannot be read" in finding.text

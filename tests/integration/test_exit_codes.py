@@ -11,7 +11,7 @@ import tiny
 from processes import start
 from tiny import Tiny
 
-from etl.run import hospital_lock
+from etl.night.lock import hospital_lock
 
 # every cell that tells of a patient: names, numbers, telephones, remarks, results
 SECRETS = (
@@ -64,7 +64,7 @@ def impossible_type(hospital: Tiny) -> None:
 
 
 def wrong_secret(hospital: Tiny) -> None:
-    from etl.deidentify.keystore import KeyStore
+    from etl.store.keys.keystore import KeyStore
 
     KeyStore(hospital.settings.keys / "tiny.sqlite", "tiny", 5, "another secret of thirty-two chars!").close()
 

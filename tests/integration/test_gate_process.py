@@ -16,9 +16,9 @@ BEGIN = """
 import json, multiprocessing, os, signal, sys
 from dataclasses import asdict
 from etl.errors import ConfigError, TransientError
-from etl.run import resume
+from etl.night.run import resume
 from etl.settings import load_settings
-from etl.validate import process
+from etl.night.check import process
 
 settings = load_settings()
 process.prepare()

@@ -19,10 +19,10 @@ from duckdb import DuckDBPyConnection
 from processes import END, START, Death, start
 from tiny import Tiny
 
-from etl.ledger import Ledger
-from etl.pipeline import STAGES
+from etl.night.pipeline import STAGES
 from etl.settings import Settings
-from etl.warehouse.open import open_warehouse
+from etl.store.ledger.ledger import Ledger
+from etl.store.warehouse.open import open_warehouse
 
 SECOND = date(2026, 7, 2)
 FILLED = ("person", "visit_occurrence", "condition_occurrence", "measurement", "observation_period")

@@ -14,7 +14,7 @@ import pytest
 import tiny
 from tiny import Tiny
 
-from etl.ledger import Ledger
+from etl.store.ledger.ledger import Ledger
 
 pytest.importorskip("airflow")
 
@@ -35,7 +35,7 @@ def night(hospital: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ni
     monkeypatch.setenv("OPENLINEAGE__TRANSPORT__APPEND", "true")
 
     def run(stages: tuple[str, ...] = STAGES) -> list[dict[str, Any]]:
-        from etl.nightly.tasks import begin_night, do_stage
+        from etl.operations.airflow.tasks import begin_night, do_stage
 
         run_id = begin_night("tiny", hospital.deliver(), tiny.NIGHT, force=False, last_try=True)
         for stage in stages:

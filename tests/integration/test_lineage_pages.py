@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 from etl.cdm.shapes import shapes
 from etl.cdm.spec import tables
 from etl.cli import app
-from etl.lineage.columns import Input, sayings
-from etl.lineage.diagram import diagram
-from etl.lineage.document import describe
-from etl.lineage.pages import hospital_page
-from etl.mapping.check import load_mappings
+from etl.mapping.load import load_mappings
+from etl.quality.lineage.columns import Input, sayings
+from etl.quality.lineage.diagram import diagram
+from etl.quality.lineage.document import describe
+from etl.quality.lineage.pages import hospital_page
 
 
 def described(hospital: Tiny):

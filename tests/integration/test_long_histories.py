@@ -16,13 +16,16 @@ from tiny import Tiny
 
 from etl.engine import open_engine
 from etl.errors import TransientError
-from etl.ledger import Accounts
-from etl.pipeline import attempt, open_run, stage_by_name
-from etl.run import Run, begin
-from etl.state.folding import LATE, landed_layers
-from etl.state.folds import Fold
-from etl.state.published import state_of
-from etl.state.state import create_landed
+from etl.night.attempt import attempt
+from etl.night.lake.folds import Fold, landed_layers
+from etl.night.lake.published import state_of
+from etl.night.lake.views import create_landed
+from etl.night.merge.folding import LATE
+from etl.night.opening import open_run
+from etl.night.pipeline import stage_by_name
+from etl.night.resume import begin
+from etl.night.run import Run
+from etl.store.ledger.records import Accounts
 
 LENGTH = int(os.environ.get("ETL_TEST_NIGHTS", "24"))
 EVERY = 4
@@ -105,7 +108,7 @@ def test_a_fold_that_broke_off_is_made_again_and_is_the_same(
         def full(*_: object) -> None:
             raise OSError("no space left")
 
-        patch.setattr("etl.state.folding.write_fold", full)
+        patch.setattr("etl.night.merge.folding.write_fold", full)
         with pytest.raises(TransientError):
             merged(hospital, 20, replace(night, day=20))
             merged(hospital, 21, replace(night, day=21))

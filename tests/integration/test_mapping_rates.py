@@ -10,9 +10,9 @@ import pytest
 import tiny
 
 from etl.errors import GateClosed
-from etl.pipeline import run_delivery
+from etl.night.pipeline import run_delivery
 from etl.settings import PROJECT
-from etl.warehouse.open import open_warehouse
+from etl.store.warehouse.open import open_warehouse
 
 
 def test_a_night_blocked_by_its_mapping_rates_names_the_domains(tmp_path: Path, vocabulary: Path) -> None:

@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from etl.cdm.spec import hospital_tables
-from etl.mapping.expression import literal, quote
-from etl.warehouse.ducklake import DuckLake
-from etl.warehouse.protocol import Publication
+from etl.sql import literal, quote
+from etl.store.warehouse.ducklake.warehouse import DuckLake
+from etl.store.warehouse.protocol import Publication
 
 SOURCE = {
     "cdm_source_name": "Test", "cdm_source_abbreviation": "T", "cdm_holder": "Test", "cdm_version_concept_id": 756265,

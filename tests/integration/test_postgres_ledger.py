@@ -14,9 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from etl.errors import ConfigError, TransientError
-from etl.ledger import APPROVAL, FINDING, PUBLICATION, RUN, UNMAPPED, Accounts, Finding, Ledger
 from etl.settings import Settings
-from etl.warehouse.postgres.init import initialise
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.records import Accounts, Finding
+from etl.store.ledger.tables import APPROVAL, FINDING, PUBLICATION, RUN, UNMAPPED
+from etl.store.warehouse.postgres.init import initialise
 
 NIGHT = date(2026, 11, 1)
 SECRET = "kept-from-every-log"

@@ -23,12 +23,13 @@ from typer.testing import CliRunner
 from etl.cdm.spec import hospital_tables, tables
 from etl.cli import app
 from etl.errors import ConfigError
-from etl.ledger import ADMIN, PUBLICATION, RUN, Ledger, meta
 from etl.settings import Settings
-from etl.warehouse.open import open_warehouse
-from etl.warehouse.postgres import ddl
-from etl.warehouse.postgres.init import as_loader, initialise, migrate, prepare, upgrade
-from etl.warehouse.postgres.revision import newest, revision_of
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import ADMIN, PUBLICATION, RUN, meta
+from etl.store.postgres.revision import newest, revision_of
+from etl.store.warehouse.open import open_warehouse
+from etl.store.warehouse.postgres import ddl
+from etl.store.warehouse.postgres.init import as_loader, initialise, migrate, prepare, upgrade
 
 #: What the tables, indexes and views of a database are, without the names of schemas that only the ledger's has.
 _COLUMNS = """
@@ -116,7 +117,7 @@ def test_two_databases_of_one_server_become_warehouses_at_once(postgres: URL) ->
 
 def test_the_newest_revision_is_the_one_alembic_leads_to() -> None:
     config = Config()
-    config.set_main_option("script_location", "etl.warehouse.postgres:migrations")
+    config.set_main_option("script_location", "etl.store.postgres:migrations")
     scripts = ScriptDirectory.from_config(config)
     assert scripts.get_current_head() == newest()
     assert len(scripts.get_bases()) == 1

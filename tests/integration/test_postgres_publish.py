@@ -19,17 +19,20 @@ from tiny import Tiny
 
 from etl.cdm.spec import hospital_tables, tables
 from etl.errors import InputError, TransientError, UsageError
-from etl.ledger import Ledger
-from etl.pipeline import STAGES, open_run, publication_of, run_delivery, run_stage, stage_by_name
-from etl.publish.difference import changes
-from etl.publish.rollback import roll_back
-from etl.publish.source import cdm_source_row, read_consortium
-from etl.run import Run, begin, resume
+from etl.mapping.consortium import cdm_source_row, read_consortium
+from etl.night.opening import open_run
+from etl.night.pipeline import STAGES, run_delivery, run_stage, stage_by_name
+from etl.night.publish.difference import changes
+from etl.night.publish.rollback import roll_back
+from etl.night.publish.stage import publication_of
+from etl.night.resume import begin, resume
+from etl.night.run import Run
 from etl.settings import Settings
-from etl.warehouse.open import open_warehouse
-from etl.warehouse.postgres.connect import connect
-from etl.warehouse.postgres.init import initialise
-from etl.warehouse.postgres.steps import Step, read_steps
+from etl.store.ledger.ledger import Ledger
+from etl.store.postgres.connect import connect
+from etl.store.warehouse.open import open_warehouse
+from etl.store.warehouse.postgres.init import initialise
+from etl.store.warehouse.postgres.steps import Step, read_steps
 
 SECOND, THIRD = date(2026, 7, 2), date(2026, 7, 3)
 
@@ -80,7 +83,7 @@ def either(request: pytest.FixtureRequest, hospital: Tiny, database: URL) -> Tin
 def test_any_history_is_the_same_on_both_warehouses(
     seed: int, tmp_path: Path, vocabulary: Path, shared: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)
+    monkeypatch.setattr("etl.night.merge.merge._TOO_MANY", 2)
     ours = history_on(shared, seed)
     theirs = history_on(tiny.make(tmp_path / "embedded", vocabulary), seed)
     for (run, rows), (_, expected) in zip(ours, theirs, strict=True):
@@ -95,7 +98,7 @@ def steps_of(hospital: Tiny) -> list[Step]:
 
 
 def test_every_kept_night_can_be_gone_back_to(either: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)
+    monkeypatch.setattr("etl.night.merge.merge._TOO_MANY", 2)
     seen = history_on(either, 23)  # a late night, and one that is delivered again
     # of a night that was delivered again both are kept
     kept = open_warehouse(either.settings).nights("tiny")
@@ -193,7 +196,7 @@ def test_without_duckdbs_extension_adbc_loads_the_same(
 ) -> None:
     embedded = tiny.make(tmp_path / "embedded", vocabulary)
     embedded.publish()
-    monkeypatch.setattr("etl.warehouse.postgres.bulk.has_extension", lambda _name: False)
+    monkeypatch.setattr("etl.store.warehouse.postgres.bulk.has_extension", lambda _name: False)
     shared.publish()
     monkeypatch.undo()
     assert everything(shared.settings) == everything(embedded.settings)

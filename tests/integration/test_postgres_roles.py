@@ -24,15 +24,15 @@ from typer.testing import CliRunner
 from etl.cdm.spec import Field, Table, hospital_tables
 from etl.cli import app
 from etl.errors import ConfigError, UsageError
-from etl.ledger import Ledger
 from etl.settings import load_settings
-from etl.warehouse.postgres import ddl
-from etl.warehouse.postgres.clearance import grant, register, revoke
-from etl.warehouse.postgres.connect import connect
-from etl.warehouse.postgres.init import initialise
-from etl.warehouse.postgres.limits import limits
-from etl.warehouse.postgres.roles import ROLES, make_login
-from etl.warehouse.postgres.steps import part_of
+from etl.store.ledger.ledger import Ledger
+from etl.store.postgres.connect import connect
+from etl.store.warehouse.postgres import ddl
+from etl.store.warehouse.postgres.clearance import grant, register, revoke
+from etl.store.warehouse.postgres.init import initialise
+from etl.store.warehouse.postgres.limits import limits
+from etl.store.warehouse.postgres.roles import ROLES, make_login
+from etl.store.warehouse.postgres.steps import part_of
 
 RIGHTS = list(csv.DictReader((Path(__file__).parents[1] / "data" / "postgres_rights.csv").open(encoding="utf-8")))
 SECRET = "a-password-of-tests"

@@ -15,16 +15,16 @@ from processes import Death, start
 from pydantic import SecretStr
 from tiny import Tiny
 
-from etl.delivery import open_delivery
-from etl.land.contract import open_source
-from etl.land.decode import as_utf8
-from etl.land.read import relation
-from etl.mapping.check import load_mappings
-from etl.mapping.expression import quote
-from etl.mapping.model import Source
-from etl.pipeline import STAGES
+from etl.mapping.language.contract import Source
+from etl.mapping.load import load_mappings
+from etl.night.delivery import open_delivery
+from etl.night.land.contract import open_source
+from etl.night.land.decode import as_utf8
+from etl.night.land.read import relation
+from etl.night.pipeline import STAGES
 from etl.sample.generate import write_exports
 from etl.settings import Settings
+from etl.sql import quote
 
 NAME, NUMBER, RRN, PHONE = "홍길순전", "73910461", "830402-2345671", "010-5824-9137"
 BARE_RRN, SPACED_PHONE, LANDLINE = RRN.replace("-", ""), PHONE.replace("-", " "), "02-873-9164"

@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 
 from etl.cdm.spec import tables
 from etl.cli import app
-from etl.cli.recipes import PAGE, Recipe, recipes, recipes_page
+from etl.cli.recipes import Recipe
+from etl.research.recipes.recipes import PAGE, recipes, recipes_page
 from etl.settings import PROJECT, Settings
-from etl.warehouse.open import open_warehouse
+from etl.store.warehouse.open import open_warehouse
 
 RECIPES = recipes()
 STAYS = (9201, 262)

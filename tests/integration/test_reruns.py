@@ -16,7 +16,7 @@ from tiny import NIGHT, Tiny
 from etl.cdm.shapes import shapes
 from etl.cdm.spec import tables
 from etl.errors import InputError
-from etl.pipeline import run_delivery
+from etl.night.pipeline import run_delivery
 
 FOUND = (Phase.explicit, Phase.generate)  # a whole landing per example: making a failing one smaller takes too long
 

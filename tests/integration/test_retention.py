@@ -20,17 +20,21 @@ from typer.testing import CliRunner
 from etl.cdm.spec import hospital_tables
 from etl.cli.app import app
 from etl.errors import InputError, TransientError
-from etl.ledger import now
-from etl.lineage.line import trace_line
-from etl.lineage.row import trace_row
-from etl.pipeline import STAGES, attempt, open_run
-from etl.publish.rollback import roll_back
-from etl.retention.clean import Rules, clean_hospital, clean_warehouse
-from etl.retention.plan import Removal
-from etl.run import Run, begin, hospital_lock
+from etl.night.attempt import attempt
+from etl.night.lake.published import state_of
+from etl.night.lock import hospital_lock
+from etl.night.opening import open_run
+from etl.night.pipeline import STAGES
+from etl.night.publish.rollback import roll_back
+from etl.night.resume import begin
+from etl.night.run import Run
+from etl.operations.retention.clean import Rules, clean_hospital, clean_warehouse
+from etl.operations.retention.plan import Removal
+from etl.quality.lineage.line import trace_line
+from etl.quality.lineage.row import trace_row
 from etl.settings import Settings
-from etl.state.published import state_of
-from etl.warehouse.open import open_warehouse
+from etl.store.ledger.ledger import now
+from etl.store.warehouse.open import open_warehouse
 
 NIGHTS = 8
 RULES = Rules(keep=1, hours=0)
@@ -105,7 +109,7 @@ class Cleaned:
 def cleaned(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Iterator[Cleaned]:
     """Eight nights, folded two at a time, everybody mapped every third; then a removal that breaks off, and one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("etl.state.merge._TOO_MANY", 2)
+        patch.setattr("etl.night.merge.merge._TOO_MANY", 2)
         hospital = tiny.make(tmp_path_factory.mktemp("home") / "home", vocabulary)
         histories.make_delta(hospital, fold_every=2)
         hospital.rewrite("hospital.yaml", "delivery: delta", "delivery: delta\nwhole_every: 2")
@@ -126,7 +130,7 @@ def cleaned(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Itera
                     raise OSError
                 rmtree(path, *args, **options)
 
-            breaking.setattr("etl.retention.clean.shutil.rmtree", break_off)
+            breaking.setattr("etl.operations.retention.clean.shutil.rmtree", break_off)
             with pytest.raises(OSError):
                 clean_hospital(settings, "tiny", RULES)
         removed = clean_hospital(settings, "tiny", RULES) + clean_warehouse(settings, RULES)
@@ -181,7 +185,7 @@ def test_the_command_tells_what_goes_and_leaves_out_a_hospital_at_work(
     cleaned: Cleaned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = cleaned.hospital.settings
-    monkeypatch.setattr("etl.settings.load_settings", lambda: settings)
+    monkeypatch.setattr("etl.cli.retention.load_settings", lambda: settings)
     extra = settings.stage_folder("derive", "tiny") / "delivery=20260102-000000000000"
     extra.mkdir()
     asked = CliRunner().invoke(app, ["clean", "tiny", "--hours", "0", "--keep", "1", "--dry-run", "--json"])

@@ -29,14 +29,16 @@ from typer.testing import CliRunner
 from etl.cdm.spec import hospital_tables
 from etl.cli import app
 from etl.errors import ConfigError, EtlError, GateClosed, MappingError, TransientError, UsageError
-from etl.extract.marks import Mark
-from etl.extract.night import ExtractedNight, extract_night, waits_for
-from etl.ledger import now
-from etl.lineage.line import trace_line
-from etl.lineage.row import trace_row
-from etl.mapping.check import load_mappings
-from etl.pipeline import STAGES, attempt, open_run, run_delivery
-from etl.run import begin
+from etl.mapping.load import load_mappings
+from etl.night.attempt import attempt
+from etl.night.opening import open_run
+from etl.night.pipeline import STAGES, run_delivery
+from etl.night.resume import begin
+from etl.operations.extract.marks import Mark
+from etl.operations.extract.night import ExtractedNight, extract_night, waits_for
+from etl.quality.lineage.line import trace_line
+from etl.quality.lineage.row import trace_row
+from etl.store.ledger.ledger import now
 
 DATA = tiny.DATA.parent / "source_database"
 TABLES = {
@@ -69,7 +71,7 @@ def emr(hospital: Tiny, database: URL, monkeypatch: pytest.MonkeyPatch) -> psyco
 @pytest.fixture
 def changing(emr: psycopg.Connection[Any], hospital: Tiny, monkeypatch: pytest.MonkeyPatch) -> psycopg.Connection[Any]:
     """The same hospital as one whose nights bring what changed."""
-    monkeypatch.setattr("etl.state.merge._TOO_MANY", 2)
+    monkeypatch.setattr("etl.night.merge.merge._TOO_MANY", 2)
     shutil.copy(DATA / "changes.yaml", hospital.mappings / "sources_that_change.yaml")
     for table in ("admission", "diagnosis", "result"):  # one row each was written last
         emr.execute(f"update emr.{table} set upd_dtm = '2026-06-30 23:00' where pt_no = '70002'")

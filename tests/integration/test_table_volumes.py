@@ -10,8 +10,8 @@ import pytest
 import tiny
 from tiny import Tiny
 
-from etl.pipeline import run_delivery
-from etl.publish.approval import ApprovalMissing
+from etl.night.pipeline import run_delivery
+from etl.night.publish.approval import ApprovalMissing
 from etl.settings import PROJECT
 
 SUITE = PROJECT / "expectations" / "cdm" / "table_volume.json"

@@ -17,16 +17,17 @@ from typer.testing import CliRunner
 from etl.cdm.shapes import shapes
 from etl.cdm.spec import tables
 from etl.cli import app, lineage
-from etl.deidentify.keystore import open_key_store
-from etl.delivery import open_delivery
 from etl.engine import open_engine
 from etl.errors import InputError, UsageError
-from etl.land.land import REJECTED, land
-from etl.lineage.line import trace_line
-from etl.lineage.lines import line_index
-from etl.lineage.places import Position
-from etl.lineage.row import id_column, trace_row
-from etl.mapping.check import load_mappings
+from etl.mapping.load import load_mappings
+from etl.night.delivery import open_delivery
+from etl.night.lake.names import REJECTED
+from etl.night.land.land import land
+from etl.quality.lineage.line import trace_line
+from etl.quality.lineage.lines import line_index
+from etl.quality.lineage.places import Position
+from etl.quality.lineage.row import id_column, trace_row
+from etl.store.keys.keystore import open_key_store
 
 SECRETS = ("가나다라", "마바사아", "450101-1000017", "010-0000-7001", "70001", "three months", "1,240", "11.2")
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from etl.cli import app
 from etl.errors import MappingError
-from etl.ledger import Ledger
-from etl.mapping.check import load_mappings
+from etl.mapping.load import load_mappings
+from etl.store.ledger.ledger import Ledger
 
 USAGI = "sourceCode,sourceName,sourceFrequency,matchScore,mappingStatus,conceptId,mappingType\n"
 TABLE = (
@@ -182,7 +182,7 @@ def test_a_night_maps_them_to_0_and_says_so(hospital: Tiny) -> None:
     lab_map(hospital, "{usagi: lab.csv}", USAGI + lines)
     assert measured(hospital, "concept_id")["L002"] == {(0,)}
     run = hospital.through("land", "merge", "map", "derive", "check_cdm")
-    from etl.report.read import night, summaries
+    from etl.quality.report.read import night, summaries
 
     ledger = Ledger(hospital.settings.ledger_url)
     runs = summaries(ledger, [run.run_id])

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from etl.cli import app
 from etl.errors import UsageError
-from etl.pipeline import run_delivery
+from etl.night.pipeline import run_delivery
+from etl.operations.retention.releases import remove_release
 from etl.settings import PROJECT
-from etl.vocabulary.release import Release, current_release, load_bundle, release_named, releases
-from etl.vocabulary.remove import remove_release, use_release
+from etl.vocabulary.release import Release, current_release, load_bundle, release_named, releases, use_release
 
 BUNDLE = PROJECT / "etl" / "sample" / "vocabulary"
 GLUCOSE, HYPERTENSION = 3004501, 320128

@@ -13,8 +13,8 @@ import pytest
 
 from etl.cdm.spec import tables
 from etl.errors import ConfigError
-from etl.warehouse.ducklake import DuckLake
-from etl.warehouse.protocol import Publication
+from etl.store.warehouse.ducklake.warehouse import DuckLake
+from etl.store.warehouse.protocol import Publication
 
 NIGHTS = 4
 HOSPITALS = (1, 2, 3)
@@ -27,8 +27,8 @@ SOURCE = {
 }
 PUBLISH = """
 import sys, pathlib, datetime
-from etl.warehouse.ducklake import DuckLake
-from etl.warehouse.protocol import Publication
+from etl.store.warehouse.ducklake.warehouse import DuckLake
+from etl.store.warehouse.protocol import Publication
 folder, number, nights, source = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), eval(sys.argv[4])
 lake = DuckLake(folder / "warehouse")
 lake.initialise()

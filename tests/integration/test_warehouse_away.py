@@ -9,9 +9,10 @@ import sqlalchemy as sa
 import tiny
 
 from etl.errors import TransientError
-from etl.ledger import STAGE, Ledger
-from etl.pipeline import run_delivery
-from etl.warehouse.open import open_warehouse
+from etl.night.pipeline import run_delivery
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import STAGE
+from etl.store.warehouse.open import open_warehouse
 
 
 def test_a_warehouse_that_cannot_be_opened_is_named_before_the_night_begins(tmp_path: Path, vocabulary: Path) -> None:

@@ -18,11 +18,12 @@ from typer.testing import CliRunner
 from etl.cli import app
 from etl.cli import why as command
 from etl.engine import open_engine
-from etl.mapping.check import load_mappings
-from etl.mapping.explain import explain
-from etl.mapping.explanation import Explanation
-from etl.mapping.run import create_inputs
-from etl.state.state import create_whole, newest_state
+from etl.mapping.compile.inputs import create_inputs
+from etl.mapping.explain.explain import explain
+from etl.mapping.explain.explanation import Explanation
+from etl.mapping.load import load_mappings
+from etl.night.lake.state import newest_state
+from etl.night.lake.views import create_whole
 from etl.vocabulary.release import current_release
 
 GLUCOSE, HEMOGLOBIN = "D2160010", "D2020010"

@@ -1,4 +1,4 @@
-"""The worklist: which codes to map next, what each would win, and nothing about fewer than five patients."""
+"""The unmapped: which codes to map next, what each would win, and nothing about fewer than five patients."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from rich.console import Console
 from tiny import Tiny
 from typer.testing import CliRunner
 
-from etl.cli import app, worklist
-from etl.cli.worklist import gains, read_worklist, write_csv, write_usagi
+from etl.cli import app, unmapped
 from etl.errors import InputError, UsageError
-from etl.ledger import MAPPING_RATE, UNMAPPED, Accounts, Ledger
+from etl.onboarding.worklist.unmapped import gains, read_worklist, write_csv, write_usagi
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.records import Accounts
+from etl.store.ledger.tables import MAPPING_RATE, UNMAPPED
 
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Tiny:
     """A published night whose six patients have the unknown code Q99 twice; two of them have Q98; a unit is unknown."""
-    hospital = tiny.make(tmp_path_factory.mktemp("worklist") / "home", vocabulary)
+    hospital = tiny.make(tmp_path_factory.mktemp("unmapped") / "home", vocabulary)
     diagnoses, results = hospital.tables["DIAG.csv"], hospital.tables["LAB.csv"]
     visit = {row[1]: row[0] for row in hospital.tables["ADM.csv"][1:]}
     for i, patient in enumerate(f"7000{n}" for n in range(1, 7)):
@@ -133,7 +135,7 @@ def test_the_command_shows_a_table_and_writes_what_was_asked_for(night: Tiny, tm
     for name in ("home", "mappings"):
         monkeypatch.setenv(f"ETL_{name.upper()}", str(getattr(night.settings, name)))
     page = io.StringIO()
-    monkeypatch.setattr(worklist, "out", Console(file=page, width=200))
+    monkeypatch.setattr(unmapped, "out", Console(file=page, width=200))
     assert CliRunner().invoke(app, ["unmapped", "tiny", "--limit", "1"]).exit_code == 0
     assert "희귀 질환, 기타" in page.getvalue()
     assert "mapping this code would bring" in page.getvalue()
@@ -156,7 +158,7 @@ def test_before_the_first_night_the_command_says_what_to_do(hospital: Tiny) -> N
 
 
 def older_ledger(file: Path) -> str:
-    """A ledger as it was before the worklist told patients and days; returns its URL."""
+    """A ledger as it was before the unmapped told patients and days; returns its URL."""
     with sqlite3.connect(file) as con:
         con.executescript("""
             create table unmapped (run_id varchar(64), domain varchar(20), vocabulary varchar(40), code varchar(80),

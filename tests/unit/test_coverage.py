@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from etl.cdm import spec
-from etl.mapping.check import load_mappings
-from etl.mapping.coverage import COVERAGE, UNEXPLAINED, Table, coverage, coverage_page, reasons
+from etl.mapping.load import load_mappings
+from etl.research.dictionary.coverage import COVERAGE, UNEXPLAINED, Table, coverage, coverage_page, reasons
 from etl.settings import PROJECT
 
 

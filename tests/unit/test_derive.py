@@ -7,12 +7,12 @@ from datetime import date
 import duckdb
 import pytest
 
-from etl.cdm.candidate import create_views
 from etl.cdm.spec import hospital_tables
-from etl.derive.run import derivations
 from etl.engine import define_functions, define_night
-from etl.mapping.choices import define_choices
-from etl.mapping.model import Hospital, Name
+from etl.mapping.compile.choices import define_choices
+from etl.mapping.language.hospital import Hospital, Name
+from etl.night.derive.derive import derivations
+from etl.night.lake.candidate import create_views
 
 PERSON = 1 << 24 | 1
 HOSPITAL = Hospital(hospital="one", number=1, name=Name(ko="하나", en="One"), live_since=date(2010, 1, 1))

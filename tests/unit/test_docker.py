@@ -19,7 +19,7 @@ import typer
 import yaml
 
 from etl.cli import app
-from etl.nightly.plan import Scheduling
+from etl.operations.plan import Scheduling
 from etl.settings import PROJECT, Settings
 
 DOCKER = PROJECT / "docker"

@@ -9,8 +9,8 @@ import pytest
 import typer
 
 from etl.cli import app
+from etl.night.stages import STAGE_NAMES
 from etl.settings import PROJECT
-from etl.stages import STAGE_NAMES
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -8,13 +8,13 @@ import duckdb
 import pytest
 
 from etl.engine import define_functions
-from etl.land.land import landed_columns_sql
-from etl.mapping.check import load_mappings
-from etl.mapping.concepts import doubtful_concepts
-from etl.mapping.expression import quote
+from etl.mapping.check.concepts import doubtful_concepts
+from etl.mapping.language.landed import landed_columns_sql
+from etl.mapping.load import load_mappings
+from etl.night.check.suites import load_suites
+from etl.onboarding.draft.suites import draft_suite, write_drafts
 from etl.settings import PROJECT, Settings
-from etl.validate.draft import draft_suite, write_drafts
-from etl.validate.suites import load_suites
+from etl.sql import quote
 from etl.vocabulary.release import current_release
 
 HOSPITALS = sorted(load_mappings(PROJECT / "mappings"))

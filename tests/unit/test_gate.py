@@ -14,8 +14,8 @@ import duckdb
 import pytest
 
 from etl.cdm.spec import tables
-from etl.validate.gate import closed, run_suites
-from etl.validate.suites import Expectation, Suite, load_suites
+from etl.night.check.gate import closed, run_suites
+from etl.night.check.suites import Expectation, Suite, load_suites
 
 HERE = Path(__file__).parent
 SUITES = {s.table: s for s in load_suites(HERE.parents[1] / "expectations" / "cdm")}
@@ -294,7 +294,7 @@ def test_queries_of_a_table_without_rows_are_still_asked(landed: duckdb.DuckDBPy
 
 def test_the_import_is_light_and_leaves_no_files(tmp_path: Path) -> None:
     script = (
-        "import sys; from etl.validate.gx import great_expectations; great_expectations();"
+        "import sys; from etl.night.check.gx import great_expectations; great_expectations();"
         "import great_expectations as gx; gx.get_context(mode='ephemeral');"
         "assert 'scipy.optimize' not in sys.modules and 'altair.vegalite' not in sys.modules;"
         "from scipy import stats; assert stats.norm.cdf(0) == 0.5"

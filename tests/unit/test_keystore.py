@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.cdm.spec import tables
-from etl.deidentify.keystore import KeyStore
 from etl.errors import ConfigError
-from etl.mapping.tables import EVENT_BITS
-from etl.warehouse.postgres.ddl import range_of
+from etl.night.map.tables import EVENT_BITS
+from etl.store.keys.keystore import KeyStore
+from etl.store.warehouse.postgres.ddl import range_of
 
 SECRET = "0123456789abcdef0123456789abcdef"
 people = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8), unique=True, max_size=30)

@@ -9,9 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from etl.errors import InputError
-from etl.ledger import RUN, Accounts, Ledger
-from etl.pipeline import begin_recorded
+from etl.night.opening import begin_recorded
 from etl.settings import PROJECT, Settings
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.records import Accounts
+from etl.store.ledger.tables import RUN
 
 NIGHT = date(2026, 11, 1)
 

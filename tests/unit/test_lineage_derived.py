@@ -9,7 +9,7 @@ from importlib.resources import files
 import duckdb
 import pytest
 
-from etl.derive.run import derivations
+from etl.night.derive.derive import derivations
 
 PERSONS, ROWS, DRUGS = 4, 300, (11, 12, 21, 31, 0)
 DOSES = "(values (11, 1, 5.0), (12, 1, 10.0), (21, 2, 5.0), (31, 3, 1.0)) t(d, i, amount)"
@@ -55,7 +55,7 @@ def con():
     [("condition_era", "condition_occurrence_count"), ("drug_era", "drug_exposure_count"), ("dose_era", "null")],
 )
 def test_eras_share_out_their_records(con, table: str, counted: str) -> None:
-    query = files("etl.lineage").joinpath("derived", f"{table}.sql").read_text(encoding="utf-8")
+    query = files("etl.quality.lineage").joinpath("derived", f"{table}.sql").read_text(encoding="utf-8")
     eras = con.execute(f"select {table}_id, {counted} from {table}").fetchall()
     assert len(eras) > 20
     parts = {era: [row[1] for row in con.execute(query, {"id": era}).fetchall()] for era, _ in eras}

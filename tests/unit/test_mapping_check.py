@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from etl.errors import ConfigError, MappingError
-from etl.mapping.check import load_mappings, nearest
-from etl.mapping.model import HospitalMapping
+from etl.errors import ConfigError, MappingError, nearest
+from etl.mapping.language.mapping import HospitalMapping
+from etl.mapping.load import load_mappings
 
 # A small hospital without mistakes; what a test changes is written into these texts.
 GOOD = {

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.engine import define_functions
-from etl.mapping.masters import create_masters
-from etl.mapping.model import Hospital, HospitalMapping, MasterStep, Name, Source
+from etl.mapping.compile.masters import create_masters
+from etl.mapping.language.contract import Source
+from etl.mapping.language.hospital import Hospital, Name
+from etl.mapping.language.lookups import MasterStep
+from etl.mapping.language.mapping import HospitalMapping
 
 FIRST = date(2020, 1, 1)
 DAYS = 40

@@ -13,13 +13,13 @@ import pytest
 from tiny import Tiny
 
 from etl.errors import ConfigError, GateClosed
-from etl.ledger import Finding
-from etl.nightly.connections import source_conn_id, task_settings, url_of
-from etl.nightly.notify import failed, night_of_run
-from etl.nightly.plan import Scheduling, read_plan, time_allowed
-from etl.nightly.tasks import Stopped
-from etl.publish.approval import exceeds
-from etl.validate.suites import SuiteError, load_suites
+from etl.night.check.suites import SuiteError, load_suites
+from etl.night.publish.approval import exceeds
+from etl.operations.airflow.connections import source_conn_id, task_settings, url_of
+from etl.operations.airflow.notify import failed, night_of_run
+from etl.operations.airflow.tasks import Stopped
+from etl.operations.plan import Scheduling, read_plan, time_allowed
+from etl.store.ledger.records import Finding
 
 sys.path.append(str(Path(__file__).parents[1] / "acceptance"))
 from airflow_service import Heard, listening

@@ -12,13 +12,13 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from etl.cli import app
-from etl.mapping.check import load_mappings
-from etl.profile import sets
-from etl.profile.form import detect
-from etl.profile.model import Profile
-from etl.profile.page import render
-from etl.profile.scan import Options, profile_folder
-from etl.profile.workbook import table_names, write_workbook
+from etl.mapping.load import load_mappings
+from etl.onboarding.profile import sets
+from etl.onboarding.profile.form import detect
+from etl.onboarding.profile.model import Profile
+from etl.onboarding.profile.page import render
+from etl.onboarding.profile.scan import Options, profile_folder
+from etl.onboarding.profile.workbook import table_names, write_workbook
 from etl.sample.generate import write_exports
 from etl.settings import PROJECT, Settings
 

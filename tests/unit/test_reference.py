@@ -16,16 +16,18 @@ from pydantic import SecretStr
 
 from etl.cdm import spec
 from etl.cdm.shapes import shapes
-from etl.land.read import REASONS
-from etl.mapping.accounts import EMPTY, MASTER, MERGED, UNUSED
-from etl.mapping.load import Document, _Reader
-from etl.mapping.reference import PAGE, SCHEMA, documents, quarantines, write_documents
-from etl.mapping.schema import columns_of_field, schema, texts
-from etl.pipeline import open_run, run_stage, stage_by_name
-from etl.report import reasons
-from etl.run import Run, begin
+from etl.mapping.read.documents import Document, _Reader
+from etl.mapping.reference.page import PAGE, SCHEMA, documents, quarantines, write_documents
+from etl.mapping.reference.schema import columns_of_field, schema, texts
+from etl.night.land.read import REASONS
+from etl.night.map.accounts import EMPTY, MASTER, MERGED, UNUSED
+from etl.night.merge.versions import DELETED, SUPERSEDED
+from etl.night.opening import open_run
+from etl.night.pipeline import run_stage, stage_by_name
+from etl.night.resume import begin
+from etl.night.run import Run
+from etl.quality.report import reasons
 from etl.settings import PROJECT, Settings
-from etl.state.merge import DELETED, SUPERSEDED
 
 VALIDATOR = jsonschema.Draft7Validator(schema())
 MAPPINGS = sorted((PROJECT / "mappings").glob("*/**/*.yaml"))

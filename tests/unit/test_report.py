@@ -14,14 +14,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from etl.ledger import APPROVAL, RUN, SOURCE_ACCOUNT, Accounts, Finding, Ledger
-from etl.report import charts, formats
-from etl.report.charts import Point
-from etl.report.read import last_deliveries, night, summaries
-from etl.report.reasons import explained, texts
-from etl.report.terminal import summary_table
-from etl.report.verdict import verdict
-from etl.report.write import HospitalName, write_reports
+from etl.mapping.reasons import texts
+from etl.pages import charts, formats
+from etl.pages.charts import Point
+from etl.quality.report.names import HospitalName
+from etl.quality.report.pages import write_reports
+from etl.quality.report.read import last_deliveries, night, summaries
+from etl.quality.report.reasons import explained
+from etl.quality.report.terminal import summary_table
+from etl.quality.report.verdict import verdict
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.records import Accounts, Finding
+from etl.store.ledger.tables import APPROVAL, RUN, SOURCE_ACCOUNT
 
 EXAMPLE = Path(__file__).parent.parent / "data" / "report_ledger.sql"
 NAMES = {

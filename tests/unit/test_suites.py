@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from etl.cdm.spec import tables
-from etl.validate.suites import GX_SEVERITY, SuiteError, load_suites
+from etl.night.check.suites import GX_SEVERITY, SuiteError, load_suites
 
 CDM = Path(__file__).parents[2] / "expectations" / "cdm"
 COLUMNS = {name: table.columns for name, table in tables().items()}
@@ -85,7 +85,7 @@ def test_great_expectations_reads_the_files_as_they_are(path: Path) -> None:
 
 def test_reading_does_not_import_great_expectations() -> None:
     script = (
-        "import sys; from pathlib import Path; from etl.validate.suites import load_suites;"
+        "import sys; from pathlib import Path; from etl.night.check.suites import load_suites;"
         f"assert load_suites(Path({str(CDM)!r}));"
         "assert not {'great_expectations', 'pandas', 'sqlalchemy'} & set(sys.modules)"
     )

@@ -15,11 +15,13 @@ from tiny import Tiny
 
 from etl.engine import define_functions
 from etl.errors import MappingError
-from etl.mapping.check import load_mappings
-from etl.mapping.concepts import doubtful_concepts
+from etl.mapping.check.concepts import doubtful_concepts
+from etl.mapping.check.conversions import conversion_problems
+from etl.mapping.compile.units import conversion_join, converted, create_conversions
 from etl.mapping.expression import render
-from etl.mapping.model import Affine, Conversion, HospitalMapping
-from etl.mapping.units import conversion_join, conversion_problems, converted, create_conversions
+from etl.mapping.language.mapping import HospitalMapping
+from etl.mapping.language.units import Affine, Conversion
+from etl.mapping.load import load_mappings
 from etl.settings import PROJECT, Settings
 from etl.vocabulary.release import current_release
 

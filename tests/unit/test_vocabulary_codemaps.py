@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from etl.errors import Problem
-from etl.mapping.codemaps import MapRows, read_rows
-from etl.mapping.model import CodeMap
+from etl.mapping.language.codemaps import CodeMap, MapRows
+from etl.mapping.read.codemaps import read_rows
 
 DATA = Path(os.environ.get("ETL_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 HEADER = (

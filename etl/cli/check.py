@@ -1,0 +1,24 @@
+"""The command that checks mappings and expectations without data."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etl.cli.console import errors_to_exit_codes, out
+from etl.cli.options import command_app
+from etl.onboarding.checking import check_everything
+from etl.settings import load_settings
+
+app = command_app()
+
+
+@app.command()
+def check(
+    hospitals: Annotated[list[str] | None, typer.Argument(metavar="[HOSPITAL…]", help="Default: all.")] = None,
+) -> None:
+    """Check mappings and expectations without any data; every problem at once, with file and line."""
+    with errors_to_exit_codes():
+        for line in check_everything(load_settings(), hospitals or None):
+            out.print(line)

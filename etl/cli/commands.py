@@ -1,0 +1,76 @@
+"""The commands of `etl`: where each stands, and what it is for in one line. A new command is a new line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SET_UP, RUN, LOOK = "Set up", "Run", "Look"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command, or a group of them: it is in the Typer `app` of the module, which is loaded when it is called.
+
+    `summary` is the first sentence of its help. `before` names a function that is called before the module is loaded.
+    """
+
+    name: str
+    module: str
+    panel: str
+    summary: str
+    before: str | None = None
+
+
+COMMANDS = (
+    Command("sample", "etl.cli.sample", SET_UP,
+            "Write generated raw exports of the eight hospitals: real layouts, encodings and traps, invented people."),
+    Command("check", "etl.cli.check", SET_UP,
+            "Check mappings and expectations without any data; every problem at once, with file and line."),
+    Command("draft", "etl.cli.onboarding", SET_UP,
+            "Draft Great Expectations suites for the sources that have none, from the contract and mappings."),
+    Command("profile", "etl.cli.onboarding", SET_UP,
+            "Describe an export that nobody has mapped yet: files, encodings, columns, keys, joins, codes."),
+    Command("new", "etl.cli.onboarding", SET_UP,
+            "Draft the mappings of a hospital that joins, from one of its exports, and its expectations."),
+    Command("docs", "etl.cli.docs", SET_UP,
+            "Write the generated pages, from the code and the mappings of the project."),
+    Command("vocabulary", "etl.cli.vocabulary", SET_UP,
+            "Standardised vocabularies: releases side by side."),
+    Command("warehouse", "etl.cli.warehouse", SET_UP,
+            "The warehouse on PostgreSQL: its schema, its logins, who may see which hospital."),
+    Command("run", "etl.cli.run", RUN,
+            "Take a delivery through all stages: land, check source, merge, map, derive, check CDM, publish.",
+            before="etl.night.check.process:prepare"),
+    Command("publish", "etl.cli.publishing", RUN,
+            "Publish a run whose gates have passed, or show what that would change."),
+    Command("rollback", "etl.cli.publishing", RUN,
+            "Go back to an earlier published night, in seconds, without loading it again."),
+    Command("approve", "etl.cli.approve", RUN,
+            "Approve a night whose warnings are above their limit, or refuse it; without RUN, list what waits."),
+    Command("extract", "etl.cli.extract", RUN,
+            "Extract a night from a hospital's own database into a delivery, for `etl run` to take on."),
+    Command("clean", "etl.cli.retention", RUN,
+            "Remove from lake, pages and embedded warehouse what no published night needs."),
+    Command("doctor", "etl.cli.doctor", LOOK,
+            "Look at everything a night needs, and say what to do where it is not well."),
+    Command("status", "etl.cli.status", LOOK,
+            "Show the newest run of every hospital."),
+    Command("report", "etl.cli.report", LOOK,
+            "Write the validation reports of all nights and the lineage pages; print where the index is."),
+    Command("unmapped", "etl.cli.unmapped", LOOK,
+            "List the codes that found no standard concept: what to map next, and how much each code would win."),
+    Command("why", "etl.cli.why", LOOK,
+            "Tell how a code is looked up, step by step, and why it ends where it does."),
+    Command("trace", "etl.cli.trace", LOOK,
+            "Trace a published CDM row to file, line and mapping entry; or, with --file, a line to its CDM rows."),
+    Command("lineage", "etl.cli.lineage", LOOK,
+            "Write what the mappings do as pages: diagram, every column of every CDM table, look-ups, rules, sources."),
+    Command("sql", "etl.cli.sql", LOOK,
+            "Query the published warehouse (read-only, one consistent night per hospital)."),
+    Command("recipes", "etl.cli.recipes", LOOK,
+            "Answer an analyst's usual questions: list the recipes, print one to change it, or run it."),
+    Command("dictionary", "etl.cli.dictionary", LOOK,
+            "Write the data dictionary: every table and field of the CDM, and what the warehouse holds in it."),
+    Command("export", "etl.cli.export", LOOK,
+            "Write the whole published warehouse into one plain DuckDB file with primary keys."),
+)  # fmt: skip

@@ -1,1 +1,0 @@
-"""Tables derived from the mapped ones, one SQL file each."""

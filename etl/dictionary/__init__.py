@@ -1,1 +1,0 @@
-"""The data dictionary: what the specification says of every field, and what the published warehouse holds in it."""

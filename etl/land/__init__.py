@@ -1,1 +1,0 @@
-"""Raw files to landed tables: contract, decoding, rejects, identifiers replaced on the way."""

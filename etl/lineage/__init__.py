@@ -1,1 +1,0 @@
-"""Where rows and columns of the CDM come from: single rows, whole mappings as pages, and OpenLineage events."""

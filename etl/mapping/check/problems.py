@@ -1,0 +1,108 @@
+"""Says what is wrong in a hospital's YAML: pydantic's errors as problems with file, line, key and the nearest name."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from etl.cdm.shapes import events, shapes
+from etl.errors import Problem, nearest
+from etl.mapping.language.codemaps import CodeMap
+from etl.mapping.language.contract import Column, Computed, Source
+from etl.mapping.language.entries import Entry, Ref, Unpivot, entry_model
+from etl.mapping.language.hospital import Name, ObservationPeriods, Visits
+from etl.mapping.language.lookups import Lookup, MasterStep, Step
+from etl.mapping.read.documents import Document, Path_
+
+
+def _models(path: Path_, document: Document) -> type[BaseModel] | None:
+    """The model that reads the mapping at `path`, to name the keys it may have."""
+    found: type[BaseModel] | None = None
+    match path:
+        case ("name",):
+            found = Name
+        case ("visits",):
+            found = Visits
+        case ("observation_period",):
+            found = ObservationPeriods
+        case ("sources", _):
+            found = Source
+        case ("sources", _, "columns", _):
+            found = Column
+        case ("sources", _, "computed", _):
+            found = Computed
+        case ("masters", _, _):
+            found = MasterStep
+        case ("maps", _):
+            found = CodeMap
+        case ("entries", name):
+            found = model_of_entry(document.data["entries"][name])
+        case ("entries", _, "unpivot"):
+            found = Unpivot
+        case ("entries", name, key):
+            entry = model_of_entry(document.data["entries"][name])
+            field = entry.model_fields.get(key) if entry and isinstance(key, str) else None
+            found = Ref if field is not None and field.description == "ref" else Lookup
+        case ("entries", _, _, "fallback", _):
+            found = Step
+    return found
+
+
+def model_of_entry(raw: Any) -> type[Entry] | None:
+    """The model that reads a raw entry, or None when its `event` or `table` is not known."""
+    kind: Literal["event", "table"] = "event" if isinstance(raw, dict) and "event" in raw else "table"
+    words = events() if kind == "event" else shapes()
+    if not isinstance(raw, dict) or not isinstance(raw.get(kind), str) or raw[kind] not in words:
+        return None
+    return entry_model(kind, raw[kind])
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """Keys of a model as they are written in YAML."""
+    return [f.alias or n for n, f in model.model_fields.items()]
+
+
+# What was expected, by pydantic's type of error; it speaks of Python's types, which a writer of YAML need not know.
+_EXPECTED = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "date_type": "a date such as 2026-07-01",
+    "date_from_datetime_parsing": "a date such as 2026-07-01",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "dataclass_type": "keys with values",
+}
+
+
+def problems_of(
+    error: ValidationError, prefix: Path_, document: Document, model: type[BaseModel] | None = None
+) -> list[Problem]:
+    """The problems that pydantic found in what stands at `prefix`; `model` reads it, unless the path tells which."""
+    found = []
+    for item in error.errors():
+        path: Path_ = prefix
+        rest: list[Any] = []
+        for part in item["loc"]:
+            # union tags stand in `loc` but not in the YAML; what is missing stands in the message
+            if (*path, part) in document.places:
+                path = (*path, part)
+            else:
+                rest.append(part)
+        expected = _EXPECTED.get(item["type"])
+        message = f"expected {expected}" if expected else item["msg"]
+        if item["type"] == "extra_forbidden":
+            reader = model if path[:-1] == prefix and model else _models(path[:-1], document)
+            message = f"unknown key{nearest(str(path[-1]), keys_of(reader) if reader else [])}"
+        elif item["type"] == "missing":
+            message = f"'{rest[-1]}' is missing"
+        found.append(document.problem(path, message))
+    return found

@@ -1,0 +1,84 @@
+"""Checks the contract: keys, columns, encodings, what a night of changes needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etl.cdm.shapes import ENTITIES
+from etl.errors import nearest
+from etl.mapping.check.checker import Checker
+from etl.mapping.language.contract import Source, deletions_of
+from etl.mapping.language.hospital import Hospital
+from etl.mapping.language.landed import entity_columns, landed_columns, person_columns
+from etl.mapping.language.mapping import Declarations
+from etl.mapping.read.documents import Path_
+
+
+def check_source(check: Checker, name: str, source: Source) -> None:
+    """Keys, computed columns, merges, versions and the encoding of a source are as they have to be."""
+    path: Path_ = ("sources", name)
+    known = landed_columns(source)
+    usable = {*known, *(c for entity in ENTITIES for c in entity_columns(source, entity))}
+    for column in source.key:
+        if column not in usable:
+            check.add((*path, "key"), f"column '{column}' is not in the source{nearest(column, usable)}")
+    for column, computed in source.computed.items():
+        check.expression((*path, "computed", column), computed.sql, source.columns, f"source '{name}'")
+    persons = person_columns(source)
+    if source.merges:
+        for word, column in (("from", source.merges.from_), ("into", source.merges.into)):
+            if column not in persons:
+                check.add((*path, "merges", word), f"'{column}' is not declared `identifier: person`")
+    for key, sql in (("version", source.version), ("deleted", source.deleted)):
+        if sql:
+            check.expression((*path, key), sql, known, f"source '{name}'")
+    try:
+        if "\n".encode(source.encoding) != b"\n":
+            check.add((*path, "encoding"), f"'{source.encoding}' is not supported: a line end must be one byte")
+    except LookupError:
+        check.add((*path, "encoding"), f"Python knows no encoding '{source.encoding}'; try utf-8, cp949 or euc-kr")
+
+
+def check_delivery(check: Checker, hospital: Hospital, known: Declarations) -> None:
+    """Sources that come as changes need a key; names that texts must not show have to come every night."""
+    for name, source in known.sources.items():
+        path: Path_ = ("sources", name)
+        if (source.delivery or hospital.delivery) == "full":
+            continue
+        if not source.key:
+            check.add(path, "comes as changes (`delivery: delta`) and needs a `key` that tells which row is changed")
+        names = [n for n, c in source.declared.items() if c.identifier in ("name", "phone", "address") and not c.entity]
+        scrubbing = [s for s, other in known.sources.items() if any(c.scrub for c in other.declared.values())]
+        if names and any(c.registers for c in source.declared.values()) and scrubbing:
+            check.add(
+                (*path, "delivery"),
+                f"'{scrubbing[0]}' has free text in which this source's names are blanked out, so the names must come "
+                "with every night: say `delivery: full` here",
+            )
+
+
+def with_deletions(sources: dict[str, Source]) -> dict[str, Source]:
+    """The sources, and one more for each that has files of deleted keys."""
+    found = dict(sources)
+    for name, source in sources.items():
+        if source.deletions:
+            keys = {c: source.columns.get(c) for c in source.key}
+            found[deletions_of(name)] = source.model_copy(
+                update={
+                    "file": source.deletions, "optional": True, "delivery": "full", "columns": keys, "computed": {},
+                    "query": source.deletions_query, "deletions_query": None,
+                    "deletions": None, "deleted": None, "version": None, "merges": None,
+                    "unused": "keys of deleted rows",
+                }
+            )  # fmt: skip
+    return found
+
+
+def check_used(check: Checker, data: dict[str, Any], known: Declarations) -> None:
+    """Every source is read by an entry or a master, or says why not."""
+    used = {e.get("from") for e in (data.get("entries") or {}).values() if isinstance(e, dict)}
+    used |= {s.source for steps in known.masters.values() for s in steps}
+    unsure = any(kind == "masters" for kind, _ in check.broken)
+    for name, source in known.sources.items():
+        if name not in used and source.unused is None and source.merges is None and not unsure:
+            check.add(("sources", name), "no entry or master reads it; say why with `unused: …`")

@@ -1,0 +1,194 @@
+"""Compiles an entry to the SQL of its staged rows: `staged."<entry>"(_row, _status, _n, _target, <fields>)`.
+
+`_status` is NULL for a row that becomes a CDM row, `f:<rule>` for one a named rule filters, `q:<reason>` for one that
+is quarantined (see `status`). Fields carry the names of the target's shape, typed; `_n` numbers the several rows of one
+source row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from etl.cdm.shapes import ENTITIES, Kind
+from etl.mapping.compile.duplicates import doubled
+from etl.mapping.compile.fields import VALUED, columns_of_kind
+from etl.mapping.compile.lookup import LookupTable
+from etl.mapping.compile.relation import source_relation
+from etl.mapping.compile.status import filtered, first_reason
+from etl.mapping.compile.units import conversion_join, converted
+from etl.mapping.expression import render
+from etl.mapping.language.entries import Entry
+from etl.mapping.language.lookups import Lookup
+from etl.mapping.language.mapping import HospitalMapping
+from etl.sql import literal, quote
+
+
+class EntryCompiler:
+    """Writes one entry's SQL. The look-ups it needs have been built and are given by field."""
+
+    def __init__(
+        self, mapping: HospitalMapping, entry: Entry, lookups: dict[str, LookupTable],
+        references: Mapping[str, list[tuple[str, str]]],
+    ) -> None:  # fmt: skip
+        """`references`: by field, the relations that resolve its keys in turn, and the keys.
+
+        A field without a relation finds nothing.
+        """
+        self.hospital = mapping.hospital
+        self.entry = entry
+        self.shape = entry.shape
+        self.lookups = lookups
+        self.references = references
+        self.source = mapping.sources[entry.from_]
+        self.is_delta = mapping.is_delta
+        self.keyed = mapping.delivers(entry.from_) == "delta"  # its state has every key once
+        self.owner = next((n for n, col in self.source.declared.items() if col.identifier == "person"), None)
+        self.relation, self.known = source_relation(mapping, entry)
+        self.said = entry.said()
+        self.converts = mapping.hospital.units.convert
+        self.parsed: dict[str, str] = {}
+        self.joins: list[str] = []
+        self.final: dict[str, str] = {}
+
+    def _sql(self, value: Any) -> str:
+        return f"{render(str(value), self.known)}::varchar"
+
+    def query(self) -> str:
+        """The whole statement."""
+        for name, kind in self.shape.kinds.items():
+            value = self.said.get(name)
+            if value is not None:
+                self._field(name, kind, value)
+        if self.converts and self.shape.kinds.get("value") == "result" and {"value", "unit"} <= self.said.keys():
+            self.joins.append(conversion_join("u", self.final["concept"], self.final["unit"]))
+            self.final |= converted(self.final, "u")
+        self.parsed["_filtered"] = filtered(self.hospital, self.entry, self.known)
+        self.parsed |= {name: self._plain(column) for name, column in zip(self._keys, self.source.key, strict=True)}
+        if "person" in self.shape.kinds and self.entry.target != "person":
+            self.joins.insert(0, "left join person_birth b on b.person = p.person")
+        final = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.final.items())
+        status = first_reason(self.entry, self._keys, self.final, coded="concept" in self.lookups)
+        return (
+            f"select p._row, coalesce(p._person, 0) as _person, {status} as _status, "
+            f"{self._fan('n', '1')} as _n, {self._fan('target', literal(self.entry.target))} as _target, {final} "
+            f"from ({self._rows()}) p {' '.join(self.joins)}"
+        )
+
+    @property
+    def _keys(self) -> list[str]:
+        """Names of the parsed columns of the contract's key."""
+        return [f"_key{i}" for i, _ in enumerate(self.source.key)]
+
+    def _rows(self) -> str:
+        """SQL of the source's rows with everything that the entry reads of them."""
+        inner = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.parsed.items())
+        owner = quote(self.said["person"]) if "person" in self.said else quote(self.owner) if self.owner else "null"
+        return f"select _row, {owner}::bigint as _person, _given_up, {inner} from {self.relation}"
+
+    def _plain(self, column: str) -> str:
+        """A key column; one that names an entity and does not land itself is there as its id."""
+        landed = column if column in self.known else f"{column}__id"
+        return f"omop_blank({quote(landed)}::varchar)"
+
+    def _fan(self, column: str, otherwise: str) -> str:
+        """Number or target table of a fanned-out row; only an event's concept fans out."""
+        if self.shape.event and "concept" in self.lookups:
+            return f"coalesce(l_concept.{column}, {otherwise})"
+        return otherwise
+
+    def _field(self, name: str, kind: Kind, value: Any) -> None:
+        if kind == "concept":
+            self._concept(name, value)
+        elif kind == "result":
+            self._result(name, value)
+        elif kind == "partial":
+            text = f"omop_blank({self._sql(value)})"
+            self.parsed |= {name: f"omop_partial({text})", f"{name}_known": f"omop_known({text})"}
+            self.final |= {name: f"p.{quote(name)}", f"{name}_known": f"p.{quote(f'{name}_known')}"}
+        elif kind in ("visit", "visit_detail", "ref"):
+            self._reference(name, kind)
+        else:
+            self.parsed[name] = self._scalar(name, kind, value)
+            self.final[name] = f"p.{quote(name)}"
+        if kind in ("timestamp", "partial") and name in self.shape.required:
+            self.parsed[f"_{name}_given"] = f"omop_blank({self._sql(value)}) is not null"
+
+    def _reference(self, name: str, kind: Kind) -> None:
+        steps = {f"r_{name}_{i}": step for i, step in enumerate(self.references.get(name, ()))}
+        for alias, (relation, key) in steps.items():
+            self.parsed[f"_{alias}"] = f"omop_blank({self._sql(key)})"
+            self.joins.append(f"left join {relation} {alias} on {alias}.person = p.person and {alias}.key = p._{alias}")
+        for column, sql_type in columns_of_kind(name, kind).items():
+            part = column.removeprefix(f"{name}_") if column != name else "id"
+            found = " ".join(f"when {alias}.id is not null then {alias}.{part}" for alias in steps)
+            self.final[column] = f"case {found} end" if found else f"null::{sql_type}"
+
+    def _scalar(self, name: str, kind: Kind, value: Any) -> str:
+        if kind == "person":
+            return quote(str(value))
+        if kind in ENTITIES:
+            column = quote(f"{value}__id")
+            if self.is_delta and name != self.shape.unique:
+                # the night's rows may name somebody whose own row never came
+                return f"case when {column} in (select id from entity where namespace = '{kind}') then {column} end"
+            return f"nullif({column}, 0)"
+        text = self._sql(value)
+        return {
+            "timestamp": f"omop_end({text})" if name == "end" else f"omop_try_timestamp({text})",
+            "number": f"omop_try_number({text})",
+            "integer": f"try_cast(round(omop_try_number({text})) as integer)",
+        }.get(kind, f"omop_blank({text})")
+
+    def _day(self) -> str | None:
+        return "p.start::date" if "start" in self.said else None
+
+    def _join(self, name: str) -> None:
+        lookup = self.lookups[name]
+        keys = [f"_{name}_k{i}" for i in range(len(lookup.keys))]
+        for key, sql in zip(keys, lookup.keys, strict=True):
+            self.parsed[key] = f"omop_blank({self._sql(sql)})"
+        self.joins.append(lookup.join(f"l_{name}", [f"p.{k}" for k in keys], self._day()))
+
+    def _concept(self, name: str, value: Any) -> None:
+        alias = f"l_{name}"
+        if isinstance(value, int):
+            self.final |= {
+                name: f"{value}::bigint",
+                f"{name}_source": "null::varchar",
+                f"{name}_source_id": "null::bigint",
+            }
+            return
+        self._join(name)
+        # several targets fan out for the concept of an event only; elsewhere the first one counts
+        if not (self.shape.event and name == "concept"):
+            self.joins[-1] += f" and {alias}.n = 1"
+        self.final |= {
+            name: f"{alias}.concept_id",
+            f"{name}_source": f"p._{name}_k0",
+            f"{name}_source_id": f"{alias}.source_id",
+        }
+        if self.shape.event and name == "concept":
+            self.final[f"concept_{VALUED}"] = f"{alias}.value_id"
+
+    def _result(self, name: str, value: Any) -> None:
+        alias = f"l_{name}"
+        if isinstance(value, Lookup):
+            self._join(name)
+            self.joins[-1] += f" and {alias}.n = 1"
+            text, concept = f"_{name}_k0", f"{alias}.concept_id"
+        else:
+            text, concept = f"_{name}_text", "null::bigint"
+            self.parsed[text] = f"omop_blank({self._sql(value)})"
+        number = f"_{name}_number"
+        self.parsed[number] = f"omop_result_number({self.parsed[text]})"
+        self.final |= {
+            f"{name}_number": f"p.{number}",
+            f"{name}_operator": f"case when p.{number} is not null then omop_operator(p.{text}) end",
+            f"{name}_concept": concept,
+            f"{name}_source": f"p.{text}",
+        }
+
+    def doubled(self) -> str:
+        """SQL of the rows behind another one with the same key (see `duplicates`). Valid after `query`."""
+        return doubled(self.entry, self._rows(), self.parsed, self._keys, keyed=self.keyed)

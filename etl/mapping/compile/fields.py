@@ -1,0 +1,52 @@
+"""The staged columns of a shape: what every kind of field becomes, with SQL types."""
+
+from __future__ import annotations
+
+from etl.cdm.shapes import Kind, Shape
+from etl.mapping.language.entries import Entry
+from etl.mapping.language.lookups import Lookup
+
+SQL_TYPES: dict[Kind, str] = {
+    "person": "bigint", "visit": "bigint", "visit_detail": "bigint", "provider": "bigint", "care_site": "bigint",
+    "location": "bigint",
+    "timestamp": "timestamp", "number": "double", "integer": "integer", "text": "varchar", "key": "varchar",
+}  # fmt: skip
+VALUED = "value"
+
+
+def columns_of_kind(name: str, kind: Kind) -> dict[str, str]:
+    """Staged columns of a field with their SQL types."""
+    if kind == "concept":
+        return {name: "bigint", f"{name}_source": "varchar", f"{name}_source_id": "bigint"}
+    if kind == "partial":
+        return {name: "timestamp", f"{name}_known": "varchar"}
+    if kind == "result":
+        return {
+            f"{name}_number": "double",
+            f"{name}_operator": "bigint",
+            f"{name}_concept": "bigint",
+            f"{name}_source": "varchar",
+        }
+    if kind == "ref":
+        facts = {"domain": "varchar", "domain_concept": "bigint", "field": "bigint"}
+        return {name: "bigint"} | {f"{name}_{fact}": sql_type for fact, sql_type in facts.items()}
+    return {name: SQL_TYPES[kind]}
+
+
+def fields_of(shape: Shape) -> dict[str, str]:
+    """Staged columns of a shape with their SQL types."""
+    columns: dict[str, str] = {}
+    for name, kind in shape.kinds.items():
+        columns |= columns_of_kind(name, kind)
+    if shape.event:
+        columns[f"concept_{VALUED}"] = "bigint"
+    return columns
+
+
+def filled_by(entry: Entry) -> set[str]:
+    """Names of the staged columns that an entry fills."""
+    said = entry.said()
+    filled = {column for name in said for column in columns_of_kind(name, entry.shape.kinds[name])}
+    if entry.shape.event and isinstance(said.get("concept"), Lookup):
+        filled.add(f"concept_{VALUED}")
+    return filled

@@ -1,0 +1,1 @@
+"""Tells how a code is looked up, step by step, and why it ends where it does."""

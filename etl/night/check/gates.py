@@ -1,0 +1,63 @@
+"""The two gates of a night: the source gate on what landed, the CDM gate on the candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from duckdb import DuckDBPyConnection
+
+from etl.cdm.spec import tables
+from etl.engine import file_rows, open_engine
+from etl.mapping.language.landed import landed_columns_sql
+from etl.night.check.codemaps import map_findings
+from etl.night.check.gate import run_suites
+from etl.night.check.overall import with_figures
+from etl.night.check.partial import count_findings, without_counts
+from etl.night.check.suites import Suite, load_suites
+from etl.night.check.views import create_candidate, create_sources
+from etl.night.lake.candidate import candidate_files
+from etl.night.lake.history import brings_changes
+from etl.night.lake.published import state_of
+from etl.night.run import Progress, Run
+from etl.sql import quote
+from etl.store.ledger.records import Finding
+
+
+def source_suites(run: Run) -> list[Suite]:
+    """Suites of the hospital's landed tables, checked against its contract."""
+    columns = {n: ["_row", *landed_columns_sql(s)] for n, s in run.mapping.sources.items()}
+    return load_suites(run.settings.expectations / "source" / run.delivery.hospital, columns=columns)
+
+
+def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:
+    """Evaluate the source suites; returns the rows looked at and the findings."""
+    suites = source_suites(run)
+    if brings_changes(run):
+        suites = without_counts(suites)
+    with open_engine(run.settings, run.delivery.night) as con:
+        create_sources(con, run)
+        return _rows(con, suites), _evaluate(con, suites, progress)
+
+
+def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:
+    """Evaluate the CDM suites on the candidate; returns the rows looked at and the findings."""
+    columns = {n: t.columns for n, t in tables().items()}
+    suites = load_suites(run.settings.expectations / "cdm", columns=columns)
+    state, _ = state_of(run)
+    with open_engine(run.settings, state.as_of) as con:
+        folders = create_candidate(con, run)
+        rows = sum(file_rows(f) for f in candidate_files(folders).values())
+        counted = [] if state.whole else count_findings(suites, run.ledger.accounts(run.run_id))
+        suites = suites if state.whole else without_counts(suites)
+        found = [with_figures(con, finding) for finding in _evaluate(con, suites, progress)]
+        return rows, counted + found + map_findings(run.mapping, run.release)
+
+
+def _rows(con: DuckDBPyConnection, suites: Sequence[Suite]) -> int:
+    counted = " union all ".join(f"select count(*) as n from {quote(s.table)}" for s in suites)
+    row = con.execute(f"select sum(n)::bigint from ({counted})").fetchone() if counted else None
+    return int(row[0]) if row else 0
+
+
+def _evaluate(con: DuckDBPyConnection, suites: Sequence[Suite], progress: Progress | None) -> list[Finding]:
+    return run_suites(con, suites, progress=(lambda suite: progress(suite.name)) if progress else None)

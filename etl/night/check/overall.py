@@ -1,0 +1,74 @@
+"""Figures of a whole hospital as tables of the CDM gate, tonight's beside those of the night published last.
+
+`mapping_rate(domain, records, mapped, rate, previous_rate, change)` and `table_volume(cdm_table, rows, previous_rows,
+change)`; `change` is the difference of two rates, or the share by which a table grew or, below zero, shrank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from duckdb import DuckDBPyConnection
+
+from etl.night.run import Run
+from etl.store.ledger.records import Finding
+
+RATES = "mapping_rate"
+VOLUMES = "table_volume"
+FIGURES = (RATES, VOLUMES)
+
+#: By figure: the column that names a row of it, and SQL that tells the row. None of it is a patient's.
+_TOLD: Mapping[str, tuple[str, str]] = {
+    RATES: (
+        "domain",
+        "format('{} {:.1f} %', domain, 100 * rate) || coalesce(format(' (before {:.1f} %)', 100 * previous_rate), '')",
+    ),
+    VOLUMES: (
+        "cdm_table",
+        "format('{} {:,} rows (before {:,}, {:+.1f} %)', cdm_table, rows, previous_rows, 100 * change)",
+    ),
+}
+
+
+def create_figures(con: DuckDBPyConnection, run: Run) -> None:
+    """Make the tables of figures."""
+    _create_rates(con, run)
+    _create_volumes(con, run)
+
+
+def with_figures(con: DuckDBPyConnection, finding: Finding) -> Finding:
+    """The finding; one about figures tells which of them it is about, and what they were."""
+    if finding.table_name not in _TOLD or finding.rows_sql is None:
+        return finding
+    key, told = _TOLD[finding.table_name]
+    query = (
+        f"select string_agg({told}, ', ' order by {key}) from {finding.table_name} where {key} in ({finding.rows_sql})"
+    )
+    row = con.execute(query).fetchone()
+    return replace(finding, observed=row[0]) if row else finding
+
+
+def _create_rates(con: DuckDBPyConnection, run: Run) -> None:
+    con.execute(f"create table {RATES} (domain varchar, records bigint, mapped bigint, rate double, "
+                "previous_rate double, change double)")  # fmt: skip
+    rates = run.ledger.rate_rows(run.run_id)
+    if rates:
+        con.executemany(
+            f"insert into {RATES} select d, r, m, m / r, p, m / r - p from "
+            "(select ?::varchar d, ?::bigint r, ?::bigint m, ?::double p) where r > 0",
+            [[x["domain"], x["records"], x["mapped"], x["previous_rate"]] for x in rates],
+        )
+
+
+def _create_volumes(con: DuckDBPyConnection, run: Run) -> None:
+    con.execute(f"create table {VOLUMES} (cdm_table varchar, rows bigint, previous_rows bigint, change double)")
+    last = run.ledger.last_published(run.delivery.hospital, before=run.run_id)
+    now = run.ledger.accounts(run.run_id).rows_by_table()
+    before = run.ledger.accounts(last["run_id"]).rows_by_table() if last else {}
+    if now or before:
+        con.executemany(
+            f"insert into {VOLUMES} select t, n, p, n / nullif(p, 0) - 1 from "
+            "(select ?::varchar t, ?::bigint n, ?::bigint p)",
+            [[table, now.get(table, 0), before.get(table) if last else None] for table in sorted({*now, *before})],
+        )

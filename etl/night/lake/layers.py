@@ -1,0 +1,101 @@
+"""Layers: what one delivery contributes to the state of a hospital's sources.
+
+A landed delivery carries `layer.json` with its number (its place in the order of arrival, which is part of every
+`_row`) and a digest per source. It joins the state when it has passed the source gate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from etl.mapping.language.contract import deletions_of
+from etl.mapping.language.mapping import HospitalMapping
+from etl.night.delivery import Delivery
+
+LAYER = "layer.json"
+ROWS_REMOVED = "_removed.json"  # what the marker of a landed folder is called when its rows were removed
+WHOLE = "_FULL"  # a file of this name in a delivery says: this night is whole
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One landed delivery; `keys` names the key store of its ids, `sources` holds a digest per source that came."""
+
+    number: int
+    night: date
+    sha256: str
+    whole: bool
+    keys: str
+    folder: Path
+    sources: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """Name of the delivery's folders."""
+        return self.folder.name
+
+    def as_json(self) -> dict[str, Any]:
+        """What `layer.json` says of it."""
+        return {
+            "number": self.number, "night": self.night.isoformat(), "sha256": self.sha256, "whole": self.whole,
+            "keys": self.keys, "sources": self.sources,
+        }  # fmt: skip
+
+
+def layer_of(said: dict[str, Any], folder: Path) -> Layer:
+    """The layer that `as_json` describes, which landed in `folder`."""
+    night = date.fromisoformat(said["night"])
+    return Layer(said["number"], night, said["sha256"], said["whole"], said["keys"], folder, said["sources"])
+
+
+def number_of(folder: Path, folded: Sequence[Layer] = ()) -> int:
+    """The number of the delivery that lands in `folder`: the one it has, else the next of its hospital.
+
+    `folded` are layers whose folders may be gone.
+    """
+    known = {x.name: x.number for x in folded}
+    landed = folder.parent.glob(f"delivery=*/{LAYER}")
+    known |= {f.parent.name: int(json.loads(f.read_text(encoding="utf-8"))["number"]) for f in landed}
+    return known.get(folder.name, max(known.values(), default=-1) + 1)
+
+
+def write_layer(place: Path, number: int, delivery: Delivery, keys: str, files: dict[str, list[str]]) -> None:
+    """Describe a delivery that has landed in `place`; `files` are the names of the files of each source."""
+    digests = {
+        source: hashlib.sha256("".join(delivery.files[n].sha256 for n in sorted(names)).encode()).hexdigest()
+        for source, names in files.items()
+        if names
+    }
+    layer = Layer(number, delivery.night, delivery.sha256, WHOLE in delivery.files, keys, place, digests)
+    (place / LAYER).write_text(json.dumps(layer.as_json(), indent=1), encoding="utf-8")
+
+
+def read_layer(folder: Path) -> Layer:
+    """The layer that landed in `folder`."""
+    return layer_of(json.loads((folder / LAYER).read_text(encoding="utf-8")), folder)
+
+
+def in_order(layers: Sequence[Layer]) -> list[Layer]:
+    """By night; of several deliveries of one night only the one that came last counts."""
+    last: dict[date, Layer] = {}
+    for layer in sorted(layers, key=lambda x: x.number):
+        last[layer.night] = layer
+    return sorted(last.values(), key=lambda x: x.night)
+
+
+def chain(mapping: HospitalMapping, source: str, layers: Sequence[Layer]) -> list[Layer]:
+    """The layers that hold the state of a source, the oldest first, out of all `layers` in order.
+
+    A source that comes whole is its newest file; one that comes as changes is all nights since the last whole one.
+    """
+    if mapping.delivers(source) == "full":
+        came = [x for x in layers if source in x.sources] if mapping.is_delta else layers[-1:]
+        return list(came[-1:])
+    first = max((i for i, x in enumerate(layers) if x.whole), default=0)
+    return [x for x in layers[first:] if {source, deletions_of(source)} & set(x.sources)]

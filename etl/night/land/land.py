@@ -1,0 +1,115 @@
+"""The stage `land`: raw files to Parquet, every row accounted as landed or rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
+
+from etl.engine import IN_SCRATCH, copy_to
+from etl.mapping.language.mapping import HospitalMapping
+from etl.night.delivery import Delivery
+from etl.night.lake.layers import write_layer
+from etl.night.lake.names import REJECTED
+from etl.night.land import identifiers
+from etl.night.land.contract import SourceFile, open_source
+from etl.night.land.decode import as_utf8
+from etl.night.land.lines import check_line_count, check_promised_rows, placed
+from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
+from etl.store.keys.keystore import KeyStore
+from etl.store.ledger.records import Accounts
+
+_REJECT_COLUMNS = {"source": pa.string(), "file": pa.string(), "line": pa.int64(), "reason": pa.string()}
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """One file that landed."""
+
+    source: str
+    file: str
+    bytes: int
+    rows: int
+    rejects: tuple[Reject, ...]
+
+
+def land(
+    con: DuckDBPyConnection, mapping: HospitalMapping, delivery: Delivery, keys: KeyStore, target: Path, number: int,
+    progress: Callable[[str], None] | None = None,
+) -> Accounts:  # fmt: skip
+    """Land a delivery into the folder `target`: `<source>/<n>.parquet` per file, `rejected.parquet`, `layer.json`.
+
+    `number` is its place in the order of arrival (see `etl.night.lake.layers`).
+
+    Every file and header is held against the contract before the first row is read. Raises InputError naming file,
+    line and column when a file cannot be used.
+    """
+    opened = {name: open_source(name, source, delivery) for name, source in mapping.sources.items()}
+    identifiers.create_tables(con)
+    for naming in (False, True) if mapping.is_delta else (False,):
+        for name, source in mapping.sources.items():
+            for file in opened[name]:
+                with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
+                    identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
+    identifiers.seal(con, mapping.hospital.number)
+    work = [(n, i, f) for n, files in opened.items() for i, f in enumerate(files)]
+    work.sort(key=lambda item: -item[2].file.bytes)
+    with ThreadPoolExecutor(2) as pool:
+        tasks = [pool.submit(_land_file, con, mapping, n, i, f, target, progress) for n, i, f in work]
+        landed = [task.result() for task in tasks]
+    _write_rejects(landed, target / REJECTED)
+    write_layer(target, number, delivery, keys.id, {n: [f.name for f in files] for n, files in opened.items()})
+    return _accounts(landed)
+
+
+def _land_file(
+    con: DuckDBPyConnection, mapping: HospitalMapping, name: str, position: int, file: SourceFile, target: Path,
+    progress: Callable[[str], None] | None,
+) -> Landed:  # fmt: skip
+    source = mapping.sources[name]
+    folder = target / name
+    folder.mkdir(exist_ok=True)
+    cursor = con.cursor()
+    cursor.execute(IN_SCRATCH)
+    table = f"rejects_{uuid4().hex}"
+    with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
+        read = relation(source, file, path, table)
+        query = identifiers.landing_query(source, mapping.hospital.number, file, read)
+        rows = copy_to(cursor, query, folder / f"{position:04}.parquet")
+    rejects = placed(source, file, rows, rejected(cursor, table)) if source.format == "csv" else []
+    check_line_count(cursor, source, file, target, rows, rejects)
+    check_rejects(source, file, rows, rejects)
+    check_promised_rows(source, file, rows, rejects)
+    cursor.close()
+    if progress:
+        progress(f"{file.name}: {rows:,} rows")
+    return Landed(name, file.name, file.file.bytes, rows, tuple(rejects))
+
+
+def _write_rejects(landed: list[Landed], file: Path) -> None:
+    rows = [(f.source, f.file, r.line, r.reason) for f in landed for r in f.rejects]
+    columns = [[row[i] for row in rows] for i in range(len(_REJECT_COLUMNS))]
+    arrays = [pa.array(c, t) for c, t in zip(columns, _REJECT_COLUMNS.values(), strict=True)]
+    pq.write_table(pa.table(dict(zip(_REJECT_COLUMNS, arrays, strict=True))), file)
+
+
+def _accounts(landed: list[Landed]) -> Accounts:
+    files = [
+        {"source": f.source, "file": f.file, "bytes": f.bytes, "rows": f.rows + len(f.rejects)}
+        for f in sorted(landed, key=lambda f: (f.source, f.file))
+    ]
+    counts: dict[tuple[str, str], int] = {}
+    for f in landed:
+        for r in f.rejects:
+            counts[f.source, r.reason] = counts.get((f.source, r.reason), 0) + 1
+    source: list[dict[str, Any]] = [
+        {"source": s, "outcome": "rejected", "reason": reason, "rows": n} for (s, reason), n in sorted(counts.items())
+    ]
+    return Accounts(files=files, source=source)

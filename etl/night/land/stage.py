@@ -1,0 +1,32 @@
+"""The stage `land` of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from etl.engine import open_engine
+from etl.night.lake.folds import read_folds
+from etl.night.lake.layers import number_of
+from etl.night.land.land import land
+from etl.night.run import Progress, Run
+from etl.night.workspace import rows_of, written
+from etl.store.keys.keystore import open_key_store
+from etl.store.ledger.records import Accounts
+
+
+def land_files(run: Run, progress: Progress | None) -> tuple[int, str]:
+    """Land the delivery's files; its record numbers become ids of the hospital's key store."""
+    keys = open_key_store(run.settings, run.delivery.hospital, run.mapping.hospital.number)
+    try:
+
+        def work(place: Path) -> Accounts:
+            folds = read_folds(run.folder("merge").parent, run.folder("land").parent)
+            number = number_of(run.folder("land"), [x for fold in folds for x in fold.layers])
+            with open_engine(run.settings, run.delivery.night, identifiers=True) as con:
+                return land(con, run.mapping, run.delivery, keys, place, number, progress)
+
+        accounts, state = written(run, "land", f"{run.delivery.sha256}\0{keys.id}", work)
+    finally:
+        keys.close()
+    run.ledger.update_run(run.run_id, bytes_in=run.delivery.bytes)
+    return rows_of(accounts.files), state

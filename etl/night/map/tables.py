@@ -1,0 +1,107 @@
+"""Writes the CDM tables from staged rows: fields to columns, ids, texts cut to their column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from etl.cdm import spec
+from etl.cdm.shapes import Shape, shapes
+from etl.engine import copy_to
+from etl.mapping.compile.fields import fields_of, filled_by
+from etl.mapping.language.entries import Entry
+from etl.sql import quote
+
+EVENT_BITS = 23  # a person has fewer than 2^23 rows of one table; with 30 bits of person that is below 2^53
+
+
+def staged(entry: Entry) -> str:
+    """The staged table of an entry."""
+    return f"staged.{quote(entry.label)}"
+
+
+def _rows_of(number: int, entry: Entry, shape: Shape) -> str:
+    """SQL of the staged rows of an entry that go to the shape's table, with all of its fields."""
+    filled = filled_by(entry)
+    columns = ", ".join(
+        (quote(name) if name in filled else f"null::{sql_type} as {quote(name)}")
+        for name, sql_type in fields_of(shape).items()
+    )
+    return (
+        f"select {columns}, {number}::smallint as _entry, _row from {staged(entry)} "
+        f"where _status is null and _target = '{shape.table}'"
+    )
+
+
+def _column(field: spec.Field, sql: str | None) -> str:
+    if sql is None:
+        sql = "0" if field.required and field.fk_table == "concept" else "null"
+    elif field.required and field.fk_table == "concept":
+        sql = f"coalesce({sql}, 0)"
+    if field.length:
+        sql = f"left({sql}, {field.length})"
+    return f"({sql})::{field.duckdb_type} as {quote(field.name)}"
+
+
+def rows_query(shape: Shape, entries: Iterable[tuple[int, Entry]]) -> str:
+    """SQL of all staged rows of `entries` that go to the shape's table: its fields, `_entry` and `_row`."""
+    nothing = ", ".join(f"null::{sql_type} as {quote(name)}" for name, sql_type in fields_of(shape).items())
+    return " union all ".join(_rows_of(number, entry, shape) for number, entry in entries) or (
+        f"select {nothing}, null::smallint as _entry, null::bigint as _row where false"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that rows of a table lose on their way, and that is counted: `condition` is SQL over the fields."""
+
+    name: str
+    column: str
+    condition: str
+
+
+@cache
+def changes_of(table: str) -> tuple[Change, ...]:
+    """The changes of a table in the order of their bits in `_changed`: those of its shape, then texts that are cut."""
+    shape = shapes()[table]
+    said = [Change(name, "", sql) for name, sql in shape.changes.items()]
+    cut = [
+        Change("text_cut", f.name, f"length({shape.columns[f.name]}) > {f.length}")
+        for f in spec.tables()[table].fields
+        if f.length and f.name in shape.columns
+    ]
+    return (*said, *cut)
+
+
+def _changed(table: str) -> str:
+    """SQL of the bits of the changes that befell a row."""
+    bits = [f"case when {c.condition} then {1 << bit} else 0 end" for bit, c in enumerate(changes_of(table))]
+    return f"({' + '.join(bits) or '0'})::integer"
+
+
+def table_query(shape: Shape, rows: str) -> str:
+    """SQL of a CDM table from `rows` (see `rows_query`): its columns, `_entry`, `_row` and `_changed`.
+
+    The id of an event is `person << 23 | k`, k being the row's position among its person's rows in the order of the
+    rows' content, so that it does not depend on the order of the file or of the run.
+    """
+    columns = dict(shape.columns)
+    if shape.id:
+        order = ", ".join([*(quote(c) for c in shape.order), "_entry", "_row"])
+        rows = f"select *, row_number() over (partition by person order by {order}) - 1 as _k from ({rows})"
+        columns[shape.id] = f"(person << {EVENT_BITS}) + _k"
+    elif shape.unique:
+        order = ", ".join(["_entry", *(quote(c) for c in fields_of(shape)), "_row"])
+        rows = f"select * from ({rows}) qualify row_number() over (partition by {shape.unique} order by {order}) = 1"
+    select = ", ".join(_column(f, columns.get(f.name)) for f in spec.tables()[shape.table].fields)
+    return f"select {select}, _entry, _row, {_changed(shape.table)} as _changed from ({rows})"
+
+
+def write_table(con: DuckDBPyConnection, table: str, rows: str, folder: Path) -> tuple[Path, int]:
+    """Write `<table>.parquet` into `folder` from `rows` (see `rows_query`); returns the file and its number of rows."""
+    file = folder / f"{table}.parquet"
+    return file, copy_to(con, table_query(shapes()[table], rows), file)

@@ -1,0 +1,73 @@
+"""Persons whose rows a code master maps differently since tonight, though the rows themselves are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from etl.engine import rows_in
+from etl.mapping.compile.lookup import choose, create_maps, create_vocabulary_views, keys_of_lookup
+from etl.mapping.compile.masters import create_masters
+from etl.mapping.compile.relation import source_relation
+from etl.mapping.expression import render
+from etl.mapping.language.entries import Entry
+from etl.mapping.language.lookups import Lookup
+from etl.mapping.language.mapping import HospitalMapping
+from etl.night.lake.names import lookup_file
+from etl.sql import quote
+from etl.vocabulary.release import Release
+
+_MEANING = "valid_from, valid_to, n, concept_id, source_id, target, value_id"
+
+
+def persons_of_changed_codes(
+    con: DuckDBPyConnection, mapping: HospitalMapping, release: Release, masters: set[str], before: Path
+) -> Iterator[str]:
+    """SQL of the persons, one query per look-up that some of the `masters` have a say in.
+
+    `before` is the folder of the published look-ups; the views `landed.…` and `touched.…` hold today's rows.
+    """
+    create_vocabulary_views(con, release)
+    create_maps(con, mapping)
+    create_masters(con, mapping)
+    for entry in mapping.entries:
+        for field, lookup in entry.said().items():
+            if not isinstance(lookup, Lookup) or "person" not in entry.shape.kinds:
+                continue
+            if not {lookup.through, *(s.through for s in lookup.fallback)} & masters:
+                continue
+            file = lookup_file(before, f"{entry.label}.{field}")
+            if file.exists() and _changed(con, mapping, entry, lookup, file):
+                yield _persons(mapping, entry, lookup)
+
+
+def _changed(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, lookup: Lookup, file: Path) -> bool:
+    """Make the table `changed(k0 …)`: the codes known so far that mean something else now."""
+    keys = ", ".join(f"k{i}" for i in range(len(keys_of_lookup(lookup))))
+    old = f"select {keys}, {_MEANING} from {rows_in(file)}"
+    con.execute(
+        f"create or replace temp table code as select distinct {keys}, null::varchar as description "
+        f"from {rows_in(file)}"
+    )
+    choose(con, mapping, lookup, "meaning", entry.target)
+    new = f"select {keys}, {_MEANING} from meaning"
+    con.execute(
+        f"create or replace temp table changed as select distinct {keys} from "
+        f"(({old}) except ({new}) union all (({new}) except ({old})))"
+    )
+    con.execute("drop table code; drop table candidate; drop table meaning")
+    row = con.execute("select count(*) from changed").fetchone()
+    return bool(row and row[0])
+
+
+def _persons(mapping: HospitalMapping, entry: Entry, lookup: Lookup) -> str:
+    relation, known = source_relation(mapping, entry)
+    everybody = relation.replace("touched.", "landed.", 1)
+    same = " and ".join(
+        f"c.k{i} is not distinct from omop_blank({render(sql, known)}::varchar)"
+        for i, sql in enumerate(keys_of_lookup(lookup))
+    )
+    person = quote(str(entry.said()["person"]))
+    return f"select {person} as person from {everybody} where exists (select 1 from changed c where {same})"

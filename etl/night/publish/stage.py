@@ -1,0 +1,53 @@
+"""The stage `publish` of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from etl.cdm.spec import hospital_tables
+from etl.errors import TransientError
+from etl.mapping.consortium import cdm_source_row, read_consortium
+from etl.night.lake.candidate import candidate_files
+from etl.night.lake.published import layers_of, state_of
+from etl.night.publish.approval import hold_unapproved
+from etl.night.publish.reconcile import reconcile
+from etl.night.run import Progress, Run
+from etl.night.workspace import DONE, key_of
+from etl.store.warehouse.protocol import Publication
+
+
+def publish(run: Run, progress: Progress | None) -> tuple[int, str]:
+    """Publish the candidate in one transaction, when its accounts add up and nobody has to approve it any more."""
+    hold_unapproved(run.ledger, run.run_id)
+    state, _ = state_of(run)
+    reconcile(run.ledger.accounts(run.run_id), _candidate(run) if state.whole else None)
+    warehouse = run.warehouse
+    warehouse.initialise()
+    if state.base and warehouse.published(run.delivery.hospital) not in (state.base.run_id, run.run_id):
+        raise TransientError(
+            f"another night of {run.delivery.hospital} was published meanwhile", hint="run again from the start"
+        )
+    warehouse.publish_vocabulary(run.release)
+    source = cdm_source_row(read_consortium(run.settings.mappings), run.release, state.as_of)
+    counts = warehouse.publish(publication_of(run), source, progress)
+    return sum(counts.values()), DONE
+
+
+def _candidate(run: Run) -> dict[str, Path]:
+    return candidate_files([run.folder("map"), run.folder("derive")])
+
+
+def publication_of(run: Run) -> Publication:
+    """What the stage `publish` would publish of a run; InputError when it has not come so far."""
+    state, _ = state_of(run)
+    for stage in ("map", "derive"):
+        key_of(run, stage)
+    files, rows = _candidate(run), run.ledger.accounts(run.run_id).rows_by_table()
+    hospital = run.mapping.hospital
+    mapped, derived = layers_of(run, state, run.folder("map").name)
+    return Publication(
+        hospital.hospital, hospital.number, run.run_id, state.as_of,
+        files={t: f for t, f in files.items() if t in hospital_tables()},
+        rows={t: rows[t] for t in hospital_tables() if t in rows},
+        touched=mapped.touched, extended=derived.extended,
+    )  # fmt: skip

@@ -1,0 +1,226 @@
+"""A first draft of a hospital's mappings, from a profile of its export: `etl new`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from etl.errors import UsageError
+from etl.mapping.read.documents import Document, hospital_folders, read_file
+from etl.onboarding.draft.contract import draft_contract, draft_differences, scalar, sql_name
+from etl.onboarding.draft.layouts import Layout, known_layout
+from etl.onboarding.draft.roles import Guess, file_kinds, guess
+from etl.onboarding.profile.model import Profile
+
+_TEMPLATES = Path(__file__).with_name("templates") / "draft"
+#: Files of entries, each written when one of its kinds of files is there.
+_ENTRIES = {
+    "people": ("patients", "deaths", "departments", "staff"),
+    "visits": ("visits", "ward_moves"),
+    "diagnoses": ("diagnoses",),
+    "drugs": ("drug_orders",),
+    "measurements": ("results", "vital_signs"),
+    "orders": ("orders",),
+}
+#: The shared map that a role's codes are looked up in.
+_MAPS = {
+    "sex": "sex", "kind": "visit_type", "from": "admitted_from", "to": "discharge", "route": "route",
+    "foreigner": "nationality", "intensive": "level_of_care",
+}  # fmt: skip
+_MAPPED = ("patients", "staff", "visits", "ward_moves", "drug_orders")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who the new hospital is; what is not given is drafted and marked."""
+
+    hospital: str
+    number: int | None = None
+    name_en: str | None = None
+    name_ko: str | None = None
+    layout: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Texts of the new folder by file name, the layout that was recognised, and what each file was taken for."""
+
+    files: dict[str, str]
+    layout: Layout | None
+    guesses: list[Guess] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A guess as the templates see it: `c` holds columns as YAML, `q` as SQL, by role."""
+
+    source: str
+    columns: dict[str, str]
+    c: dict[str, str]
+    q: dict[str, str]
+    start: str
+    end: str
+    birth: str
+    status: str
+    vitals: list[dict[str, Any]]
+
+
+def _when(columns: dict[str, str], role: str) -> str:
+    """SQL of a time that may be written in two columns."""
+    if role not in columns:
+        return ""
+    if f"{role}_time" in columns:
+        return f"concat_ws(' ', {sql_name(columns[role])}, {sql_name(columns[f'{role}_time'])})"
+    if f"{role}_later" in columns:
+        return f"coalesce(omop_blank({sql_name(columns[role])}), {sql_name(columns[f'{role}_later'])})"
+    return columns[role]
+
+
+def _status(q: dict[str, str]) -> str:
+    unsure = f"when {q['confirmed']} = 'N' then 'tentative' " if "confirmed" in q else ""
+    return f"case {unsure}when {q['main']} = 'Y' then 'main' else 'additional' end" if "main" in q else ""
+
+
+def _said(found: Guess) -> _Said:
+    columns = found.columns
+    q = {role: sql_name(column) for role, column in columns.items()}
+    roles = file_kinds()[found.kind].roles
+    vitals = [
+        {"column": scalar(columns[r]), "literal": "'" + columns[r].replace("'", "''") + "'", "unit": role.unit}
+        for r, role in roles.items()
+        if role.unit and r in columns
+    ]
+    return _Said(
+        found.source, columns, {role: scalar(column) for role, column in columns.items()}, q,
+        scalar(_when(columns, "start")), scalar(_when(columns, "end")) if "end" in columns else "",
+        scalar(columns.get("birth", "BIRTH")), _status(q), vitals,
+    )  # fmt: skip
+
+
+def _masters(guesses: Sequence[Guess]) -> dict[str, list[_Said]]:
+    """Code masters; an order master that leads to prices is followed by the price master."""
+    by_kind: dict[str, list[Guess]] = {}
+    for found in guesses:
+        by_kind.setdefault(found.kind, []).append(found)
+    masters = {
+        name: [_said(by_kind[kind][0])]
+        for name, kind in (("diagnosis", "diagnosis_codes"), ("drug", "drug_codes"), ("order", "order_codes"))
+        if kind in by_kind
+    }
+    if "order" in masters and "prices" in by_kind:
+        masters["order"].append(_said(by_kind["prices"][0]))
+    return masters
+
+
+@cache
+def _shared(root: Path) -> dict[str, dict[str, Any]]:
+    document = Document()
+    for file in sorted((root / "shared" / "maps").glob("*.yaml")):
+        read_file(file, root, document)
+    return {name: dict(said.get("codes") or {}) for name, said in (document.data.get("maps") or {}).items()}
+
+
+def _maps(root: Path, guesses: Sequence[Guess]) -> dict[str, list[tuple[str, int, str]]]:
+    """Codes and names that the shared maps lack: code, concept (0: undecided), what the export says of it."""
+    shared = _shared(root)
+    found: dict[str, dict[str, tuple[int, str]]] = {}
+    for item in guesses:
+        roles = file_kinds()[item.kind].roles if item.decided else {}
+        for role, column in item.columns.items():
+            told = roles.get(role)
+            if told is not None and told.concept and column not in shared.get("vitals", {}):
+                found.setdefault("vitals", {}).setdefault(column, (told.concept, f"{role}, by its name"))
+            elif role in _MAPS and item.kind in _MAPPED:
+                for value, rows in item.file.column(column).values:
+                    if value not in shared.get(_MAPS[role], {}):
+                        about = f"{column} of {item.source}: {rows:,} rows"
+                        found.setdefault(_MAPS[role], {}).setdefault(value, (0, about))
+    return {
+        name: [(scalar(code), concept, about) for code, (concept, about) in codes.items()]
+        for name, codes in found.items()
+    }
+
+
+def _free_number(root: Path) -> int:
+    """The smallest number that no hospital has."""
+    taken = set()
+    for folder in hospital_folders(root):
+        document = Document()
+        read_file(folder / "hospital.yaml", root, document)
+        taken.add(document.data.get("number"))
+    return next(n for n in range(1, 64) if n not in taken)
+
+
+def _since(guesses: Sequence[Guess]) -> int | None:
+    """The first year of visits."""
+    years = [g.file.column(g.columns["start"]).years for g in guesses if g.kind == "visits" and "start" in g.columns]
+    return min((y[0] for y in years if y), default=None)
+
+
+def _one_each(guesses: Sequence[Guess]) -> list[Guess]:
+    """One guess per source: files of several nights or parts that share a name are read together."""
+    kept: dict[str, Guess] = {}
+    for found in guesses:
+        kept.setdefault(found.source, found)
+    return list(kept.values())
+
+
+def make_draft(root: Path, profile: Profile, request: Request) -> Draft:
+    """Draft the texts of `root`/<hospital>; raises UsageError when there is such a folder already."""
+    folder = root / request.hospital
+    if folder.exists():
+        raise UsageError(f"{folder} is there already", hint="choose another name; a draft never overwrites")
+    layout = known_layout(root, profile)
+    if request.layout is not None and (layout is None or layout.name != request.layout):
+        raise UsageError(
+            f"the export does not follow layout {request.layout}" + (f", but {layout.name}" if layout else ""),
+            hint="leave --layout out to draft a contract of its own",
+        )
+    guesses = _one_each(guess(profile))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES), undefined=jinja2.ChainableUndefined, trim_blocks=True,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+    environment.filters["y"] = scalar
+    head = environment.get_template("hospital.yaml.j2").render(
+        files=len(profile.files), hospital=request.hospital, number=request.number or _free_number(root),
+        ko=scalar(request.name_ko or request.hospital), en=scalar(request.name_en or request.hospital),
+        named=bool(request.name_ko and request.name_en), layout=layout.name if layout else None,
+        matched=len(layout.files) if layout else 0, sources=layout.sources if layout else 0, since=_since(guesses),
+    )  # fmt: skip
+    if layout is not None:
+        return Draft({"hospital.yaml": head, "sources.yaml": draft_differences(profile, layout)}, layout)
+    files = {"hospital.yaml": head, "sources.yaml": draft_contract(profile, guesses)}
+    return Draft(files | _entries(environment, root, guesses), None, guesses)
+
+
+def _entries(environment: jinja2.Environment, root: Path, guesses: Sequence[Guess]) -> dict[str, str]:
+    masters, maps = _masters(guesses), _maps(root, guesses)
+    kinds: dict[str, list[_Said]] = {kind: [] for kind in file_kinds()}
+    for found in guesses:
+        if found.decided:
+            kinds[found.kind].append(_said(found))
+    known = {
+        **kinds, "masters": masters, "maps": maps,
+        "drug_master": next((m for m in ("drug", "order") if m in masters), None),
+    }  # fmt: skip
+    wanted = {name: any(kinds[kind] for kind in used) for name, used in _ENTRIES.items()}
+    wanted |= {"masters": bool(masters), "maps": bool(maps)}
+    return {
+        f"{name}.yaml": environment.get_template(f"{name}.yaml.j2").render(known).rstrip("\n") + "\n"
+        for name, there in wanted.items()
+        if there
+    }
+
+
+def write_draft(draft: Draft, folder: Path) -> list[Path]:
+    """Write the draft's files into a new folder."""
+    folder.mkdir(parents=True)
+    for name, text in draft.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in draft.files]

@@ -1,0 +1,170 @@
+"""How a file is written: encoding, delimiter, quote, line end, header; found from its bytes alone."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from etl.errors import InputError
+from etl.mapping.language.contract import Source
+from etl.night.delivery import DeliveredFile
+from etl.night.land.contract import SourceFile
+
+_CHUNK = 1 << 22
+_HEAD = 1 << 20
+_DELIMITERS = (",", "|", "\t", ";", "^", "~")
+_MULTIBYTE = ("utf-8", "euc-kr", "cp949")  # each of the later ones reads more than the one before
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How one file is written. `undecodable` counts the places that its encoding cannot read."""
+
+    file: str
+    format: str
+    bytes: int
+    encoding: str
+    undecodable: int
+    delimiter: str
+    quote: str
+    line_end: str
+    lines: int
+    ends_with_newline: bool
+    header: tuple[str, ...]
+
+    @property
+    def contract_encoding(self) -> str:
+        """What a contract says: plain utf-8 for one with a byte order mark, which landing takes off by itself."""
+        return "utf-8" if self.encoding in ("utf-8-sig", "ascii") else self.encoding
+
+    def source(self) -> Source:
+        """A contract that reads all columns of the file."""
+        return Source.model_validate(
+            {
+                "file": self.file, "format": self.format, "encoding": self.contract_encoding,
+                "delimiter": self.delimiter or ",", "quote": self.quote or '"', "columns": dict.fromkeys(self.header),
+            }
+        )  # fmt: skip
+
+    def opened(self, path: Path) -> SourceFile:
+        """The file as landing sees it."""
+        file = DeliveredFile(path, self.bytes, "", self.lines, self.ends_with_newline)
+        return SourceFile(file, self.header, {c: c for c in self.header})
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        yield from iter(lambda: stream.read(_CHUNK), b"")
+
+
+def _marked(head: bytes) -> str | None:
+    """An encoding that the first bytes give away: a byte order mark, or the zero bytes of UTF-16 text."""
+    for mark, encoding in _BOMS:
+        if head.startswith(mark):
+            return encoding
+    sample = head[:4096]
+    if sample.count(0) * 4 > len(sample):
+        return "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
+    return None
+
+
+def _surviving(path: Path) -> list[str]:
+    """Encodings in which the whole file can be read; `ascii` when every one can because it holds nothing else."""
+    decoders = {name: codecs.getincrementaldecoder(name)() for name in _MULTIBYTE}
+    plain = True
+    for chunk in _chunks(path):
+        plain = plain and chunk.isascii()
+        for name in list(decoders):
+            try:
+                decoders[name].decode(chunk)
+            except UnicodeDecodeError:
+                del decoders[name]
+    return ["ascii"] if plain else list(decoders)
+
+
+def _undecodable(path: Path, encoding: str) -> int:
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    return sum(decoder.decode(chunk).count("\ufffd") for chunk in _chunks(path))
+
+
+def _encoding(path: Path, head: bytes) -> tuple[str, int]:
+    """The file's encoding, and how many places it cannot read."""
+    marked = _marked(head)
+    if marked:
+        return marked, _undecodable(path, marked)
+    surviving = _surviving(path)
+    if surviving:
+        return surviving[0], 0
+    wrong = {name: _undecodable(path, name) for name in ("utf-8", "cp949")}
+    best = min(wrong, key=lambda name: wrong[name])
+    return best, wrong[best]
+
+
+def _delimiter(lines: list[str]) -> str:
+    """The delimiter that cuts the first lines into the same number of fields, and into most."""
+    best, most = ",", (0.0, 0)
+    for delimiter in _DELIMITERS:
+        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter)]
+        if not widths or widths[0] < 2:
+            continue
+        score = (sum(w == widths[0] for w in widths) / len(widths), widths[0])
+        if score > most:
+            best, most = delimiter, score
+    return best
+
+
+def _quote(lines: list[str], delimiter: str) -> str:
+    """Apostrophes only where they stand around whole fields, which is rare; else the usual quotation mark."""
+    fields = [f for line in lines for f in line.split(delimiter) if len(f) > 1]
+    single = sum(f.startswith("'") and f.endswith("'") for f in fields)
+    double = sum(f.startswith('"') and f.endswith('"') for f in fields)
+    return "'" if single > max(double, len(fields) // 10) else '"'
+
+
+def _count_lines(path: Path, encoding: str) -> tuple[int, bool]:
+    """Line ends of the decoded text, and whether it ends with one."""
+    lines, last = 0, True
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for chunk in _chunks(path):
+        text = decoder.decode(chunk) if encoding.startswith("utf-16") else ""
+        lines += text.count("\n") if text else chunk.count(b"\n")
+        last = text.endswith("\n") if text else chunk.endswith(b"\n")
+    return lines, last
+
+
+def _parquet(path: Path) -> Form:
+    try:
+        schema, rows = pq.read_schema(path), pq.read_metadata(path).num_rows
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path.name} is no readable Parquet file", hint="leave it out or ask for it again") from error
+    return Form(path.name, "parquet", path.stat().st_size, "utf-8", 0, "", "", "", rows, True, tuple(schema.names))
+
+
+def detect(path: Path) -> Form:
+    """The form of a file; reads it as a whole, in bounded memory. InputError for a file without a header."""
+    if path.suffix.lower() == ".parquet":
+        return _parquet(path)
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    if not head.strip():
+        raise InputError(f"{path.name} is empty: not even a header", hint="leave it out or ask for it again")
+    encoding, wrong = _encoding(path, head)
+    text = codecs.getincrementaldecoder("utf-8" if encoding == "ascii" else encoding)("replace").decode(head)
+    lines = text.splitlines()[:200]
+    lines = lines[:-1] if len(text) < path.stat().st_size and len(lines) > 1 and len(lines) < 200 else lines
+    delimiter = _delimiter(lines)
+    quote = _quote(lines, delimiter)
+    header = tuple(cell.strip() for cell in next(csv.reader([lines[0]], delimiter=delimiter, quotechar=quote)))
+    if len(set(header)) < len(header):
+        raise InputError(f"{path.name}, line 1: a column is there twice", hint="ask for the file with each column once")
+    counted, ended = _count_lines(path, encoding)
+    end = "CRLF" if "\r\n" in text[: len(lines[0]) + 2] else "LF"
+    return Form(
+        path.name, "csv", path.stat().st_size, encoding, wrong, delimiter, quote, end, counted, ended, header
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The codes that a person maps next, and what another vocabulary release would change."""

@@ -1,0 +1,196 @@
+"""The work of the DAGs' tasks: the pipeline's own functions, and what their errors mean to Airflow.
+
+Tasks hand each other run ids only. Nothing that could quote a value reaches Airflow's log or database: an error of
+the pipeline is told by its message, any other error by its class and the line of the program where it came up.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import sqlalchemy as sa
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from etl.engine import clear_scratch
+from etl.errors import ConfigError, EtlError, GateClosed, TransientError
+from etl.night.attempt import fail
+from etl.night.lock import hospital_lock
+from etl.night.opening import begin_recorded, open_run, up_to_date
+from etl.night.pipeline import run_stage, stage_by_name
+from etl.night.publish.approval import (
+    ApprovalMissing,
+    Decision,
+    answer_waiting,
+    ask,
+    decide,
+    forget_later_stages,
+    open_questions,
+)
+from etl.night.resume import resume
+from etl.night.run import Run
+from etl.operations.airflow.connections import task_settings
+from etl.operations.extract.night import extract_night, waits_for
+from etl.quality.lineage.events import stage_events
+from etl.quality.pages import write_all_reports
+from etl.quality.report.names import hospital_names
+from etl.quality.report.pages import write_reports
+from etl.settings import PROJECT
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import RUN
+
+log = logging.getLogger(__name__)
+
+#: Faults outside the program that may be gone at the next try.
+_PASSING = (OSError, MemoryError, sa.exc.OperationalError)
+_CUT_OFF = (
+    "the run was cut off: a task was stopped from outside (by hand, a restart, want of memory), or the mappings "
+    "were changed meanwhile and no longer load; the task's log in Airflow says which"
+)
+
+
+class MayPass(AirflowException):
+    """Tells Airflow to try the task again."""
+
+    exit_code = TransientError.exit_code
+
+
+class Stopped(AirflowFailException):
+    """Fails the task at once; knows the error's exit code, and whether a gate closed."""
+
+    def __init__(self, error: EtlError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code
+        self.gate_closed = isinstance(error, GateClosed)
+
+
+def as_etl_error(error: Exception) -> EtlError:
+    """Any error as one of ours, with nothing in it that could be a value of a patient."""
+    if isinstance(error, EtlError):
+        return error
+    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(PROJECT / "etl"))]
+    where = f" at {Path(own[-1].filename).relative_to(PROJECT)}:{own[-1].lineno}" if own else ""
+    message = f"{type(error).__name__}{where}"
+    if isinstance(error, _PASSING):
+        return TransientError(message, hint="it is tried again; if it stays, look at disk, memory and database")
+    return EtlError(f"unexpected {message}", hint="report it with this line; the message is left out on purpose")
+
+
+@contextmanager
+def told_to_airflow(*, last_try: bool, run: Run | None = None) -> Iterator[None]:
+    """Turn errors into a retry or a failure without one, and record in the ledger that the run stopped."""
+    try:
+        yield
+    except (MayPass, Stopped):
+        raise  # told already
+    except Exception as raised:
+        error = as_etl_error(raised)
+        retry = isinstance(error, TransientError)
+        if run is not None and (last_try or not retry):
+            fail(run, error)
+        raise (MayPass(str(error)) if retry else Stopped(error)) from None
+
+
+def begin_night(hospital: str, folder: Path, night: date, *, force: bool, last_try: bool) -> str | None:
+    """Check mappings, hash the delivery, open its run in the ledger; None when exactly this is published already."""
+    with told_to_airflow(last_try=last_try), task_settings() as settings:
+        log.info("%s: the delivery is %s", hospital, folder)
+        run = begin_recorded(settings, hospital, folder, night, force=force)
+        with hospital_lock(settings, hospital):
+            if not force and up_to_date(run):
+                log.info("%s is what is published already; nothing to do (the parameter `force` runs it)", run.run_id)
+                return None
+            clear_scratch(settings)
+            open_run(run)
+        log.info("%s: %s bytes in %d files", run.run_id, f"{run.delivery.bytes:,}", len(run.delivery.files))
+        return run.run_id
+
+
+def lacking_files(hospital: str, night: date) -> str | None:
+    """What a hospital that is extracted has to deliver itself before; None: nothing, or it is there."""
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        return waits_for(settings, hospital, night)
+
+
+def extract(hospital: str, night: date, *, last_try: bool) -> None:
+    """Read the hospital's night from its own database into the night's folder, unless it lies there."""
+    with told_to_airflow(last_try=last_try), task_settings(hospital) as settings:
+        found = extract_night(settings, hospital, night)
+        for source in found.sources:
+            log.info("%s: %s rows in %.1f s", source.source, f"{source.rows:,}", source.seconds)
+        log.info("the delivery is %s", found.folder)
+
+
+def do_stage(run_id: str, name: str, *, last_try: bool) -> str:
+    """Run one stage; returns the run's id for the next one. What later stages found before no longer counts."""
+    with told_to_airflow(last_try=last_try), task_settings() as settings:
+        run = resume(settings, run_id)
+        forget_later_stages(run.ledger, run_id, name)
+        with told_to_airflow(last_try=last_try, run=run), stage_events(run, name):
+            rows = run_stage(run, stage_by_name(name), lambda text: log.info("%s: %s", name, text))
+            log.info("%s: %s rows", name, f"{rows:,}")
+    return run_id
+
+
+def opened_night(hospital: str, night: date) -> str:
+    """The id of the run that was opened last for a night; ConfigError when there is none."""
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        query = sa.select(RUN.c.run_id).where(RUN.c.hospital == hospital, RUN.c.night == night, RUN.c.delivery != "-")
+        found = Ledger(settings.ledger_url).read(query.order_by(RUN.c.started_at.desc()).limit(1))
+        if not found:
+            raise ConfigError(f"the night {night} of {hospital} was never opened", hint="trigger the hospital's DAG")
+        return str(found[0]["run_id"])
+
+
+def ask_approval(run_id: str) -> list[str]:
+    """What a person has to decide, a line for each warning; its report is there then. Empty: nobody has to."""
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        ledger = Ledger(settings.ledger_url)
+        lines = [line for question in ask(ledger, run_id) for line in question.lines]
+        if lines:
+            write_reports(ledger, settings.reports, hospital_names(settings), run_ids=[run_id])
+        return lines
+
+
+def record_decision(run_id: str, decision: Decision, actor: str, reason: str, *, person: bool) -> None:
+    """Note what a person decided, or what holds because nobody did; what is not approved then ends the run.
+
+    Somebody may have answered on the command line meanwhile: a person overrules that, a time limit does not.
+    """
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        run = resume(settings, run_id)
+        with told_to_airflow(last_try=True, run=run):
+            if not person:
+                answer_waiting(run.ledger, run_id, decision, actor, reason)
+            elif decision == "refused" or open_questions(run.ledger, run_id):
+                decide(run.ledger, run_id, decision, actor, reason)
+            for question in open_questions(run.ledger, run_id):
+                raise ApprovalMissing(
+                    f"{question.decision} by {question.actor}; the last published night stays",
+                    hint="trigger the night again to be asked again",
+                )
+
+
+def write_report(run_id: str | None, *, ended: bool = True) -> str:
+    """Write the report of a run (none: the index only) and return the path of the index.
+
+    A run that has `ended` and is still open then was cut off; the ledger says so from now on.
+    """
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        ledger = Ledger(settings.ledger_url)
+        row = ledger.run(run_id) if run_id else None
+        if ended and run_id and row and row["state"] == "running":
+            ledger.close_run(run_id, "failed", row["stage"], _CUT_OFF)
+        index = write_reports(ledger, settings.reports, hospital_names(settings), run_ids=[run_id] if run_id else [])
+        log.info("report: %s", index)
+        return str(index)
+
+
+def write_everything() -> str:
+    """Write the reports of all nights and the index; returns its path."""
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        return str(write_all_reports(settings))

@@ -1,1 +1,0 @@
-"""What a new hospital's export looks like (`etl profile`), and a first draft of its mappings (`etl new`)."""

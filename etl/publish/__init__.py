@@ -1,1 +1,0 @@
-"""From a checked candidate to the warehouse: reconciliation, then one transaction."""

@@ -1,0 +1,1 @@
+"""Where rows and columns of the CDM come from: single rows, whole mappings as pages, OpenLineage events."""

@@ -1,0 +1,41 @@
+"""Writes the lineage pages: one self-contained HTML file per hospital, and an index over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from etl.files import packaged, write_atomically
+from etl.mapping.load import load_mappings
+from etl.pages.page import render
+from etl.quality.lineage.diagram import diagram
+from etl.quality.lineage.document import HospitalLineage, describe
+from etl.settings import Settings
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def write_pages(settings: Settings, hospitals: Sequence[str] | None, folder: Path) -> Path:
+    """Write `folder/<hospital>.html` of the given hospitals (default: all) and `folder/index.html` over all.
+
+    Needs no night; where one is published, its rows and mapping rates are shown. Returns the path of the index.
+    """
+    mappings = load_mappings(settings.mappings, None)
+    chosen = load_mappings(settings.mappings, list(hospitals)) if hospitals else mappings
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, mapping in chosen.items():
+        write_atomically(folder / f"{name}.html", hospital_page(describe(settings, mapping)))
+    there = {n: m for n, m in mappings.items() if (folder / f"{n}.html").exists()}
+    index = folder / "index.html"
+    write_atomically(index, _render("hospitals.html.j2", mappings=there))
+    return index
+
+
+def hospital_page(lineage: HospitalLineage) -> str:
+    """The page of one hospital."""
+    return _render("lineage.html.j2", lineage=lineage, hospital=lineage.mapping.hospital, drawing=diagram(lineage))
+
+
+def _render(template: str, **values: object) -> str:
+    style, script = (packaged(__name__, "templates", f"lineage.{kind}") for kind in ("css", "js"))
+    return render(_TEMPLATES, template, values, style=style, script=script)

@@ -1,0 +1,1 @@
+"""The validation report of every night, made from the ledger alone."""

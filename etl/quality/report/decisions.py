@@ -1,0 +1,63 @@
+"""What people were asked before nights were published, and what they decided: the ledger's table `approval`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from etl.night.publish.approval import Question
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import APPROVAL
+
+#: What nobody has answered yet first, then the newest answer.
+_NEWEST_FIRST = (
+    sa.case((APPROVAL.c.decision == "waiting", 0), else_=1),
+    sa.desc(APPROVAL.c.decided_at),
+    sa.desc(APPROVAL.c.asked_at),
+    APPROVAL.c.run_id,
+    APPROVAL.c.gate,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question about warnings above their limit, and its answer; times are UTC, findings JSON."""
+
+    run_id: str
+    gate: str
+    asked_at: datetime
+    decision: str
+    actor: str | None
+    reason: str | None
+    decided_at: datetime | None
+    findings: str
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody has answered yet."""
+        return self.decision == "waiting"
+
+    @property
+    def lines(self) -> list[str]:
+        """The findings as they are shown: table, promise, counts, limit."""
+        return Question(self.run_id, self.gate, self.findings).lines
+
+
+def of_runs(ledger: Ledger, run_ids: Sequence[str]) -> tuple[Asked, ...]:
+    """Every question about the given runs, also what still waits; the newest answer first."""
+    return _asked(ledger, sa.select(APPROVAL).where(APPROVAL.c.run_id.in_(run_ids)))
+
+
+def decided(ledger: Ledger, run_id: str | None = None, limit: int = 50) -> tuple[Asked, ...]:
+    """The newest `limit` answers about all runs, or about the given one, the newest first."""
+    query = sa.select(APPROVAL).where(APPROVAL.c.decision != "waiting")
+    if run_id is not None:
+        query = query.where(APPROVAL.c.run_id == run_id)
+    return _asked(ledger, query.limit(limit))
+
+
+def _asked(ledger: Ledger, query: sa.Select[tuple[object, ...]]) -> tuple[Asked, ...]:
+    return tuple(Asked(**row) for row in ledger.read(query.order_by(*_NEWEST_FIRST)))

@@ -1,1 +1,0 @@
-"""The validation report: what a hospital's quality officer reads each morning, made from the ledger alone."""

@@ -1,0 +1,1 @@
+"""Usual questions as SQL, one file each; a new recipe is a new file."""

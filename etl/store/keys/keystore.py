@@ -1,0 +1,152 @@
+"""The key store of one hospital: the only place that links an identifier to the number that replaces it.
+
+A number n is handed out once per (namespace, identifier) and never again. The store holds a keyed HMAC-SHA256 of the
+identifier, not the identifier; the key is `ETL_KEY_SECRET`, mixed with the hospital's name. It is a SQLite file of
+its own, outside lake and warehouse.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from etl.cdm.namespaces import Namespace
+from etl.errors import ConfigError, TransientError
+from etl.settings import Settings
+
+LARGEST = (1 << 24) - 1
+_PROOF = ("proof", "proof")
+
+
+def _key(hospital: str, secret: str) -> bytes:
+    return hmac.digest(secret.encode(), f"omop-etl/{hospital}".encode(), "sha256")
+
+
+def _mac(key: bytes, namespace: str, value: str) -> bytes:
+    return hmac.digest(key, f"{namespace}\x1f{value}".encode(), "sha256")[:16]
+
+
+def look_into(file: Path) -> sqlite3.Connection:
+    """A connection that only reads a store, and leaves no files beside it where nobody else has it open."""
+    in_use = file.with_name(f"{file.name}-wal").exists()
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro{'' if in_use else '&immutable=1'}", uri=True, timeout=10)
+
+
+def secret_fits(file: Path, hospital: str, secret: str) -> bool | None:
+    """Whether the store in `file` was made with this secret, only by reading it; None when it holds no proof.
+
+    Raises sqlite3.Error when it cannot be read.
+    """
+    with closing(look_into(file)) as con:
+        row = con.execute("select mac from proof").fetchone()
+    return hmac.compare_digest(row[0], _mac(_key(hospital, secret), *_PROOF)) if row else None
+
+
+class KeyStore:
+    """Hands out and finds ids `hospital number << 24 | n` for the identifiers of one hospital."""
+
+    def __init__(self, file: Path, hospital: str, number: int, secret: str) -> None:
+        """Open (or create) the store in `file`; ConfigError when it was made with another secret or number."""
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._base = number << 24
+        self._key = _key(hospital, secret)
+        self._con = sqlite3.connect(file, timeout=120, isolation_level=None)
+        file.chmod(0o600)
+        self._con.executescript(
+            """
+            pragma journal_mode = wal;
+            create table if not exists key (namespace text, mac blob, n integer not null,
+                primary key (namespace, mac), unique (namespace, n)) without rowid;
+            create table if not exists proof (one integer primary key check (one = 1), mac blob, store text);
+            create table if not exists hospital (one integer primary key check (one = 1), number integer not null);
+            """
+        )
+        self._prove()
+        self._keep_number(hospital, number)
+
+    def _prove(self) -> None:
+        """Refuse a secret that is not the one the store was made with: it would give everyone a second id."""
+        mine = self._mac(*_PROOF)
+        self._con.execute("insert or ignore into proof values (1, ?, ?)", (mine, secrets.token_hex(8)))
+        stored, self.id = self._con.execute("select mac, store from proof").fetchone()
+        if not hmac.compare_digest(stored, mine):
+            raise ConfigError(
+                "ETL_KEY_SECRET is not the secret this key store was made with",
+                hint="restore the secret; a new one would give every patient a new id",
+            )
+
+    def _keep_number(self, hospital: str, number: int) -> None:
+        """Refuse another number than the one that ids were given out with: all its patients would be there twice."""
+        self._con.execute("insert or ignore into hospital values (1, ?)", (number,))
+        (first,) = self._con.execute("select number from hospital").fetchone()
+        if first != number:
+            raise ConfigError(
+                f"the number of {hospital} is {number}, but its patients' ids were given out with {first}",
+                hint=f"a number is fixed for life: write `number: {first}` in {hospital}/hospital.yaml again",
+            )
+
+    def _mac(self, namespace: str, value: str) -> bytes:
+        return _mac(self._key, namespace, value)
+
+    def _macs(self, namespace: str, values: Iterable[str]) -> list[bytes]:
+        return [self._mac(namespace, v) for v in values]
+
+    def register(self, namespace: Namespace, values: Sequence[str]) -> pa.Table:
+        """Ids of distinct `values`, handing out new ones; columns `raw` (text) and `id` (int64).
+
+        New numbers follow the order of the HMACs, so that they tell nothing about the order of the file.
+        """
+        macs = self._macs(namespace, values)
+        try:
+            self._con.execute("begin immediate")
+            known = self._find(namespace, macs)
+            new = sorted({m for m in macs if m not in known})
+            first = self._con.execute(
+                "select coalesce(max(n), 0) + 1 from key where namespace = ?", (namespace,)
+            ).fetchone()[0]
+            if first + len(new) - 1 > LARGEST:
+                self._con.execute("rollback")
+                raise ConfigError(f"the key store is full: {namespace} has more than {LARGEST:,} members")
+            numbered = dict(zip(new, range(first, first + len(new)), strict=True))
+            self._con.executemany(
+                "insert into key values (?, ?, ?)", ((namespace, mac, n) for mac, n in numbered.items())
+            )
+            self._con.execute("commit")
+        except sqlite3.OperationalError as error:
+            raise TransientError(f"the key store cannot be written: {error}", hint="run again") from error
+        known |= numbered
+        return pa.table({"raw": pa.array(values, pa.string()), "id": self._ids(known, macs)})
+
+    def _find(self, namespace: str, macs: Sequence[bytes]) -> dict[bytes, int]:
+        """Numbers of the MACs that are known; set-based through a temporary table."""
+        self._con.execute("create temp table if not exists asked (mac blob primary key) without rowid")
+        self._con.execute("delete from temp.asked")
+        self._con.executemany("insert or ignore into temp.asked values (?)", ((m,) for m in macs))
+        found = self._con.execute(
+            "select mac, n from key join temp.asked using (mac) where namespace = ?", (namespace,)
+        )
+        return dict(found.fetchall())
+
+    def _ids(self, known: dict[bytes, int], macs: Sequence[bytes]) -> Any:
+        return pa.array([self._base | known[m] for m in macs], pa.int64())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._con.close()
+
+
+def open_key_store(settings: Settings, hospital: str, number: int) -> KeyStore:
+    """The hospital's key store; ConfigError when no secret is set."""
+    if settings.key_secret is None:
+        raise ConfigError(
+            "ETL_KEY_SECRET is not set: it turns record numbers into ids",
+            hint="set it to at least 32 random characters, such as the output of: openssl rand -hex 32",
+        )
+    return KeyStore(settings.keys / f"{hospital}.sqlite", hospital, number, settings.key_secret.get_secret_value())

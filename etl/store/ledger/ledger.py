@@ -1,0 +1,164 @@
+"""Reads and writes the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.store.ledger.engines import engine_of
+from etl.store.ledger.records import Accounts, Finding, RunState
+from etl.store.ledger.tables import (
+    APPROVAL,
+    FINDING,
+    MAPPING_RATE,
+    PUBLICATION,
+    ROW_CHANGE,
+    RUN,
+    SOURCE_ACCOUNT,
+    SOURCE_FILE,
+    STAGE,
+    TABLE_ACCOUNT,
+    UNMAPPED,
+    meta,
+)
+
+
+def now() -> datetime:
+    """UTC now without time zone, as the ledger stores it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Ledger:
+    """Reads and writes the ledger's tables through one SQLAlchemy engine."""
+
+    def __init__(self, url: str) -> None:
+        """Open the ledger at a SQLAlchemy `url`; ConfigError where a server has not the schema of this version."""
+        self.engine = engine_of(url)
+
+    def open_run(self, run_id: str, hospital: str, night: date, delivery: str, **columns: Any) -> None:
+        """Start (or start again) a run; what an earlier attempt recorded of it is cleared."""
+        row = {"hospital": hospital, "night": night, "delivery": delivery, **columns}
+        with self.engine.begin() as con:
+            for table in meta.sorted_tables:
+                if table not in (PUBLICATION, APPROVAL):
+                    con.execute(sa.delete(table).where(table.c.run_id == run_id))
+            con.execute(sa.insert(RUN).values(run_id=run_id, state="running", started_at=now(), **row))
+
+    def close_run(self, run_id: str, state: RunState, stage: str | None = None, message: str | None = None) -> None:
+        """End a run in `state`."""
+        self.update_run(run_id, state=state, stage=stage, message=message, ended_at=now())
+
+    def update_run(self, run_id: str, **columns: Any) -> None:
+        """Set columns of a run."""
+        with self.engine.begin() as con:
+            con.execute(sa.update(RUN).where(RUN.c.run_id == run_id).values(**columns))
+
+    def record_stage(self, run_id: str, stage: str, state: str, started: datetime, seconds: float, rows: int) -> None:
+        """Write how one stage went, replacing an earlier attempt."""
+        key = (STAGE.c.run_id == run_id) & (STAGE.c.stage == stage)
+        values = {"state": state, "started_at": started, "seconds": seconds, "rows": rows}
+        with self.engine.begin() as con:
+            con.execute(sa.delete(STAGE).where(key))
+            con.execute(sa.insert(STAGE).values(run_id=run_id, stage=stage, **values))
+
+    def record_accounts(self, run_id: str, accounts: Accounts) -> None:
+        """Add the accounts of one stage to the run."""
+        parts: list[tuple[sa.Table, list[dict[str, Any]]]] = [
+            (SOURCE_FILE, accounts.files),
+            (SOURCE_ACCOUNT, accounts.source),
+            (TABLE_ACCOUNT, accounts.tables),
+            (ROW_CHANGE, accounts.changes),
+            (MAPPING_RATE, accounts.rates),
+            (UNMAPPED, accounts.unmapped),
+        ]
+        with self.engine.begin() as con:
+            for table, rows in parts:
+                if rows:
+                    stamped = [_typed(table, {**row, "run_id": run_id}) for row in rows]
+                    keys = [c.name for c in table.primary_key.columns]
+                    con.execute(_delete_by_key(table, keys), [{f"k_{k}": r[k] for k in keys} for r in stamped])
+                    con.execute(sa.insert(table), stamped)
+
+    def record_findings(self, run_id: str, gate: str, findings: Iterable[Finding]) -> None:
+        """Replace the findings of one gate (`source` or `cdm`) of a run."""
+        rows = [{**asdict(f), "run_id": run_id, "gate": gate, "number": i} for i, f in enumerate(findings)]
+        with self.engine.begin() as con:
+            con.execute(sa.delete(FINDING).where((FINDING.c.run_id == run_id) & (FINDING.c.gate == gate)))
+            if rows:
+                con.execute(sa.insert(FINDING), rows)
+
+    def read(self, query: sa.Select[Any]) -> list[Mapping[str, Any]]:
+        """Rows of a query as mappings."""
+        with self.engine.connect() as con:
+            return [{name: _number(value) for name, value in r.items()} for r in con.execute(query).mappings()]
+
+    def run(self, run_id: str) -> Mapping[str, Any] | None:
+        """One run, or None."""
+        rows = self.read(sa.select(RUN).where(RUN.c.run_id == run_id))
+        return rows[0] if rows else None
+
+    def record_publication(self, run_id: str) -> None:
+        """Note that the warehouse now holds this run, and end the run."""
+        columns = [RUN.c.hospital, RUN.c.run_id, RUN.c.night, RUN.c.mappings]
+        query = sa.select(*columns, sa.literal(now()).label("published_at")).where(RUN.c.run_id == run_id)
+        names = [c.name for c in columns]
+        with self.engine.begin() as con:
+            con.execute(sa.insert(PUBLICATION).from_select([*names, "published_at"], query))
+        self.close_run(run_id, "published")
+
+    def record_rollback(self, run_id: str, left: Iterable[str], *, actor: str, reason: str | None) -> None:
+        """Note that the warehouse holds an earlier run again, and that those `left` are not what is published."""
+        with self.engine.begin() as con:
+            run = con.execute(sa.select(PUBLICATION).where(PUBLICATION.c.run_id == run_id)
+                              .order_by(PUBLICATION.c.published_at.desc()).limit(1)).mappings().one()  # fmt: skip
+            said = {"published_at": now(), "action": "rollback", "actor": actor, "reason": reason}
+            con.execute(sa.insert(PUBLICATION).values({**run, **said}))
+            con.execute(sa.update(RUN).where(RUN.c.run_id.in_(list(left))).values(state="left"))
+
+    def last_published(self, hospital: str, before: str | None = None) -> Mapping[str, Any] | None:
+        """A hospital's newest publication, of another run than `before` if that is given, or None."""
+        query = sa.select(PUBLICATION).where(PUBLICATION.c.hospital == hospital)
+        if before is not None:
+            query = query.where(PUBLICATION.c.run_id != before)
+        rows = self.read(query.order_by(PUBLICATION.c.published_at.desc()).limit(1))
+        return rows[0] if rows else None
+
+    def rate_rows(self, run_id: str) -> list[Mapping[str, Any]]:
+        """The mapping rates of a run."""
+        return self.read(sa.select(MAPPING_RATE).where(MAPPING_RATE.c.run_id == run_id))
+
+    def rates(self, run_id: str) -> dict[str, float]:
+        """Share of mapped records (0-1) by domain."""
+        return {r["domain"]: r["mapped"] / r["records"] for r in self.rate_rows(run_id) if r["records"]}
+
+    def accounts(self, run_id: str) -> Accounts:
+        """The accounts of a run, all stages together."""
+
+        def rows(table: sa.Table) -> list[dict[str, Any]]:
+            return [dict(r) for r in self.read(sa.select(table).where(table.c.run_id == run_id))]
+
+        return Accounts(
+            files=rows(SOURCE_FILE), source=rows(SOURCE_ACCOUNT), tables=rows(TABLE_ACCOUNT), changes=rows(ROW_CHANGE)
+        )
+
+
+def _number(value: Any) -> Any:
+    """A sum as PostgreSQL gives it, of any size and so a Decimal, as the number that SQLite gives."""
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _delete_by_key(table: sa.Table, keys: list[str]) -> sa.Delete:
+    return sa.delete(table).where(sa.and_(*(table.c[k] == sa.bindparam(f"k_{k}") for k in keys)))
+
+
+def _typed(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
+    """A row as the table takes it: the days of accounts, which a marker file keeps as ISO texts, become dates."""
+    days = (n for n, value in row.items() if isinstance(value, str) and isinstance(table.c[n].type, sa.Date))
+    return row | {name: date.fromisoformat(row[name]) for name in days}

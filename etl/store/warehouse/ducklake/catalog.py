@@ -1,0 +1,151 @@
+"""The catalog of a DuckLake: a SQLite file in which several processes publish and read at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from etl.cdm.spec import tables
+from etl.engine import extension_file
+from etl.errors import ConfigError, TransientError
+from etl.sql import literal
+from etl.store.warehouse.schema import create_statements
+
+_TRIES = 40
+
+
+class Catalog:
+    """The file `catalog.sqlite` in a warehouse's folder, beside `data/`."""
+
+    def __init__(self, folder: Path) -> None:
+        """The catalog of the warehouse in `folder`; nothing is made before `initialise`."""
+        self.folder = folder
+        self.file = folder / "catalog.sqlite"
+        self.data = folder / "data"
+        self._writer: DuckDBPyConnection | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[DuckDBPyConnection]:
+        """The connection that writes, opened once; after an error the next use opens a new one."""
+        if self._writer is None:
+            self._writer = self.attach(read_only=False)
+        try:
+            yield self._writer
+        except BaseException:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def attach(self, *, read_only: bool) -> DuckDBPyConnection:
+        """A new connection to the warehouse."""
+        con = duckdb.connect(config={"threads": 2})
+        for name in ("sqlite_scanner", "ducklake"):
+            con.execute(f"load {literal(str(extension_file(name)))}")
+        # rows written into the catalog instead would keep a file for ever whose last rows are deleted there
+        mode = ", read_only" if read_only else ", data_inlining_row_limit 0"
+        try:
+            con.execute(
+                f"attach {literal(f'ducklake:sqlite:{self.file}')} as warehouse "
+                f"(data_path {literal(f'{self.data}/')}{mode})"
+            )
+        except duckdb.Error as error:
+            if _not_writable(error):
+                raise TransientError(
+                    f"the warehouse in {self.folder} cannot be opened",
+                    hint="this user must be allowed to write there, also to read (SQLite keeps its log beside the "
+                    "catalogue); what else it may be: etl doctor",
+                ) from error
+            if "DATA_PATH" not in str(error):
+                raise
+            raise ConfigError(
+                f"the warehouse in {self.folder} was made under another path; it cannot be moved or renamed",
+                hint="move it back, or set ETL_HOME to the folder it was made in",
+            ) from error
+        con.execute("use warehouse.main")
+        return con
+
+    def transaction(self, work: Callable[[DuckDBPyConnection], None]) -> None:
+        """Run `work` in one transaction, again from its start while another publisher holds the catalog."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self.writing() as con:
+                    con.execute("begin")
+                    work(con)
+                    con.execute("commit")
+            except duckdb.Error as error:
+                if not _may_pass(error) or attempt == _TRIES:
+                    raise TransientError(
+                        f"the warehouse could not be written: {type(error).__name__}", hint="run again"
+                    ) from error
+                time.sleep(random.uniform(0.05, 0.2) * min(attempt, 10))
+            else:
+                return
+
+    def initialise(self) -> None:
+        """Make the catalog and every table of the CDM v5.4 that is missing."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        if not self.file.exists():
+            self._create()
+        elif not {*tables(), "published"} <= set(self.file_counts()) or not self._knows_steps():
+            self.transaction(_make_tables)
+
+    def _knows_steps(self) -> bool:
+        """Whether the catalog was made, or brought up to date, by a program that can go back to earlier nights."""
+        with self.writing() as con:
+            names = [row[0] for row in con.execute("describe admin.published").fetchall()]
+        return "step" in names
+
+    def _create(self) -> None:
+        """A new catalog, made under another name: it is there wholly or not at all, and the first of several stays."""
+        new = Catalog(self.folder)
+        new.file = self.folder / f".{uuid4().hex}.sqlite"
+        try:
+            with sqlite3.connect(new.file) as catalog:  # in this mode readers and publishers do not block each other
+                catalog.execute("pragma journal_mode = wal")
+            catalog.close()
+            new.transaction(_make_tables)
+            new._close()  # moves what SQLite still holds beside the file into it
+            with contextlib.suppress(FileExistsError):
+                os.link(new.file, self.file)
+        finally:
+            for file in self.folder.glob(f"{new.file.name}*"):
+                file.unlink()
+
+    def file_counts(self) -> dict[str, int]:
+        """Parquet files by table; a table without any is empty."""
+        with self.writing() as con:
+            rows = con.execute("select table_name, file_count from ducklake_table_info('warehouse')").fetchall()
+        return dict(rows)
+
+
+def _make_tables(con: DuckDBPyConnection) -> None:
+    for statement in create_statements(keys=False).values():
+        con.execute(statement)
+    con.execute("create schema if not exists admin")
+    con.execute("create table if not exists admin.published (hospital varchar, run_id varchar)")
+    for column in ("night date", "step bigint"):
+        con.execute(f"alter table admin.published add column if not exists {column}")
+
+
+def _may_pass(error: duckdb.Error) -> bool:
+    text = str(error).lower()
+    return any(word in text for word in ("locked", "conflict", "busy"))
+
+
+def _not_writable(error: duckdb.Error) -> bool:
+    text = str(error).lower()
+    return any(words in text for words in ("readonly database", "unable to open database", "permission denied"))

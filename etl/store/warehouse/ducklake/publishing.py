@@ -1,0 +1,80 @@
+"""What happens in the one transaction in which a hospital's night takes the place of the one before."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Mapping
+from datetime import date
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from etl.cdm.spec import hospital_tables
+from etl.sql import literal, quote
+from etl.store.warehouse.protocol import Publication, compare
+
+
+def replace_rows(
+    con: DuckDBPyConnection, publication: Publication, files: Mapping[str, Path], filled: Collection[str]
+) -> dict[str, int]:
+    """Replace the publication's rows by those in `files`; returns the rows that the hospital then has by table.
+
+    Tables that hold nothing, as those that are not among the `filled` ones, are left alone.
+    """
+    touched = [name for name in hospital_tables() if name in filled or name in files]
+    for name in touched:
+        con.execute(f"delete from {quote(name)} where {publication.replaced(hospital_tables()[name])}")
+        if name in files:
+            register(con, name, files[name])
+    counts = dict.fromkeys(touched, 0) | _count(con, {n: publication.mine(hospital_tables()[n]) for n in touched})
+    row = con.execute(
+        "select coalesce(step, 0) + 1 from admin.published where hospital = ?", [publication.hospital]
+    ).fetchone()
+    make_published(con, publication.hospital, publication.run_id, publication.night, int(row[0]) if row else 1)
+    compare(counts, publication.rows)
+    return counts
+
+
+def make_published(con: DuckDBPyConnection, hospital: str, run_id: str, night: date | None, step: int | None) -> None:
+    """Say which run the hospital's rows are of."""
+    con.execute("delete from admin.published where hospital = ?", [hospital])
+    con.execute(
+        "insert into admin.published (hospital, run_id, night, step) values (?, ?, ?, ?)",
+        [hospital, run_id, night, step],
+    )
+
+
+def link(file: Path, target: Path) -> Path:
+    """A second name of a file, which costs nothing; a copy of it on another file system."""
+    try:
+        os.link(file, target)
+    except OSError:  # another file system
+        shutil.copyfile(file, target)
+    return target
+
+
+def register(con: DuckDBPyConnection, table: str, file: Path) -> None:
+    """Make the rows of a Parquet file rows of a table, without copying them."""
+    arguments = f"'warehouse', {literal(table)}, {literal(str(file))}"
+    con.execute(f"call ducklake_add_data_files({arguments}, ignore_extra_columns => true)")
+
+
+def _count(con: DuckDBPyConnection, wanted: Mapping[str, str]) -> dict[str, int]:
+    """Rows by table, of those that its condition names."""
+    parts = [f"select {literal(t)}, count(*) from {quote(t)} where {mine}" for t, mine in wanted.items()]
+    return dict(con.execute(" union all ".join(parts)).fetchall()) if parts else {}
+
+
+def replace_source(con: DuckDBPyConnection, source: Mapping[str, object]) -> None:
+    """The one row of cdm_source; its dates are the latest of all nights published."""
+    names = ", ".join(source)
+    marks = ", ".join("?" for _ in source)
+    row = con.execute("select max(source_release_date), max(cdm_release_date) from cdm_source").fetchone()
+    con.execute("delete from cdm_source")
+    con.execute(f"insert into cdm_source ({names}) values ({marks})", list(source.values()))
+    con.execute(
+        "update cdm_source set source_release_date = greatest(source_release_date, ?), "
+        "cdm_release_date = greatest(cdm_release_date, ?)",
+        list(row or (None, None)),
+    )

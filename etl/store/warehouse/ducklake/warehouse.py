@@ -1,0 +1,184 @@
+"""The embedded warehouse as the pipeline asks for it.
+
+Publishing registers the candidate's Parquet files (hard links, so nothing is copied) and deletes the hospital's old
+rows in one catalog transaction. Readers keep the snapshot they began with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from duckdb import DuckDBPyConnection
+
+from etl.cdm.spec import vocabulary_tables
+from etl.errors import ConfigError
+from etl.settings import Settings
+from etl.sql import quote
+from etl.store.warehouse.ducklake.catalog import Catalog
+from etl.store.warehouse.ducklake.expire import expire, expired, files_of, remove_expired
+from etl.store.warehouse.ducklake.nights import go_back, kept_nights
+from etl.store.warehouse.ducklake.publishing import link, register, replace_rows, replace_source
+from etl.store.warehouse.export import export
+from etl.store.warehouse.protocol import Night, Publication
+from etl.vocabulary.release import Release
+
+
+class DuckLake:
+    """A warehouse in one folder: `catalog.sqlite` and `data/`."""
+
+    def __init__(self, folder: Path, *, keep: int = 1) -> None:
+        """Open the warehouse in `folder`; nothing is made before `initialise`. `keep` nights can be gone back to."""
+        self.keep = keep
+        self.folder = folder
+        self.data = folder / "data"
+        self._catalog = Catalog(folder)
+
+    @classmethod
+    def of(cls, settings: Settings) -> DuckLake:
+        """The warehouse that the settings name."""
+        return cls(Path(str(settings.warehouse.database)), keep=settings.keep_nights)
+
+    def exists(self) -> bool:
+        """Whether it has been made."""
+        return self._catalog.file.exists()
+
+    def initialise(self) -> None:
+        """See Warehouse.initialise."""
+        self._catalog.initialise()
+
+    def publish_vocabulary(self, release: Release) -> bool:
+        """Replace the vocabulary tables by a release's; False when that release is published already."""
+        # a folder of its own: when a release comes back, the files of the first time may be about to be removed
+        marker = self.data / "vocabulary" / release.name / uuid4().hex[:8]
+        with self._catalog.writing() as con:
+            row = con.execute(
+                "select count(*) from __ducklake_metadata_warehouse.ducklake_data_file "
+                "where end_snapshot is null and path like ?",
+                [f"%/vocabulary/{release.name}/%concept.parquet"],
+            ).fetchone()
+        if row and row[0]:
+            return False
+        marker.mkdir(parents=True)
+        files = {t: link(release.table(t), marker / f"{t}.parquet") for t in vocabulary_tables()}
+
+        def replace(con: DuckDBPyConnection) -> None:
+            for table, file in files.items():
+                con.execute(f"delete from {quote(table)}")
+                register(con, table, file)
+
+        self._catalog.transaction(replace)
+        return True
+
+    def publish(
+        self, publication: Publication, source: Mapping[str, object], progress: Callable[[str], None] | None = None
+    ) -> dict[str, int]:
+        """See Warehouse.publish."""
+        tell = progress or (lambda _: None)
+        self._remove_leftovers(publication.hospital)
+        folder = self.data / publication.hospital / f"{publication.run_id}-{uuid4().hex[:8]}"
+        folder.mkdir(parents=True)
+        files = {t: link(f, folder / f"{t}.parquet") for t, f in publication.files.items()}
+        tell("linked")
+        counts: dict[str, int] = {}
+        filled = [t for t, n in self._catalog.file_counts().items() if n]
+
+        def replace(con: DuckDBPyConnection) -> None:
+            counts.clear()
+            counts.update(replace_rows(con, publication, files, filled))
+            replace_source(con, source)
+            tell("replaced, not yet committed")
+
+        try:
+            self._catalog.transaction(replace)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        tell("published")
+        return counts
+
+    def nights(self, hospital: str) -> list[Night]:
+        """See Warehouse.nights."""
+        if not self._catalog.file.exists():
+            return []
+        return [night for night, _ in self._kept(hospital)]
+
+    def _kept(self, hospital: str) -> list[tuple[Night, int]]:
+        with self._catalog.writing() as con:
+            return kept_nights(con, hospital, self.keep)
+
+    def rollback(
+        self, hospital: str, number: int, run_id: str, progress: Callable[[str], None] | None = None
+    ) -> dict[str, int]:
+        """See Warehouse.rollback."""
+        tell = progress or (lambda _: None)
+        found = next((kept for kept in self._kept(hospital) if kept[0].run_id == run_id), None)
+        if found is None:
+            raise ConfigError(f"{run_id} is not kept", hint=f"the nights that are: etl rollback {hospital} --list")
+        counts: dict[str, int] = {}
+
+        def back(con: DuckDBPyConnection) -> None:
+            counts.update(go_back(con, hospital, number, *found))
+            tell("gone back, not yet committed")
+
+        self._catalog.transaction(back)
+        tell("gone back")
+        return counts
+
+    def published(self, hospital: str) -> str | None:
+        """See Warehouse.published."""
+        if not self._catalog.file.exists():
+            return None
+        with self._catalog.writing() as con:
+            row = con.execute("select run_id from admin.published where hospital = ?", [hospital]).fetchone()
+        return str(row[0]) if row else None
+
+    def _remove_leftovers(self, hospital: str) -> None:
+        """Remove folders that a killed publisher linked and never registered; the hospital's lock is held."""
+        place = self.data / hospital
+        with self._catalog.writing() as con:
+            rows = con.execute("select path from __ducklake_metadata_warehouse.ducklake_data_file").fetchall()
+        known = {Path(path).parent.name for (path,) in rows}
+        for folder in place.glob("*"):
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def expire(self, before: datetime, *, dry_run: bool = False) -> dict[Path, int]:
+        """Forget snapshots that were replaced before that moment and are of no night that can be gone back to.
+
+        Removes the files that nothing else names, or only tells which these are, with their bytes.
+        """
+        if not self._catalog.file.exists():
+            return {}
+        with self._catalog.writing() as con:
+            hospitals = [h for (h,) in con.execute("select distinct hospital from admin.published").fetchall()]
+            kept = {snapshot for hospital in hospitals for _, snapshot in self._kept(hospital)}
+            gone = expired(con, kept, before)
+            files = files_of(con, self.data, gone)
+        if dry_run:
+            return files
+        if gone:
+            self._catalog.transaction(lambda con: expire(con, gone))
+        self._catalog.transaction(remove_expired)  # and what an earlier time was broken off before
+        for folder in {file.parent for file in files}:
+            with contextlib.suppress(OSError):  # others of its files are still named
+                folder.rmdir()
+        return files
+
+    @contextmanager
+    def reader(self) -> Iterator[DuckDBPyConnection]:
+        """See Warehouse.reader."""
+        if not self._catalog.file.exists():
+            raise ConfigError(f"there is no warehouse at {self.folder}", hint="run a night first: etl run --help")
+        with closing(self._catalog.attach(read_only=True)) as con:
+            yield con
+
+    def export(self, target: Path, progress: Callable[[str], None] | None = None) -> None:
+        """See Warehouse.export."""
+        with self.reader() as con:
+            export(con, target, progress)

@@ -1,0 +1,1 @@
+"""The warehouse on PostgreSQL: a partition per hospital, roles and clearances."""

@@ -1,0 +1,199 @@
+"""The warehouse that the consortium shares: PostgreSQL behind the Warehouse protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+from psycopg import Connection
+from sqlalchemy.engine import URL
+
+from etl.cdm.spec import hospital_tables
+from etl.errors import ConfigError, TransientError
+from etl.settings import Settings
+from etl.store.postgres.connect import attach, connect
+from etl.store.postgres.revision import require_newest
+from etl.store.warehouse.export import export
+from etl.store.warehouse.postgres import changes
+from etl.store.warehouse.postgres.clearance import register
+from etl.store.warehouse.postgres.ddl import READ
+from etl.store.warehouse.postgres.forget import forget
+from etl.store.warehouse.postgres.load import Tell, load_parts
+from etl.store.warehouse.postgres.steps import Step, make_published, part_of, read_steps, tables_of, write_step
+from etl.store.warehouse.postgres.swap import swap, transaction, wait_for_old_readers
+from etl.store.warehouse.postgres.vocabulary import publish_vocabulary
+from etl.store.warehouse.protocol import Night, Publication, compare
+from etl.vocabulary.release import Release
+
+_PUBLISHING = 0x4F4D4F00  # one publisher per hospital, from whichever machine: this and the hospital's number
+
+
+class Postgres:
+    """A warehouse in a PostgreSQL database that `etl warehouse init` has prepared."""
+
+    def __init__(self, url: URL, *, keep: int, patience: float) -> None:
+        """`keep` nights of a hospital can be gone back to; publishing waits `patience` seconds for readers."""
+        self.url = url
+        self.keep = keep
+        self.patience = patience
+
+    @classmethod
+    def of(cls, settings: Settings) -> Postgres:
+        """The warehouse that the settings name."""
+        return cls(settings.warehouse, keep=settings.keep_nights, patience=settings.publish_patience)
+
+    def initialise(self) -> None:
+        """See Warehouse.initialise: the schema is made by `etl warehouse init`, here it is only looked at."""
+        with connect(self.url) as con:
+            require_newest(con)
+
+    def publish_vocabulary(self, release: Release) -> bool:
+        """See Warehouse.publish_vocabulary."""
+        return publish_vocabulary(self.url, release, self.patience)
+
+    @contextmanager
+    def _publishing(self, number: int) -> Iterator[Connection]:
+        with connect(self.url) as con:
+            row = con.execute("select pg_try_advisory_lock(%s)", [_PUBLISHING + number]).fetchone()
+            if row is None or not row[0]:
+                raise TransientError("another publisher of this hospital is at work", hint="wait for it, run again")
+            yield con
+
+    def publish(
+        self, publication: Publication, source: Mapping[str, object], progress: Tell | None = None
+    ) -> dict[str, int]:
+        """See Warehouse.publish."""
+        tell = progress or (lambda _: None)
+        with self._publishing(publication.number) as con:
+            register(con, publication.hospital, publication.number, self.patience)
+            forget(con, publication.hospital, publication.number, self.keep)
+            steps = read_steps(con, publication.hospital)
+            step = 1 + max([*(s.number for s in steps), *tables_of(con, publication.number).values()], default=0)
+            made = (self._full, self._changes)[bool(publication.touched)]
+            rows = made(con, publication, steps, step, source, tell)
+            tell("published")
+            forget(con, publication.hospital, publication.number, self.keep)
+            tell("older nights forgotten")
+            return rows
+
+    def _full(
+        self, con: Connection, publication: Publication, steps: list[Step], step: int,
+        source: Mapping[str, object], tell: Tell,
+    ) -> dict[str, int]:  # fmt: skip
+        old = steps[-1].parts if steps else {}
+        parts = {name: part_of(name, publication.number, step) for name in hospital_tables()}
+        rows = load_parts(self.url, parts, publication.files, publication.number, tell)
+        compare(rows, publication.rows)
+        new = Step(publication.hospital, step, publication.run_id, publication.night, "full", parts, rows=rows)
+        wait_for_old_readers(con, self.patience)
+        tell("no reader looks at an older state")
+
+        def record() -> None:  # before readers are held: they feel the swap alone
+            write_step(con, new)
+            _replace_source(con, source)
+
+        def work() -> None:
+            swap(con, old, parts, publication.number)
+            tell("swapped, not yet committed")
+
+        held = transaction(con, parts, work, self.patience, before=record)
+        tell(f"swapped in {held * 1000:.0f} ms")
+        return rows
+
+    def _changes(
+        self, con: Connection, publication: Publication, steps: list[Step], step: int,
+        source: Mapping[str, object], tell: Tell,
+    ) -> dict[str, int]:  # fmt: skip
+        if not steps:
+            raise ConfigError(
+                f"{publication.hospital} has no published night that changes could be made to",
+                hint="map everybody again: etl run HOSPITAL DELIVERY --force",
+            )
+        current = steps[-1]
+        found = changes.find_difference(self.url, publication, current, step, tell)
+        compare(found.rows, publication.rows)
+        new = Step(
+            publication.hospital, step, publication.run_id, publication.night, "changes", current.parts,
+            found.removed, found.added, found.rows,
+        )  # fmt: skip
+
+        def work() -> None:
+            changes.apply(con, current.parts, found.removed, found.added)
+            write_step(con, new)
+            _replace_source(con, source)
+            tell("changed, not yet committed")
+
+        transaction(con, (), work, self.patience)
+        return dict(found.rows)
+
+    def published(self, hospital: str) -> str | None:
+        """See Warehouse.published."""
+        with connect(self.url) as con:
+            row = con.execute("select run_id from admin.published where hospital = %s", [hospital]).fetchone()
+        return str(row[0]) if row else None
+
+    def nights(self, hospital: str) -> list[Night]:
+        """See Warehouse.nights."""
+        with connect(self.url) as con:
+            steps = read_steps(con, hospital)[-self.keep :]
+        return [Night(s.run_id, s.night, s.published_at) for s in reversed(steps)]
+
+    def rollback(self, hospital: str, number: int, run_id: str, progress: Tell | None = None) -> dict[str, int]:
+        """See Warehouse.rollback."""
+        tell = progress or (lambda _: None)
+        with self._publishing(number) as con:
+            steps = read_steps(con, hospital)
+            at = max(i for i, s in enumerate(steps) if s.run_id == run_id)
+            target, current = steps[at], steps[-1]
+            full = next((i for i in range(at + 1, len(steps)) if steps[i].kind == "full"), len(steps))
+            changed = [] if full == len(steps) else list(target.parts)
+            wait_for_old_readers(con, self.patience)
+
+            def undo() -> None:
+                changes.undo(con, target.parts, reversed(steps[at + 1 : full]))
+                con.execute(
+                    "delete from admin.publication_step where hospital = %s and step > %s", [hospital, target.number]
+                )
+                make_published(con, target)
+                con.execute("update cdm.cdm_source set source_release_date = n, cdm_release_date = n "
+                            "from (select max(night) as n from admin.published) p")  # fmt: skip
+
+            def work() -> None:
+                if changed:
+                    swap(con, current.parts, target.parts, number)
+                tell("gone back, not yet committed")
+
+            transaction(con, changed, work, self.patience, before=undo)
+            tell("gone back")
+            forget(con, hospital, number, self.keep)
+            return dict(target.rows)
+
+    @contextmanager
+    def reader(self) -> Iterator[DuckDBPyConnection]:
+        """See Warehouse.reader: sees what the login of the URL is cleared for."""
+        with closing(duckdb.connect(config={"threads": 2})) as con:
+            attach(con, self.url, "warehouse", read_only=True)
+            con.execute(f"use warehouse.{READ}")
+            yield con
+
+    def export(self, target: Path, progress: Callable[[str], None] | None = None) -> None:
+        """See Warehouse.export."""
+        with self.reader() as con:
+            export(con, target, progress)
+
+
+def _replace_source(con: Connection, source: Mapping[str, object]) -> None:
+    """The one row of cdm_source; its dates are the latest of all nights published."""
+    con.execute("lock table cdm.cdm_source in share row exclusive mode")  # keeps out other publishers, not readers
+    row = con.execute("select max(source_release_date), max(cdm_release_date) from cdm.cdm_source").fetchone()
+    con.execute("delete from cdm.cdm_source")
+    names, marks = ", ".join(source), ", ".join(["%s"] * len(source))
+    con.execute(f"insert into cdm.cdm_source ({names}) values ({marks})", list(source.values()))
+    con.execute(
+        "update cdm.cdm_source set source_release_date = greatest(source_release_date, %s), "
+        "cdm_release_date = greatest(cdm_release_date, %s)",
+        list(row or (None, None)),
+    )

@@ -1,1 +1,0 @@
-"""The shared warehouse: its schema, and the engines that hold it."""
