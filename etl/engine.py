@@ -12,19 +12,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import duckdb
-import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from etl.errors import ConfigError, TransientError
 from etl.files import packaged
 from etl.settings import Settings
 from etl.sql import literal
-
-
-def file_rows(file: Path) -> int:
-    """Rows of a Parquet file, from its footer."""
-    return int(pq.ParquetFile(file).metadata.num_rows)
-
 
 IN_SCRATCH = "use scratch.main"  # every cursor of an engine has to say so
 

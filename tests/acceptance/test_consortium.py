@@ -18,7 +18,6 @@ from at_once import LEFT_OUT, publish_all, publish_at_once, runs_of, without
 from pydantic import SecretStr
 
 from etl.cdm.spec import hospital_tables, tables
-from etl.mapping.language.landed import declared
 from etl.mapping.load import load_mappings
 from etl.night.delivery import open_delivery
 from etl.night.land.contract import open_source
@@ -155,7 +154,7 @@ def people(home) -> dict[str, set[str]]:
             continue
         delivery = open_delivery(name, folder)
         for key, source in mapping.sources.items():
-            columns = declared(source)
+            columns = source.declared
             kinds = {n: c.identifier for n, c in columns.items() if c.identifier in found}
             if not any(columns[n].registers for n in kinds):
                 continue

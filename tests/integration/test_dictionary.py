@@ -18,7 +18,7 @@ from etl.cli import app
 from etl.mapping.load import load_mappings
 from etl.research.dictionary.document import Dictionary, FieldEntry, describe, rules
 from etl.research.dictionary.measure import TOP, measure
-from etl.research.dictionary.page import render
+from etl.research.dictionary.page import page_of
 from etl.settings import PROJECT, Settings
 from etl.sql import quote
 from etl.store.postgres.connect import attach
@@ -40,7 +40,7 @@ def dictionary(con: DuckDBPyConnection, consortium: Settings) -> Dictionary:
 
 @pytest.fixture(scope="module")
 def page(dictionary: Dictionary) -> str:
-    return render(dictionary)
+    return page_of(dictionary)
 
 
 def field(dictionary: Dictionary, name: str) -> FieldEntry:
@@ -164,7 +164,7 @@ def test_nothing_else_on_the_page_gives_a_hidden_hospital_away():
                 f"select {number << 24} + i, date '2026-01-01', 32817 from range({persons}) as t (i)"
             )
         con.execute(f"insert into specimen (specimen_id, person_id) select i, {1 << 24} from range(17) as t (i)")
-        page = render(describe(con, load_mappings(PROJECT / "mappings")))
+        page = page_of(describe(con, load_mappings(PROJECT / "mappings")))
     shown = {
         name: re.search(rf'<section id="{name}".*?</section>', page, re.DOTALL)[0] for name in ("death", "specimen")
     }
@@ -225,4 +225,4 @@ def test_a_warehouse_without_a_night_has_the_specification_only():
     with empty_warehouse() as empty:
         found = describe(empty, load_mappings(PROJECT / "mappings"))
     assert (found.hospitals, found.fields[0]) == ((), 0)
-    assert "No night is published yet" in render(replace(found, source={}))
+    assert "No night is published yet" in page_of(replace(found, source={}))

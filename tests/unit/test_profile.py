@@ -16,7 +16,7 @@ from etl.mapping.load import load_mappings
 from etl.onboarding.profile import sets
 from etl.onboarding.profile.form import detect
 from etl.onboarding.profile.model import Profile
-from etl.onboarding.profile.page import render
+from etl.onboarding.profile.page import page_of
 from etl.onboarding.profile.scan import Options, profile_folder
 from etl.onboarding.profile.workbook import table_names, write_workbook
 from etl.sample.generate import write_exports
@@ -140,7 +140,7 @@ def test_no_identifier_is_shown_whatever_its_column_is_called(
     shown = {value for f in found.files for c in f.columns for value, _ in c.values}
     assert len(shown) > 100, "codes are shown"
     assert not shown & secrets(export)
-    words = set(re.findall(r"[\w-]+", render(found))) | {v for sheet in sheets(tmp_path) for row in sheet for v in row}
+    words = set(re.findall(r"[\w-]+", page_of(found))) | {v for sheet in sheets(tmp_path) for row in sheet for v in row}
     assert not words & secrets(export)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
-from etl.engine import file_rows, open_engine
+from etl.engine import open_engine
 from etl.mapping.language.landed import landed_columns_sql
 from etl.night.check.codemaps import map_findings
 from etl.night.check.gate import run_suites
@@ -15,7 +15,7 @@ from etl.night.check.overall import with_figures
 from etl.night.check.partial import count_findings, without_counts
 from etl.night.check.suites import Suite, load_suites
 from etl.night.check.views import create_candidate, create_sources
-from etl.night.lake.candidate import candidate_files
+from etl.night.lake.candidate import candidate_files, file_rows
 from etl.night.lake.history import brings_changes
 from etl.night.lake.published import state_of
 from etl.night.run import Progress, Run

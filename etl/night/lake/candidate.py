@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import empty, tables
@@ -25,3 +26,8 @@ def create_views(con: DuckDBPyConnection, folders: Sequence[Path], names: Iterab
         columns = ", ".join(quote(c) for c in table.columns)
         rows = f"select {columns} from read_parquet({literal(str(files[name]))})" if name in files else empty(table)
         con.execute(f"create or replace view {quote(name)} as {rows}")
+
+
+def file_rows(file: Path) -> int:
+    """Rows of a Parquet file, from its footer."""
+    return int(pq.ParquetFile(file).metadata.num_rows)

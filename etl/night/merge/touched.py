@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import file_rows, rows_in
+from etl.engine import rows_in
 from etl.mapping.language.landed import landed_columns_sql, person_columns
 from etl.mapping.language.mapping import HospitalMapping
+from etl.night.lake.candidate import file_rows
 from etl.night.lake.layers import Layer, chain
 from etl.night.lake.mapped import Mapped, current
 from etl.night.lake.names import LOOKUPS

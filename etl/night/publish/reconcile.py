@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from etl.engine import file_rows
 from etl.errors import ConfigError
+from etl.night.lake.candidate import file_rows
 from etl.store.ledger.records import Accounts
 
 

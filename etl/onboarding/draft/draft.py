@@ -17,7 +17,7 @@ from etl.onboarding.draft.layouts import Layout, known_layout
 from etl.onboarding.draft.roles import Guess, file_kinds, guess
 from etl.onboarding.profile.model import Profile
 
-_TEMPLATES = Path(__file__).with_name("templates") / "draft"
+_TEMPLATES = Path(__file__).with_name("templates")
 #: Files of entries, each written when one of its kinds of files is there.
 _ENTRIES = {
     "people": ("patients", "deaths", "departments", "staff"),

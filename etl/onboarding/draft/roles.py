@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
 
+import yaml
+
+from etl.files import packaged
 from etl.onboarding.profile.model import Column, FileProfile, Profile
-from etl.onboarding.profile.rules import any_of, plain_name, read_yaml
+from etl.onboarding.profile.rules import any_of, plain_name
 
 _UNDECIDED = "undecided"
 
@@ -61,7 +64,7 @@ def _role(data: Mapping[str, object]) -> Role:
 @cache
 def file_kinds() -> dict[str, FileKind]:
     """Kinds of files by name, each with the roles that any file may have."""
-    data = read_yaml("roles.yaml")
+    data = yaml.safe_load(packaged(__name__, "roles.yaml"))
     common = {name: _role(role) for name, role in data["columns"].items()}
     return {
         name: FileKind(

@@ -63,7 +63,7 @@ def any_of(patterns: list[str]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{p})" for p in patterns))
 
 
-def read_yaml(name: str) -> Any:
+def _read_yaml(name: str) -> Any:
     """A YAML file of this package."""
     return yaml.safe_load(packaged(__name__, name))
 
@@ -71,7 +71,7 @@ def read_yaml(name: str) -> Any:
 @cache
 def rules() -> Rules:
     """The rules of the project."""
-    known, written = read_yaml("identifiers.yaml"), read_yaml("formats.yaml")
+    known, written = _read_yaml("identifiers.yaml"), _read_yaml("formats.yaml")
     return Rules(
         {kind: any_of(patterns) for kind, patterns in known["names"].items()},
         any_of(known["free_text"]),

@@ -16,12 +16,12 @@ from openlineage.client.facet_v2 import (
 )
 
 from etl.cdm.spec import tables
-from etl.engine import file_rows
 from etl.mapping.expression import columns_of
 from etl.mapping.language.contract import Computed
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.landed import landed_columns_sql
 from etl.night.derive.derive import derivations
+from etl.night.lake.candidate import file_rows
 from etl.night.land.contract import find_files
 from etl.night.run import Run
 from etl.quality.lineage.columns import filled, inputs
