@@ -9,10 +9,10 @@ BENCH_SCALE ?= 400
 BENCH_NIGHTS ?= 3
 export ETL_HOME ?= $(CURDIR)/demo
 
-.PHONY: help install demo test histories crashes consortium airflow atlas docker lint bench lock clean
+.PHONY: help install demo test test-fast histories crashes consortium airflow atlas docker lint bench lock clean
 
 help:  ## show the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 install: .venv/.installed .judge/.installed  ## the virtual environments, from the hashed locks
 
@@ -50,8 +50,11 @@ demo: install .env  ## eight hospitals' nights on generated exports, into the em
 	@echo "  make airflow                       # the same nights as Airflow DAGs"
 	@echo "  make atlas                         # OHDSI's ATLAS on them"
 
-test: install  ## the whole suite
-	@$(PY) -m pytest -n 2 --dist loadscope
+test: install  ## the whole suite; COVERAGE=yes tells which branches it takes
+	@$(PY) -m pytest -n 2 --dist loadscope $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
+
+test-fast: install  ## rules and conventions, below two minutes: for the loop while writing
+	@$(PY) -m pytest tests/unit tests/conventions -n 2 --dist loadscope -q
 
 airflow: install .env  ## Airflow on this machine with the DAGs loaded
 	@$(PY) -m etl.operations.airflow.start
@@ -74,8 +77,8 @@ crashes: install  ## kills at every point of publishing and at a hundred random 
 consortium: install  ## all eight hospitals' nights through a real Airflow on PostgreSQL, triggered over its API
 	@ETL_TEST_AIRFLOW_HOSPITALS=all .venv/bin/pytest -q -n 0 tests/acceptance/test_airflow_service.py
 
-lint: install  ## ruff and mypy
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl
+lint: install  ## ruff, mypy and the arrows between rooms
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl && .venv/bin/lint-imports
 
 bench: install  ## a whole run and nights of changes beside the floor, on one machine in one go
 	@$(PY) tests/benchmarks/bench.py --scale $(BENCH_SCALE) --nights $(BENCH_NIGHTS)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import duckdb
@@ -24,8 +25,9 @@ IN_SCRATCH = "use scratch.main"  # every cursor of an engine has to say so
 
 def extension_file(name: str) -> Path:
     """The file of a DuckDB extension that was installed from its wheel (DuckDB's own INSTALL needs the internet)."""
-    site = Path(sysconfig.get_paths()["purelib"])
-    found = next(site.glob(f"duckdb_extension_{name}/extensions/*/{name}.duckdb_extension"), None)
+    wheel = find_spec(f"duckdb_extension_{name}")
+    places = map(Path, (wheel.submodule_search_locations or ()) if wheel else ())
+    found = next((f for p in places for f in p.glob(f"extensions/*/{name}.duckdb_extension")), None)
     if found is None:
         raise ConfigError(f"the DuckDB extension '{name}' is not installed", hint="run: make install")
     return found
@@ -105,10 +107,22 @@ def rows_in(*files: Path) -> str:
 
 def copy_to(con: DuckDBPyConnection, query: str, target: Path) -> int:
     """Write a query's rows to a zstd Parquet file; returns how many."""
-    row = con.execute(
-        f"copy ({query}) to {literal(str(target))} (format parquet, compression zstd, row_group_size 122880)"
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return one_number(
+        con, f"copy ({query}) to {literal(str(target))} (format parquet, compression zstd, row_group_size 122880)"
+    )
+
+
+def one_number(con: DuckDBPyConnection, query: str) -> int:
+    """The one number that a query gives; 0 for NULL and for no row."""
+    row = con.execute(query).fetchone()
+    return int(row[0]) if row and row[0] else 0
+
+
+def records(con: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    """The rows of a query by column name; for results that a person reads, not for tables."""
+    result = con.execute(query)
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def clear_scratch(settings: Settings) -> None:

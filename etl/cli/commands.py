@@ -50,7 +50,7 @@ COMMANDS = (
     Command("extract", "etl.cli.extract", RUN,
             "Extract a night from a hospital's own database into a delivery, for `etl run` to take on."),
     Command("clean", "etl.cli.retention", RUN,
-            "Remove from lake, pages and embedded warehouse what no published night needs."),
+            "Remove old deliveries, folds, run files, pages and warehouse snapshots that no published night needs."),
     Command("doctor", "etl.cli.doctor", LOOK,
             "Look at everything a night needs, and say what to do where it is not well."),
     Command("status", "etl.cli.status", LOOK,

@@ -44,7 +44,7 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove old deliveries, folds, run files, report pages and warehouse snapshots that no published night needs.
+    """Remove old deliveries, folds, run files, pages and warehouse snapshots that no published night needs.
 
     What stays: the last published nights with all that they build on, every night since, runs at work, what leads from
     a row of the CDM to its line, key stores, vocabularies, the ledger, and the hospitals' own deliveries. A hospital

@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 import typer
 
 from etl.cli import console
@@ -24,7 +23,6 @@ from etl.quality.report.pages import write_reports
 from etl.quality.report.terminal import summary_table
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger
-from etl.store.ledger.tables import RUN
 
 app = command_app()
 
@@ -92,10 +90,8 @@ def _run(settings: Settings, item: Due, *, force: bool, as_json: bool) -> dict[s
 
 
 def _last_run(settings: Settings, hospital: str) -> str | None:
-    rows = Ledger(settings.ledger_url).read(
-        sa.select(RUN.c.run_id).where(RUN.c.hospital == hospital).order_by(RUN.c.started_at.desc()).limit(1)
-    )
-    return str(rows[0]["run_id"]) if rows else None
+    newest = Ledger(settings.ledger_url).newest_run(hospital)
+    return str(newest["run_id"]) if newest else None
 
 
 @app.command(

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from etl.errors import ConfigError, MappingError
 from etl.mapping.check.problems import keys_of, problems_of
-from etl.mapping.read.documents import Document, Place, read_file
+from etl.mapping.language.places import Place
+from etl.mapping.read.documents import Document, read_file
 from etl.vocabulary.release import Release
 
 CDM_VERSION = "v5.4"

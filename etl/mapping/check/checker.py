@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from etl.errors import nearest
 from etl.mapping.check.problems import problems_of
 from etl.mapping.expression import ExpressionError, columns_of
-from etl.mapping.read.documents import Document, Path_
+from etl.mapping.language.places import Path_
+from etl.mapping.read.documents import Document
 
 
 class Checker:

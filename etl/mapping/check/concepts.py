@@ -12,7 +12,7 @@ from etl.errors import Problem
 from etl.mapping.check.conversions import written_concepts
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
-from etl.mapping.read.documents import Path_, Place
+from etl.mapping.language.places import Path_, Place
 from etl.sql import literal
 from etl.vocabulary.release import Release
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from etl.mapping.language.mapping import HospitalMapping
+from etl.mapping.language.places import Path_
 from etl.mapping.language.units import Conversion
-from etl.mapping.read.documents import Path_
 
 
 def conversion_problems(conversions: Mapping[str, Conversion]) -> Iterator[tuple[Path_, str]]:

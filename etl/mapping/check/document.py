@@ -19,7 +19,8 @@ from etl.mapping.check.sources import check_delivery, check_source, check_used, 
 from etl.mapping.language.hospital import Hospital
 from etl.mapping.language.landed import landed_columns
 from etl.mapping.language.mapping import Declarations, HospitalMapping
-from etl.mapping.read.documents import Document, Path_
+from etl.mapping.language.places import Path_
+from etl.mapping.read.documents import Document
 from etl.mapping.read.queries import query_problems, with_extracted
 
 

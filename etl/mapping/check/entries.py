@@ -15,8 +15,8 @@ from etl.mapping.language.entries import Entry, Ref
 from etl.mapping.language.landed import entity_columns, landed_columns
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import Declarations
+from etl.mapping.language.places import Path_
 from etl.mapping.language.references import steps_of
-from etl.mapping.read.documents import Path_
 
 
 def check_entry(check: Checker, entry: Entry, known: Declarations) -> None:

@@ -9,8 +9,8 @@ from etl.mapping.check.checker import Checker
 from etl.mapping.language.codemaps import CodeMap, MapRows
 from etl.mapping.language.lookups import Step
 from etl.mapping.language.mapping import Declarations
+from etl.mapping.language.places import Path_
 from etl.mapping.read.codemaps import format_of, read_rows, with_file, written_rows
-from etl.mapping.read.documents import Path_
 
 
 def check_step(check: Checker, path: Path_, step: Step, known: Declarations) -> None:

@@ -13,7 +13,8 @@ from etl.mapping.language.contract import Column, Computed, Source
 from etl.mapping.language.entries import Entry, Ref, Unpivot, entry_model
 from etl.mapping.language.hospital import Name, ObservationPeriods, Visits
 from etl.mapping.language.lookups import Lookup, MasterStep, Step
-from etl.mapping.read.documents import Document, Path_
+from etl.mapping.language.places import Path_
+from etl.mapping.read.documents import Document
 
 
 def _models(path: Path_, document: Document) -> type[BaseModel] | None:

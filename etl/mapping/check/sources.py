@@ -11,7 +11,7 @@ from etl.mapping.language.contract import Source, deletions_of
 from etl.mapping.language.hospital import Hospital
 from etl.mapping.language.landed import entity_columns, landed_columns, person_columns
 from etl.mapping.language.mapping import Declarations
-from etl.mapping.read.documents import Path_
+from etl.mapping.language.places import Path_
 
 
 def check_source(check: Checker, name: str, source: Source) -> None:

@@ -13,9 +13,9 @@ from etl.mapping.language.contract import Source
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.hospital import Delivers, Hospital
 from etl.mapping.language.lookups import MasterStep
+from etl.mapping.language.places import Path_, Place
 from etl.mapping.language.units import Conversion
 from etl.mapping.language.words import Sql, Strict
-from etl.mapping.read.documents import Path_, Place
 
 if TYPE_CHECKING:
     from etl.mapping.language.codemaps import MapRows

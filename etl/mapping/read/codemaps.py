@@ -24,7 +24,7 @@ from pyarrow import json as arrow_json
 from etl.errors import Problem
 from etl.files import packaged
 from etl.mapping.language.codemaps import CodeMap, MapRows
-from etl.mapping.read.documents import Place
+from etl.mapping.language.places import Place
 from etl.sql import literal, quote
 
 USAGI = "usagi"

@@ -5,7 +5,7 @@ Later files win: the same key replaces, mappings merge, entries merge by name, t
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,9 @@ import yaml
 from yaml.constructor import SafeConstructor
 
 from etl.errors import Problem
+from etl.mapping.language.places import Path_, Place
 
 ABSENT = "absent"
-Path_ = tuple[Hashable, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something is written."""
-
-    file: str
-    line: int
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from sqlglot.tokens import Tokenizer
 from etl.mapping.language.contract import Source, deletions_of
 from etl.mapping.language.hospital import Hospital
 from etl.mapping.language.mapping import HospitalMapping
-from etl.mapping.read.documents import Path_, Place
+from etl.mapping.language.places import Path_, Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
-from etl.engine import open_engine
+from etl.engine import one_number, open_engine
 from etl.mapping.language.landed import landed_columns_sql
 from etl.night.check.codemaps import map_findings
 from etl.night.check.gate import run_suites
@@ -55,8 +55,7 @@ def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Fin
 
 def _rows(con: DuckDBPyConnection, suites: Sequence[Suite]) -> int:
     counted = " union all ".join(f"select count(*) as n from {quote(s.table)}" for s in suites)
-    row = con.execute(f"select sum(n)::bigint from ({counted})").fetchone() if counted else None
-    return int(row[0]) if row else 0
+    return one_number(con, f"select sum(n) from ({counted})") if counted else 0
 
 
 def _evaluate(con: DuckDBPyConnection, suites: Sequence[Suite], progress: Progress | None) -> list[Finding]:

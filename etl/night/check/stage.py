@@ -22,11 +22,11 @@ def check_cdm(run: Run, progress: Progress | None) -> tuple[int, str]:
 def _passed(run: Run, gate: Gate, name: str, progress: Progress | None) -> int:
     rows, findings = evaluate(gate, run, progress)
     run.ledger.record_findings(run.run_id, name, findings)
-    hold(findings)
+    close_gate(findings)
     return rows
 
 
-def hold(findings: list[Finding]) -> None:
+def close_gate(findings: list[Finding]) -> None:
     """Raise GateClosed, naming the expectations that closed the gate, with counts."""
     closing = [f for f in findings if f.severity == "block" and not f.success]
     if not closing:

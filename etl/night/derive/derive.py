@@ -10,7 +10,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import hospital_tables, tables
-from etl.engine import copy_to, rows_in
+from etl.engine import copy_to, one_number, rows_in
 from etl.files import packaged
 from etl.mapping.compile.choices import define_choices
 from etl.mapping.compile.lookup import create_vocabulary_views
@@ -68,8 +68,7 @@ def derive(
 def _account(con: DuckDBPyConnection, table: str, layers: Sequence[Mapped]) -> dict[str, object]:
     held = tables()[table]
     layers = layers if held.personal else layers[-1:]  # what belongs to no person is there as a whole every night
-    row = con.execute(f"select count(*) from ({current(layers, table, held.owner or 'null')})").fetchone()
-    rows = int(row[0]) if row else 0
+    rows = one_number(con, f"select count(*) from ({current(layers, table, held.owner or 'null')})")
     return {"cdm_table": table, "entry": DERIVED, "source": DERIVED, "source_rows": rows, "rows": rows}
 
 

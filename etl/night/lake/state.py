@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from etl.engine import rows_in
+from etl.engine import one_number, rows_in
 from etl.night.lake.folds import Fold, read_fold
 from etl.night.lake.layers import LAYER, Layer, read_layer
 from etl.settings import Settings
@@ -59,8 +59,7 @@ class State:
         if self.whole:
             return None
         with duckdb.connect() as con:
-            row = con.execute(f"select count(*) from {rows_in(self.file(TOUCHED))} where person > 0").fetchone()
-        return int(row[0]) if row else 0
+            return one_number(con, f"select count(*) from {rows_in(self.file(TOUCHED))} where person > 0")
 
     @property
     def digest(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.namespaces import Namespace
-from etl.engine import parquet, rows_in
+from etl.engine import one_number, parquet, rows_in
 from etl.mapping.language.landed import landed_columns_sql, namespace_of, numbers_its_rows, person_columns
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.lake.folds import Fold
@@ -92,8 +92,7 @@ def create_merged(con: DuckDBPyConnection, mapping: HospitalMapping, state: Stat
       )
       select person, arg_max(reached, steps) as "into" from follow group by person
     """)
-    row = con.execute(f"select count(*) from {name}").fetchone()
-    return bool(row and row[0])
+    return one_number(con, f"select count(*) from {name}") > 0
 
 
 def with_merged(mapping: HospitalMapping, source: str, rows: str, merged: str = "merged") -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.namespaces import Namespace
+from etl.engine import one_number
 from etl.mapping.expression import render
 from etl.mapping.language.contract import Computed, Source
 from etl.mapping.language.landed import namespace_of, numbers_its_rows
@@ -89,8 +90,7 @@ def seal(con: DuckDBPyConnection, number: int) -> None:
     """
     base = number << 24
     for namespace in NAMESPACES:
-        row = con.execute(f"select max(id) - {base} from ident.{namespace}").fetchone()
-        largest = row[0] if row and row[0] else 0
+        largest = one_number(con, f"select max(id) - {base} from ident.{namespace}")
         con.execute(
             f"create type ident.main.{namespace}_text as enum (select coalesce(raw, ' ' || n) "
             f"from range(1, {largest + 2}) r(n) left join ident.{namespace} on id = {base} + n order by n)"

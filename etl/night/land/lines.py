@@ -8,6 +8,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
+from etl.engine import one_number
 from etl.errors import InputError
 from etl.mapping.language.contract import Source
 from etl.night.land.contract import SourceFile
@@ -52,8 +53,7 @@ def _lines_inside_fields(con: DuckDBPyConnection, source: Source, file: SourceFi
     text = " || 'x' || ".join(f"coalesce({quote(c)}, '')" for c in file.header)
     pieces = f"select string_split({text}, chr(10)) as piece from {relation(source, file, path, None)}"
     blank = "len(list_filter(piece[2:-2], lambda p: p in ('', chr(13))))"
-    row = con.execute(f"select coalesce(sum(len(piece) - 1 - {blank}), 0) from ({pieces})").fetchone()
-    return int(row[0]) if row else 0
+    return one_number(con, f"select sum(len(piece) - 1 - {blank}) from ({pieces})")
 
 
 def _quote_left_open(path: Path, quote_mark: bytes) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.shapes import Shape
 from etl.cdm.spec import tables
-from etl.engine import copy_to, parquet
+from etl.engine import copy_to, parquet, records
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
@@ -171,9 +171,7 @@ def totals(con: DuckDBPyConnection, layers: Sequence[Mapped], small_cell: int) -
     shown = f"case when count(distinct person) >= {small_cell} then"
 
     def rows(select: str, dataset: str, tail: str) -> list[dict[str, Any]]:
-        found = con.execute(f"select {select} from ({current(layers, dataset)}) {tail}")
-        names = [d[0] for d in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return records(con, f"select {select} from ({current(layers, dataset)}) {tail}")
 
     descriptions = " union all ".join(f"select * from {parquet(x.folder / 'description.parquet')}" for x in layers)
     con.execute(f"create or replace temp table described as select code, min(description) as description "

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from duckdb import DuckDBPyConnection
 
+from etl.engine import one_number
 from etl.mapping.language.entries import Entry
 from etl.night.map.tables import staged
 
@@ -42,8 +43,7 @@ def find_first_records(con: DuckDBPyConnection, entries: Iterable[Entry]) -> boo
 
     Returns whether there is anybody of that kind, so that the table person must be written (again).
     """
-    row = con.execute("select count(*) from person_birth where birth_known = 'year'").fetchone()
-    if not row or not row[0]:
+    if not one_number(con, "select count(*) from person_birth where birth_known = 'year'"):
         return False
     dated = [e for e in entries if e.shape.kinds.get("person") and e.shape.kinds.get("start") in _DATED]
     for entry in dated:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import rows_in
+from etl.engine import one_number, rows_in
 from etl.mapping.compile.lookup import choose, create_maps, create_vocabulary_views, keys_of_lookup
 from etl.mapping.compile.masters import create_masters
 from etl.mapping.compile.relation import source_relation
@@ -58,8 +58,7 @@ def _changed(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, lo
         f"(({old}) except ({new}) union all (({new}) except ({old})))"
     )
     con.execute("drop table code; drop table candidate; drop table meaning")
-    row = con.execute("select count(*) from changed").fetchone()
-    return bool(row and row[0])
+    return one_number(con, "select count(*) from changed") > 0
 
 
 def _persons(mapping: HospitalMapping, entry: Entry, lookup: Lookup) -> str:

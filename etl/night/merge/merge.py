@@ -9,7 +9,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import copy_to, define_night
+from etl.engine import copy_to, define_night, one_number
 from etl.errors import ConfigError
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.lake.folds import Fold
@@ -107,5 +107,4 @@ def state_accounts(con: DuckDBPyConnection, mapping: HospitalMapping, state: Sta
 
 
 def _count(con: DuckDBPyConnection, query: str) -> int:
-    row = con.execute(f"select count(*) from ({query})").fetchone()
-    return int(row[0]) if row else 0
+    return one_number(con, f"select count(*) from ({query})")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import rows_in
+from etl.engine import one_number, rows_in
 from etl.mapping.language.landed import landed_columns_sql, person_columns
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.lake.candidate import file_rows
@@ -133,8 +133,7 @@ def _changed_entities(con: DuckDBPyConnection, mapping: HospitalMapping, before:
     """Persons of rows that name somebody who has a row of their own only since tonight, or no longer."""
     old, new = (f"select * from {rows_in(s.file(ENTITIES))}" for s in (before, now))
     con.execute(f"create or replace temp table other as ({old}) except ({new}) union all (({new}) except ({old}))")
-    row = con.execute("select count(*) from other").fetchone()
-    if not row or not row[0]:
+    if not one_number(con, "select count(*) from other"):
         return
     for name, source in mapping.sources.items():
         named = [(c, d.entity) for c, d in source.declared.items() if d.entity]
@@ -183,8 +182,7 @@ def _merged(con: DuckDBPyConnection, mapping: HospitalMapping, before: State, no
 
 def count_touched(con: DuckDBPyConnection) -> int:
     """How many persons `found` holds."""
-    row = con.execute("select count(distinct person) from found where person > 0").fetchone()
-    return int(row[0]) if row else 0
+    return one_number(con, "select count(distinct person) from found where person > 0")
 
 
 def persons_of(layers: Sequence[Mapped]) -> int:

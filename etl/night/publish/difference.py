@@ -8,7 +8,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import Table, hospital_tables
-from etl.engine import rows_in
+from etl.engine import one_number, rows_in
 from etl.sql import quote
 from etl.store.warehouse.protocol import Publication
 
@@ -40,8 +40,7 @@ def _change(con: DuckDBPyConnection, table: Table, publication: Publication) -> 
     con.execute(f"create or replace temp table new_rows as {new}")
     counts = con.execute(_by_key(key, table) if key else _by_content()).fetchone() or (0, 0, 0)
     added, removed, changed = (int(n) for n in counts)
-    row = con.execute(f"select count(*) from {quote(table.name)} where {publication.mine(table)}").fetchone()
-    before = int(row[0]) if row else 0
+    before = one_number(con, f"select count(*) from {quote(table.name)} where {publication.mine(table)}")
     return TableChange(table.name, before, before + added - removed, added, removed, changed)
 
 

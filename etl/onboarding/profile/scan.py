@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import open_engine
+from etl.engine import one_number, open_engine
 from etl.errors import InputError
 from etl.night.delivery import MANIFEST
 from etl.night.land.decode import as_utf8
@@ -185,10 +185,7 @@ def _keys(con: DuckDBPyConnection, columns: list[Column]) -> tuple[Key, ...]:
     best = sorted(full, key=lambda c: -c.distinct)[:_PAIRS]
     keys = []
     for one, other in combinations(best, 2):
-        row = con.execute(
-            f"select count(distinct ({quote(one.name)}, {quote(other.name)})) from {_ROWS}"
-        ).fetchone()  # fmt: skip
-        distinct = row[0] if row else 0
+        distinct = one_number(con, f"select count(distinct ({quote(one.name)}, {quote(other.name)})) from {_ROWS}")
         if distinct >= KEYLIKE * one.rows:
             keys.append(Key((one.name, other.name), one.rows - distinct))
     dated = {c.name for c in full if c.kind in ("date", "datetime")}

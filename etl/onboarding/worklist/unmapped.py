@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from etl.errors import InputError, TransientError, UsageError
 from etl.pages.formats import at_least, percent
 from etl.store.ledger.ledger import Ledger
-from etl.store.ledger.tables import RUN, UNMAPPED
+from etl.store.ledger.tables import UNMAPPED
 
 Order = Literal["records", "patients"]
 _COLUMNS = (
@@ -69,11 +69,10 @@ def _run_id(ledger: Ledger, hospital: str) -> str:
     published = ledger.last_published(hospital)
     if published:
         return str(published["run_id"])
-    newest = sa.select(RUN.c.run_id).where(RUN.c.hospital == hospital).order_by(RUN.c.started_at.desc()).limit(1)
-    rows = ledger.read(newest)
-    if not rows:
+    newest = ledger.newest_run(hospital)
+    if newest is None:
         raise InputError(f"no night of {hospital} has been run yet", hint=f"etl run {hospital} DELIVERY")
-    return str(rows[0]["run_id"])
+    return str(newest["run_id"])
 
 
 def write_csv(codes: Sequence[Mapping[str, Any]], file: Path) -> None:

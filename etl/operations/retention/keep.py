@@ -17,7 +17,7 @@ from etl.night.lake.layers import LAYER, in_order, read_layer
 from etl.night.lake.state import STATE, read_link, read_state
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
-from etl.store.ledger.tables import PUBLICATION, RUN
+from etl.store.ledger.tables import RUN
 from etl.store.warehouse.protocol import Warehouse
 
 PREFIX = "delivery="
@@ -57,8 +57,7 @@ def what_is_kept(
 
 def _published(settings: Settings, warehouse: Warehouse, hospital: str, keep: int) -> set[str]:
     """The runs that are published, or can be again."""
-    query = sa.select(PUBLICATION.c.run_id).where(PUBLICATION.c.hospital == hospital)
-    rows = Ledger(settings.ledger_url).read(query.order_by(PUBLICATION.c.published_at.desc()))
+    rows = Ledger(settings.ledger_url).publications(hospital)
     last = list(dict.fromkeys(str(r["run_id"]) for r in rows))[:keep]
     held = [warehouse.published(hospital), *(night.run_id for night in warehouse.nights(hospital))]
     return {*last, *filter(None, held)}

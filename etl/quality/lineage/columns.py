@@ -10,7 +10,7 @@ from etl.mapping.expression import columns_of
 from etl.mapping.language.entries import Entry, Ref
 from etl.mapping.language.lookups import Lookup, Step
 from etl.mapping.language.mapping import HospitalMapping
-from etl.mapping.read.documents import Path_
+from etl.mapping.language.places import Path_
 from etl.mapping.reference.schema import columns_of_field
 
 _WORDS = {"through": "master", "prefix": "or its longest known prefix, letters at least"}

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import hospital_tables
@@ -35,7 +34,6 @@ from etl.night.run import Run
 from etl.settings import Settings
 from etl.sql import literal, quote
 from etl.store.ledger.ledger import Ledger
-from etl.store.ledger.tables import PUBLICATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,7 @@ class Position:
 
 def publications(settings: Settings, hospital: str) -> list[tuple[str, date]]:
     """Run and night of every publication of a hospital, the newest first; each run once."""
-    query = sa.select(PUBLICATION.c.run_id, PUBLICATION.c.night).where(PUBLICATION.c.hospital == hospital)
-    rows = Ledger(settings.ledger_url).read(query.order_by(PUBLICATION.c.published_at.desc()))
+    rows = Ledger(settings.ledger_url).publications(hospital)
     return list({r["run_id"]: (r["run_id"], r["night"]) for r in rows}.values())
 
 

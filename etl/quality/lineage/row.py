@@ -20,7 +20,8 @@ from etl.mapping.compile.masters import create_masters
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.lookups import Lookup, Step
 from etl.mapping.language.mapping import HospitalMapping
-from etl.mapping.read.documents import Document, Path_, hospital_folders, read_file, read_hospital
+from etl.mapping.language.places import Path_
+from etl.mapping.read.documents import Document, hospital_folders, read_file, read_hospital
 from etl.night.derive.derive import derivations
 from etl.night.map.tables import EVENT_BITS
 from etl.night.run import Run

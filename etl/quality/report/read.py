@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -143,14 +143,9 @@ def _outcomes(files: sa.Subquery) -> sa.Subquery:
     return sa.select(files.c.run_id, rejected, *others).select_from(join).subquery()
 
 
-def _rows(ledger: Ledger, table: sa.Table, run_id: str, *order: Any) -> list[Mapping[str, Any]]:
-    columns = [c for c in table.c if c.name != "run_id"]
-    return ledger.read(sa.select(*columns).where(table.c.run_id == run_id).order_by(*order))
-
-
 def _gates(ledger: Ledger, run_id: str) -> tuple[Gate, ...]:
     order = (FINDING.c.success, FINDING.c.severity, sa.desc(FINDING.c.unexpected), FINDING.c.number)
-    findings = [FindingRow(**row) for row in _rows(ledger, FINDING, run_id, *order)]
+    findings = [FindingRow(**row) for row in ledger.rows(FINDING, run_id, *order)]
     names = dict.fromkeys([*GATES, *(f.gate for f in findings)])
     return tuple(Gate(name, tuple(f for f in findings if f.gate == name)) for name in names)
 
@@ -158,7 +153,7 @@ def _gates(ledger: Ledger, run_id: str) -> tuple[Gate, ...]:
 def _rates(ledger: Ledger, run_id: str) -> tuple[DomainRate, ...]:
     rate = MAPPING_RATE.c
     order = (rate.domain == UNIT_DOMAIN, sa.desc(rate.records), rate.domain)
-    return tuple(DomainRate(**row) for row in _rows(ledger, MAPPING_RATE, run_id, *order))
+    return tuple(DomainRate(**row) for row in ledger.rows(MAPPING_RATE, run_id, *order))
 
 
 def _unmapped(ledger: Ledger, run_id: str, previous_id: str | None) -> Unmapped:
@@ -202,7 +197,7 @@ def _sources(ledger: Ledger, run_id: str) -> tuple[SourceBalance, ...]:
 def _tables(ledger: Ledger, run_id: str) -> tuple[CdmTable, ...]:
     table = TABLE_ACCOUNT.c
     order = (table.cdm_table, sa.desc(table.rows), table.entry)
-    return CdmTable.of([EntryRows(**row) for row in _rows(ledger, TABLE_ACCOUNT, run_id, *order)])
+    return CdmTable.of([EntryRows(**row) for row in ledger.rows(TABLE_ACCOUNT, run_id, *order)])
 
 
 def _reasons(ledger: Ledger, run_id: str) -> tuple[ReasonCount, ...]:
@@ -221,13 +216,13 @@ def _changes(ledger: Ledger, run_id: str) -> tuple[ChangeCount, ...]:
     """By kind of change, the table with most rows first."""
     change = ROW_CHANGE.c
     order = (change.change, sa.desc(change.rows), change.cdm_table, change.column_name)
-    return tuple(ChangeCount(**row) for row in _rows(ledger, ROW_CHANGE, run_id, *order))
+    return tuple(ChangeCount(**row) for row in ledger.rows(ROW_CHANGE, run_id, *order))
 
 
 def _stages(ledger: Ledger, run_id: str) -> tuple[StageTime, ...]:
-    return tuple(StageTime(**row) for row in _rows(ledger, STAGE, run_id, STAGE.c.started_at, STAGE.c.stage))
+    return tuple(StageTime(**row) for row in ledger.rows(STAGE, run_id, STAGE.c.started_at, STAGE.c.stage))
 
 
 def _files(ledger: Ledger, run_id: str) -> tuple[SourceFile, ...]:
     file = SOURCE_FILE.c
-    return tuple(SourceFile(**row) for row in _rows(ledger, SOURCE_FILE, run_id, sa.desc(file.bytes), file.file))
+    return tuple(SourceFile(**row) for row in ledger.rows(SOURCE_FILE, run_id, sa.desc(file.bytes), file.file))

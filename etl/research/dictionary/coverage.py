@@ -131,7 +131,7 @@ def _rule(table: str, field: spec.Field) -> str:
 
 def _constant(rule: str) -> bool:
     """Whether a rule gives a value when no source says anything."""
-    made = rule.startswith(("etl/derive", "mappings/", "the person"))
+    made = rule.startswith(("etl/night/derive", "mappings/", "the person"))
     return made or rule == "0" or "omop_night()" in rule or rule.endswith(", 0)")
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from duckdb import DuckDBPyConnection
 
 from etl.cdm import spec
+from etl.engine import records
 from etl.files import packaged
 from etl.mapping.language.mapping import HospitalMapping
 from etl.research.dictionary.coverage import Field as CoveredField
@@ -130,9 +131,7 @@ def _hospitals(persons: TableFigures, mappings: Mapping[str, HospitalMapping]) -
 
 
 def _source(con: DuckDBPyConnection) -> dict[str, object]:
-    result = con.execute("select * from cdm_source limit 1")
-    row = result.fetchone()
-    return dict(zip([d[0] for d in result.description or ()], row, strict=True)) if row else {}
+    return next(iter(records(con, "select * from cdm_source limit 1")), {})
 
 
 def _tables(

@@ -15,6 +15,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import Field, Table, tables
+from etl.engine import records
 from etl.sql import quote
 
 TOP = 10
@@ -93,7 +94,7 @@ def measure(con: DuckDBPyConnection, small_cell: int) -> Iterator[tuple[str, Tab
 
 def _measure(con: DuckDBPyConnection, table: Table, small: int) -> TableFigures:
     """Tables without an owner hold nothing of persons: nothing of them is hidden (`small` is 1)."""
-    rows = [dict(row) for row in _records(con, _filled_query(table))]
+    rows = [dict(row) for row in records(con, _filled_query(table))]
     total = next((row for row in rows if row["hospital"] is None), None)
     if total is None or not total["n"]:
         return TableFigures()
@@ -123,13 +124,6 @@ def _measure(con: DuckDBPyConnection, table: Table, small: int) -> TableFigures:
 
 def _hide(rows: int, persons: int, small: int) -> Filled:
     return Filled(0, hidden=True) if 0 < persons < small else Filled(rows)
-
-
-def _records(con: DuckDBPyConnection, query: str) -> Iterator[Mapping[str, Any]]:
-    result = con.execute(query)
-    names = [d[0] for d in result.description or ()]
-    for row in result.fetchall():
-        yield dict(zip(names, row, strict=True))
 
 
 def _dated(column: Field) -> bool:
@@ -178,7 +172,7 @@ def _concepts(con: DuckDBPyConnection, table: Table, small: int) -> dict[str, tu
     )
     found: dict[str, list[Concept]] = {}
     kinds: dict[str, int] = {}
-    for row in _records(con, query):
+    for row in records(con, query):
         name = columns[row["field"]]
         kinds[name] = row["kinds"]
         shown = found.setdefault(name, [])
@@ -195,7 +189,7 @@ def _kinds(con: DuckDBPyConnection, table: Table, exact: bool) -> dict[str, int]
         return {}
     count = "count(distinct {})" if exact else "approx_count_distinct({})"
     counts = ", ".join(f"{count.format(c)} as {c}" for c in columns)
-    return dict(next(_records(con, f"select {counts} from {quote(table.name)}")))
+    return records(con, f"select {counts} from {quote(table.name)}")[0]
 
 
 def _countable(column: Field) -> bool:

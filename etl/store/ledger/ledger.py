@@ -97,6 +97,11 @@ class Ledger:
         with self.engine.connect() as con:
             return [{name: _number(value) for name, value in r.items()} for r in con.execute(query).mappings()]
 
+    def rows(self, table: sa.Table, run_id: str, *order: Any) -> list[Mapping[str, Any]]:
+        """What a table says of a run, which it does not name again."""
+        columns = [column for column in table.c if column.name != "run_id"]
+        return self.read(sa.select(*columns).where(table.c.run_id == run_id).order_by(*order))
+
     def run(self, run_id: str) -> Mapping[str, Any] | None:
         """One run, or None."""
         rows = self.read(sa.select(RUN).where(RUN.c.run_id == run_id))
@@ -128,9 +133,19 @@ class Ledger:
         rows = self.read(query.order_by(PUBLICATION.c.published_at.desc()).limit(1))
         return rows[0] if rows else None
 
+    def publications(self, hospital: str) -> list[Mapping[str, Any]]:
+        """A hospital's publications, the newest first."""
+        query = sa.select(PUBLICATION).where(PUBLICATION.c.hospital == hospital)
+        return self.read(query.order_by(PUBLICATION.c.published_at.desc()))
+
+    def newest_run(self, hospital: str) -> Mapping[str, Any] | None:
+        """The run of a hospital that was started last, or None."""
+        rows = self.read(sa.select(RUN).where(RUN.c.hospital == hospital).order_by(RUN.c.started_at.desc()).limit(1))
+        return rows[0] if rows else None
+
     def rate_rows(self, run_id: str) -> list[Mapping[str, Any]]:
         """The mapping rates of a run."""
-        return self.read(sa.select(MAPPING_RATE).where(MAPPING_RATE.c.run_id == run_id))
+        return self.rows(MAPPING_RATE, run_id)
 
     def rates(self, run_id: str) -> dict[str, float]:
         """Share of mapped records (0-1) by domain."""
@@ -139,12 +154,11 @@ class Ledger:
     def accounts(self, run_id: str) -> Accounts:
         """The accounts of a run, all stages together."""
 
-        def rows(table: sa.Table) -> list[dict[str, Any]]:
-            return [dict(r) for r in self.read(sa.select(table).where(table.c.run_id == run_id))]
-
-        return Accounts(
-            files=rows(SOURCE_FILE), source=rows(SOURCE_ACCOUNT), tables=rows(TABLE_ACCOUNT), changes=rows(ROW_CHANGE)
+        files, source, tables, changes = (
+            [dict(row) for row in self.rows(table, run_id)]
+            for table in (SOURCE_FILE, SOURCE_ACCOUNT, TABLE_ACCOUNT, ROW_CHANGE)
         )
+        return Accounts(files=files, source=source, tables=tables, changes=changes)
 
 
 def _number(value: Any) -> Any:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import hospital_tables
+from etl.engine import one_number
 from etl.sql import quote
 from etl.store.warehouse.ducklake.publishing import make_published
 from etl.store.warehouse.protocol import Night, in_range
@@ -43,8 +44,7 @@ def go_back(con: DuckDBPyConnection, hospital: str, number: int, night: Night, s
         earlier = f"select * from {quote(name)} at (version => {snapshot}) where {mine}"
         con.execute(f"create or replace temp table earlier as {earlier}")
         con.execute(f"delete from {quote(name)} where {mine}")
-        row = con.execute(f"insert into {quote(name)} from temp.earlier").fetchone()
-        counts[name] = int(row[0]) if row else 0
+        counts[name] = one_number(con, f"insert into {quote(name)} from temp.earlier")
     con.execute("drop table temp.earlier")
     row = con.execute(
         f"select night, step from admin.published at (version => {snapshot}) where hospital = ?", [hospital]

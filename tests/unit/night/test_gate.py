@@ -18,7 +18,7 @@ from etl.night.check.gate import closed, run_suites
 from etl.night.check.suites import Expectation, Suite, load_suites
 
 HERE = Path(__file__).parent
-SUITES = {s.table: s for s in load_suites(HERE.parents[1] / "expectations" / "cdm")}
+SUITES = {s.table: s for s in load_suites(HERE.parents[2] / "expectations" / "cdm")}
 SECRET = "880101-1234567"
 
 # How to break a promise: by type of expectation, or by what the description of a query says.
@@ -299,7 +299,7 @@ def test_the_import_is_light_and_leaves_no_files(tmp_path: Path) -> None:
         "assert 'scipy.optimize' not in sys.modules and 'altair.vegalite' not in sys.modules;"
         "from scipy import stats; assert stats.norm.cdf(0) == 0.5"
     )
-    root = str(HERE.parents[1])
+    root = str(HERE.parents[2])
     environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": root}
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True, timeout=120)
     left = [p for p in tmp_path.rglob("*") if p.is_file() and not re.search(r"cache", str(p))]

@@ -12,7 +12,7 @@ import pytest
 from etl.cdm.spec import tables
 from etl.night.check.suites import GX_SEVERITY, SuiteError, load_suites
 
-CDM = Path(__file__).parents[2] / "expectations" / "cdm"
+CDM = Path(__file__).parents[3] / "expectations" / "cdm"
 COLUMNS = {name: table.columns for name, table in tables().items()}
 
 GOOD = """{

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SAMPLE = Path(__file__).resolve().parents[2] / "etl" / "sample"
+SAMPLE = Path(__file__).resolve().parents[3] / "etl" / "sample"
 LOCAL_MIN = 2_000_000_000
 HEADERS = {
     "CONCEPT": "concept_id concept_name domain_id vocabulary_id concept_class_id standard_concept concept_code "

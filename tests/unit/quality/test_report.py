@@ -27,7 +27,7 @@ from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.records import Accounts, Finding
 from etl.store.ledger.tables import APPROVAL, RUN, SOURCE_ACCOUNT
 
-EXAMPLE = Path(__file__).parent.parent / "data" / "report_ledger.sql"
+EXAMPLE = Path(__file__).parents[2] / "data" / "report_ledger.sql"
 NAMES = {
     "snuh": HospitalName("서울대학교병원", "Seoul National University Hospital"),
     "dsmc": HospitalName("계명대학교 동산병원", "Keimyung University Dongsan Hospital"),

@@ -21,7 +21,7 @@ from etl.operations.airflow.tasks import Stopped
 from etl.operations.plan import Scheduling, read_plan, time_allowed
 from etl.store.ledger.records import Finding
 
-sys.path.append(str(Path(__file__).parents[1] / "acceptance"))
+sys.path.append(str(Path(__file__).parents[2] / "acceptance"))
 from airflow_service import Heard, listening
 
 POSTGRES = "postgres://etl:pass%2Fword@db.hospital:5433/omop?sslmode=require"

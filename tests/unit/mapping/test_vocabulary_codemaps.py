@@ -13,7 +13,7 @@ from etl.errors import Problem
 from etl.mapping.language.codemaps import CodeMap, MapRows
 from etl.mapping.read.codemaps import read_rows
 
-DATA = Path(os.environ.get("ETL_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("ETL_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
 HEADER = (
     "sourceCode,sourceName,sourceFrequency,sourceAutoAssignedConceptIds,matchScore,mappingStatus,conceptId,"
     "mappingType,comment\n"

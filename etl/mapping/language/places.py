@@ -1,0 +1,16 @@
+"""Where something is written: its keys from the top, and the file and line of each."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+Path_ = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is written."""
+
+    file: str
+    line: int
