@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL, make_url
 
 from etl.mapping.consortium import cdm_source_row, read_consortium
 from etl.night.publish.stage import publication_of
-from etl.night.resume import resume
+from etl.night.remember import resume
 from etl.night.run import Run
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger

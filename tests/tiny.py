@@ -21,7 +21,7 @@ from etl.night.lake.candidate import candidate_files
 from etl.night.opening import open_run
 from etl.night.pipeline import run_delivery, run_stage, stage_by_name
 from etl.night.publish.reconcile import differences
-from etl.night.resume import begin
+from etl.night.remember import begin
 from etl.night.run import Run
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger

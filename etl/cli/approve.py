@@ -13,7 +13,7 @@ from etl.cli.console import err, errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app
 from etl.errors import ConfigError, UsageError
 from etl.night.publish.approval import decide, question_of, waiting
-from etl.night.resume import delivery_of
+from etl.night.remember import delivery_of
 from etl.quality.report.decisions import decided
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger

@@ -8,7 +8,7 @@ import typer
 
 from etl.cli.console import errors_to_exit_codes, out
 from etl.cli.options import command_app
-from etl.onboarding.checking import check_everything
+from etl.onboarding.definitions import check_everything
 from etl.settings import load_settings
 
 app = command_app()

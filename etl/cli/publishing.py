@@ -16,7 +16,7 @@ from etl.night.pipeline import run_stage, stage_by_name
 from etl.night.publish.difference import changes
 from etl.night.publish.rollback import roll_back
 from etl.night.publish.stage import publication_of
-from etl.night.resume import resume
+from etl.night.remember import resume
 from etl.settings import load_settings
 from etl.store.warehouse.open import open_warehouse
 

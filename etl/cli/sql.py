@@ -21,7 +21,7 @@ from etl.engine import open_engine
 from etl.errors import UsageError
 from etl.night.check.views import create_candidate, create_sources
 from etl.night.lake.state import STATE
-from etl.night.resume import resume
+from etl.night.remember import resume
 from etl.settings import Settings, load_settings
 from etl.store.warehouse.open import open_warehouse
 

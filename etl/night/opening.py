@@ -7,7 +7,7 @@ from pathlib import Path
 
 from etl.errors import InputError
 from etl.night.delivery import night_of
-from etl.night.resume import begin
+from etl.night.remember import begin
 from etl.night.run import Progress, Run
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger

@@ -1,3 +1,3 @@
-"""How every page looks: template, style, script, charts, numbers; a page itself stands as `page.py` or `pages.py` in
-the room whose content it shows.
+"""How every page looks: `page.py` renders a template with style, script, charts and numbers; a page itself stands as
+`page.py` or `pages.py`, with its `templates/`, in the room whose content it shows, and is registered nowhere.
 """

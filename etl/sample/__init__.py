@@ -1,3 +1,3 @@
-"""The demonstration: eight hospitals that never existed, written in the layouts of real ones; only the command line and
-tests use it.
+"""The demonstration: eight hospitals that never existed, written in the layouts of real ones; only the command line
+and tests use it.
 """

@@ -21,7 +21,7 @@ from etl.night.lake.candidate import candidate_files
 from etl.night.lake.views import create_alone
 from etl.night.pipeline import run_delivery
 from etl.night.publish.reconcile import differences
-from etl.night.resume import resume
+from etl.night.remember import resume
 from etl.night.run import Run
 from etl.settings import PROJECT, Settings
 from etl.sql import literal

@@ -19,7 +19,7 @@ from etl.cli import app
 from etl.errors import GateClosed
 from etl.night.pipeline import run_delivery, run_stage, stage_by_name
 from etl.night.publish.approval import ApprovalMissing, forget_later_stages
-from etl.night.resume import resume
+from etl.night.remember import resume
 from etl.operations.airflow.gate import FORM, ApprovalGate
 from etl.operations.airflow.tasks import Stopped, ask_approval
 from etl.operations.plan import Scheduling

@@ -16,7 +16,7 @@ from tiny import Tiny
 from etl.errors import InputError
 from etl.night.delivery import open_delivery
 from etl.night.pipeline import run_stage, stage_by_name
-from etl.night.resume import delivery_of, run_file
+from etl.night.remember import delivery_of, run_file
 
 MANY = 120_000
 HEADER = b"PT_NO,ADM_NO,EXM_CD,EXM_DTM,RESULT,UNIT\n"

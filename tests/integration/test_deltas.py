@@ -22,7 +22,7 @@ from etl.night.attempt import attempt
 from etl.night.lake.published import state_of
 from etl.night.opening import open_run
 from etl.night.pipeline import STAGES, run_delivery
-from etl.night.resume import begin, resume
+from etl.night.remember import begin, resume
 from etl.night.run import Run
 from etl.quality.lineage.line import trace_line
 from etl.quality.lineage.row import trace_row

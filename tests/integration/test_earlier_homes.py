@@ -22,7 +22,7 @@ from tiny import Tiny, warehouse_rows
 
 from etl.night.pipeline import run_delivery
 from etl.night.publish.rollback import roll_back
-from etl.night.resume import resume
+from etl.night.remember import resume
 from etl.quality.lineage.row import trace_row
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger

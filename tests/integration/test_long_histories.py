@@ -23,7 +23,7 @@ from etl.night.lake.views import create_landed
 from etl.night.merge.folding import LATE
 from etl.night.opening import open_run
 from etl.night.pipeline import stage_by_name
-from etl.night.resume import begin
+from etl.night.remember import begin
 from etl.night.run import Run
 from etl.store.ledger.records import Accounts
 

@@ -25,7 +25,7 @@ from etl.night.pipeline import STAGES, run_delivery, run_stage, stage_by_name
 from etl.night.publish.difference import changes
 from etl.night.publish.rollback import roll_back
 from etl.night.publish.stage import publication_of
-from etl.night.resume import begin, resume
+from etl.night.remember import begin, resume
 from etl.night.run import Run
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger

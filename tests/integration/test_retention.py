@@ -26,7 +26,7 @@ from etl.night.lock import hospital_lock
 from etl.night.opening import open_run
 from etl.night.pipeline import STAGES
 from etl.night.publish.rollback import roll_back
-from etl.night.resume import begin
+from etl.night.remember import begin
 from etl.night.run import Run
 from etl.operations.retention.clean import Rules, clean_hospital, clean_warehouse
 from etl.operations.retention.plan import Removal

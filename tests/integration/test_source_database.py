@@ -33,7 +33,7 @@ from etl.mapping.load import load_mappings
 from etl.night.attempt import attempt
 from etl.night.opening import open_run
 from etl.night.pipeline import STAGES, run_delivery
-from etl.night.resume import begin
+from etl.night.remember import begin
 from etl.operations.extract.marks import Mark
 from etl.operations.extract.night import ExtractedNight, extract_night, waits_for
 from etl.quality.lineage.line import trace_line

@@ -91,7 +91,7 @@ def _serve(ours: Connection, theirs: Connection) -> None:
 
 
 def _answer(theirs: Connection) -> None:
-    resume = load("etl.night.resume:resume")  # who forks this process should not wait for it
+    resume = load("etl.night.remember:resume")  # who forks this process should not wait for it
     run: Run | None = None
     while True:
         gate, settings, run_id, fingerprint = theirs.recv()

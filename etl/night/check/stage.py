@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from etl.errors import GateClosed
 from etl.night.check.process import Gate, evaluate
+from etl.night.finished import DONE
 from etl.night.run import Progress, Run
-from etl.night.workspace import DONE
 from etl.store.ledger.records import Finding
 
 

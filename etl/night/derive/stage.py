@@ -6,9 +6,9 @@ from pathlib import Path
 
 from etl.engine import open_engine
 from etl.night.derive.derive import derive
+from etl.night.finished import key_of, rows_of, written
 from etl.night.lake.published import layers_of, state_of
 from etl.night.run import Progress, Run
-from etl.night.workspace import key_of, rows_of, written
 from etl.store.ledger.records import Accounts
 
 

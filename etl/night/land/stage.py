@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from etl.engine import open_engine
+from etl.night.finished import rows_of, written
 from etl.night.lake.folds import read_folds
 from etl.night.lake.layers import number_of
 from etl.night.land.land import land
 from etl.night.run import Progress, Run
-from etl.night.workspace import rows_of, written
 from etl.store.keys.keystore import open_key_store
 from etl.store.ledger.records import Accounts
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from etl.engine import open_engine
+from etl.night.finished import key_of, rows_of, written
 from etl.night.lake.published import layers_of, state_of
 from etl.night.lake.views import create_views
 from etl.night.map.map import map_sources
 from etl.night.run import Progress, Run
-from etl.night.workspace import key_of, rows_of, written
 from etl.store.ledger.records import Accounts
 
 

@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 from etl.engine import copy_to, define_night, open_engine
 from etl.errors import InputError
 from etl.mapping.language.mapping import HospitalMapping
+from etl.night.finished import workspace
 from etl.night.lake.folds import (
     LEFT_OUT,
     ROWS,
@@ -35,7 +36,6 @@ from etl.night.lake.state import STATE, State, read_state
 from etl.night.lake.views import chain_sql, rows_sql
 from etl.night.merge.versions import find_dead
 from etl.night.run import Progress, Run
-from etl.night.workspace import workspace
 from etl.sql import literal
 
 LATE = 7  # so many nights stay unfolded: what comes late, or again, is mostly of the last days

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from etl.engine import open_engine
+from etl.night.finished import key_of, rows_of, written
 from etl.night.lake.history import joined_layers
 from etl.night.lake.published import find_published, state_of
 from etl.night.merge.folding import fold_layers, known_state
 from etl.night.merge.merge import merge
 from etl.night.run import Progress, Run
-from etl.night.workspace import key_of, rows_of, written
 from etl.store.ledger.records import Accounts
 
 

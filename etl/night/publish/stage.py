@@ -7,12 +7,12 @@ from pathlib import Path
 from etl.cdm.spec import hospital_tables
 from etl.errors import TransientError
 from etl.mapping.consortium import cdm_source_row, read_consortium
+from etl.night.finished import DONE, key_of
 from etl.night.lake.candidate import candidate_files
 from etl.night.lake.published import layers_of, state_of
 from etl.night.publish.approval import hold_unapproved
 from etl.night.publish.reconcile import reconcile
 from etl.night.run import Progress, Run
-from etl.night.workspace import DONE, key_of
 from etl.store.warehouse.protocol import Publication
 
 

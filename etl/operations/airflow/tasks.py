@@ -31,7 +31,7 @@ from etl.night.publish.approval import (
     forget_later_stages,
     open_questions,
 )
-from etl.night.resume import resume
+from etl.night.remember import resume
 from etl.night.run import Run
 from etl.operations.airflow.connections import task_settings
 from etl.operations.extract.night import extract_night, waits_for

@@ -9,7 +9,7 @@ from collections import defaultdict
 import sqlalchemy as sa
 
 from etl.errors import UsageError
-from etl.night.resume import run_file
+from etl.night.remember import run_file
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import PUBLICATION

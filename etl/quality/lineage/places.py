@@ -29,7 +29,7 @@ from etl.night.lake.published import Published, chain_of
 from etl.night.lake.state import DEAD
 from etl.night.lake.views import all_rows, create_whole, rows_sql, with_merged
 from etl.night.land.contract import find_files
-from etl.night.resume import delivery_of, resume
+from etl.night.remember import delivery_of, resume
 from etl.night.run import Run
 from etl.settings import Settings
 from etl.sql import literal, quote

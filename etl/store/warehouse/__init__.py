@@ -1,1 +1,1 @@
-"""The shared warehouse: `protocol.py` says what one must do, `open.py` names each, a module or folder holds it."""
+"""The shared warehouse: a kind of it is a line of `open.py` and a class that does what `protocol.py` says."""

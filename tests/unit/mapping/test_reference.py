@@ -24,7 +24,7 @@ from etl.night.map.accounts import EMPTY, MASTER, MERGED, UNUSED
 from etl.night.merge.versions import DELETED, SUPERSEDED
 from etl.night.opening import open_run
 from etl.night.pipeline import run_stage, stage_by_name
-from etl.night.resume import begin
+from etl.night.remember import begin
 from etl.night.run import Run
 from etl.quality.report import reasons
 from etl.settings import PROJECT, Settings

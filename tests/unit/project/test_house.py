@@ -31,7 +31,7 @@ PLANTED = {
         "Landing opens the key store, the doctor looks at it, nobody else",
     ),
     "etl/quality/pages.py": ("import airflow", "Airflow is imported by its own room only"),
-    "etl/onboarding/checking.py": (
+    "etl/onboarding/definitions.py": (
         "import great_expectations",
         "Great Expectations is imported by the gates' room only",
     ),
