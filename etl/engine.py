@@ -47,8 +47,18 @@ def define_night(con: DuckDBPyConnection, night: date) -> None:
     con.execute(f"create or replace macro omop_night() as date '{night.isoformat()}'")
 
 
+SEOUL = "Asia/Seoul"
+
+
+def define_zone(con: DuckDBPyConnection, zone: str) -> None:
+    """Define omop_here(moment), a moment of UTC as the clocks of a time zone showed it; `zone` is a name of IANA's."""
+    here = "moment" if zone == "UTC" else f"timezone({literal(zone)}, timezone('UTC', moment))"
+    con.execute(f"create or replace macro omop_here(moment) as {here}")
+
+
 def define_functions(con: DuckDBPyConnection) -> None:
     """Define the functions of `engine.sql`."""
+    define_zone(con, SEOUL)
     con.execute(packaged(__name__, "engine.sql"))
 
 
@@ -73,6 +83,7 @@ def open_engine(
     )
     try:
         con.execute("set enable_progress_bar = false")
+        con.execute("set TimeZone = 'UTC'")  # whatever the machine's is: instants become texts in it
         if identifiers:
             con.execute(f"load {literal(str(extension_file('httpfs')))}")  # brings the cipher
             con.execute("set temp_file_encryption = true")

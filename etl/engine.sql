@@ -6,17 +6,54 @@ create or replace macro omop_blank(t) as case
   when starts_with(t, ' ') or ends_with(t, ' ') then nullif(trim(t), '')
   else t end;
 
--- Text to timestamp: ISO, compact (20240131, 202401311530, 20240131153000), slashes or dots between the parts.
-create or replace macro omop_try_timestamp(t) as coalesce(
+-- A year of two digits as Oracle writes them (RR): 50 to 99 are of the last century.
+create or replace macro omop_rr(moment) as
+  case when year(moment) between 2050 and 2068 then moment - interval 100 year else moment end;
+
+-- Oracle's DD-MON-YY and DD-MON-YYYY, with or without a time.
+create or replace macro omop_oracle(t) as case
+  when regexp_matches(t, '^[0-9]{1,2}-[A-Za-z]{3}-[0-9]{4}') then
+    try_strptime(t, ['%d-%b-%Y', '%d-%b-%Y %H:%M', '%d-%b-%Y %H:%M:%S', '%d-%b-%Y %I:%M:%S %p', '%d-%b-%Y %I.%M.%S.%g %p'])
+  else omop_rr(
+    try_strptime(t, ['%d-%b-%y', '%d-%b-%y %H:%M', '%d-%b-%y %H:%M:%S', '%d-%b-%y %I:%M:%S %p', '%d-%b-%y %I.%M.%S.%g %p'])) end;
+
+-- Hours of half a day: 2026-01-09 오후 3:00, 2026-01-09 3:00 PM.
+create or replace macro omop_half_day(t) as try_strptime(
+  replace(replace(replace(replace(t, '/', '-'), '.', '-'), '오전', 'AM'), '오후', 'PM'),
+  ['%Y-%m-%d %p %I:%M', '%Y-%m-%d %p %I:%M:%S', '%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S %p']);
+
+-- A text without a time zone: ISO, compact (20240131, 202401311530, 20240131153000), slashes or dots between the parts, an
+-- hour 24, hours of half a day, Oracle's 31-JAN-24.
+create or replace macro omop_clock(t) as coalesce(
   try_cast(t as timestamp),
   case when regexp_full_match(t, '\s*[0-9]{8}([ T]?[0-9]{4}([0-9]{2})?)?\s*') then
-    case length(regexp_replace(t, '[^0-9]', '', 'g'))
+    case when regexp_full_match(t, '\s*[0-9]{8}[ T]?24(00){1,2}\s*') then try_strptime(left(trim(t), 8), '%Y%m%d') + interval 1 day
+    else case length(regexp_replace(t, '[^0-9]', '', 'g'))
       when 8 then try_strptime(regexp_replace(t, '[^0-9]', '', 'g'), '%Y%m%d')
       when 12 then try_strptime(regexp_replace(t, '[^0-9]', '', 'g'), '%Y%m%d%H%M')
-      when 14 then try_strptime(regexp_replace(t, '[^0-9]', '', 'g'), '%Y%m%d%H%M%S') end
+      when 14 then try_strptime(regexp_replace(t, '[^0-9]', '', 'g'), '%Y%m%d%H%M%S') end end
   end,
   try_cast(replace(replace(trim(t), '/', '-'), '.', '-') as timestamp),
-  try_strptime(trim(t), ['%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y.%m.%d %H:%M', '%Y-%m-%d %H%M', '%Y-%m-%d %H%M%S']));
+  try_strptime(trim(t), ['%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y.%m.%d %H:%M', '%Y-%m-%d %H%M', '%Y-%m-%d %H%M%S']),
+  case when regexp_matches(t, '오[전후]|[AaPp][Mm]$') then omop_half_day(trim(t)) end,
+  case when regexp_matches(t, '^\s*[0-9]{1,2}-[A-Za-z]{3}-') then omop_oracle(trim(t)) end);
+
+-- An offset from UTC behind a time (+09:00, +0900, +09). Most texts are too short for one, and that is cheap to see.
+create or replace macro omop_offset(t) as
+  (length(t) > 19 or contains(t, '+')) and regexp_matches(t, ':[0-9]{2}(\.[0-9]+)?\s*[+-][0-9]{2}(:?[0-9]{2})?\s*$');
+
+-- Text to timestamp; of an instant with its time zone, what the hospital's clock showed then (`omop_here`: its zone).
+create or replace macro omop_try_timestamp(t) as case
+  when ends_with(t, 'Z') then omop_here(coalesce(try_cast(t as timestamp), omop_clock(rtrim(t, 'Z'))))
+  when omop_offset(t) then omop_here(timezone('UTC', coalesce(
+    try_cast(t as timestamptz), try_cast(regexp_replace(trim(t), '\s+([+-][0-9:]+)$', '\1') as timestamptz),
+    try_cast(regexp_replace(trim(t), '([T ][0-9]{2}:[0-9]{2})\s*([+-][0-9:]+)$', '\1:00\2') as timestamptz))))
+  else omop_clock(t) end;
+
+-- A moment read from a text by another clock: an instant with its own zone, and a day without a time, stay as they are.
+create or replace macro omop_from(zone, t, moment) as case
+  when ends_with(t, 'Z') or omop_offset(t) or (moment = date_trunc('day', moment) and not contains(t, ':')) then moment
+  else omop_here(timezone('UTC', timezone(zone, moment))) end;
 
 -- How much of a date a text tells: 'day', 'month' (1980-03, 19800300) or 'year' (1980, 19800000); NULL when it is no date.
 -- Six digits are not read: 198003 may be a month, and 800315 is a day.
@@ -38,7 +75,8 @@ create or replace macro omop_last_day(first_moment, known) as case known
   else first_moment::date end;
 
 -- Open ends such as 29991231 and 9999-12-31 mean: not ended.
-create or replace macro omop_end(t) as case when year(omop_try_timestamp(t)) < 2900 then omop_try_timestamp(t) end;
+create or replace macro omop_closed(moment) as case when year(moment) < 2900 then moment end;
+create or replace macro omop_end(t) as omop_closed(omop_try_timestamp(t));
 
 -- Full-width digits and signs as Korean keyboards write them.
 create or replace macro omop_narrow(t) as translate(t, '０１２３４５６７８９．，－＋＜＞％', '0123456789.,-+<>%');
@@ -60,6 +98,13 @@ create or replace macro omop_operator(t) as case
   when regexp_matches(omop_narrow(t), '^\s*(>=|≥|=>)\s*[0-9.]') then 4171755
   when regexp_matches(omop_narrow(t), '^\s*<\s*[0-9.]') then 4171756
   when regexp_matches(omop_narrow(t), '^\s*>\s*[0-9.]') then 4172704 end;
+
+-- Days of supply: any amount is at least one day.
+create or replace macro omop_days(n) as case when n > 0 then greatest(round(n), 1)::integer else round(n)::integer end;
+
+-- Whether one moment lies before another, as far as both tell: of a day without a time only the day is compared.
+create or replace macro omop_before(a, b) as
+  a < b and (a::date < b::date or (a <> date_trunc('day', a) and b <> date_trunc('day', b)));
 
 -- The number of a measured result, with or without a comparison sign in front.
 create or replace macro omop_result_number(t) as omop_finite(coalesce(

@@ -12,8 +12,8 @@ from etl.cdm import spec
 from etl.files import packaged
 
 Kind = Literal[
-    "person", "visit", "visit_detail", "ref", "provider", "care_site", "location", "timestamp", "partial", "number",
-    "integer", "text", "concept", "result", "key",
+    "person", "visit", "visit_detail", "ref", "parent", "provider", "care_site", "location", "timestamp", "partial",
+    "number", "bound", "integer", "text", "concept", "result", "key",
 ]  # fmt: skip
 ENTITIES = ("provider", "care_site", "location")
 FALLBACK_TABLE = "observation"
@@ -32,6 +32,7 @@ class Shape:
     required: frozenset[str]
     order: tuple[str, ...]
     setting: str | None
+    lasting: bool
     columns: dict[str, str]
     changes: dict[str, str]
 
@@ -53,6 +54,7 @@ def _shape(table: str, raw: dict[str, Any]) -> Shape:
         required=frozenset(n for n, k in written.items() if k.endswith("!")),
         order=tuple(raw.get("order", ())),
         setting=raw.get("setting"),
+        lasting=raw.get("lasting", False),
         columns=raw["columns"],
         changes=raw.get("changes", {}),
     )

@@ -100,7 +100,7 @@ def test_convention_18_drug_eras_are_of_ingredients_with_thirty_days_of_persiste
         """)  # fmt: skip
     cdm.shows("drug_era", """
         drug_concept_id | drug_era_start_date | drug_era_end_date | drug_exposure_count | gap_days
-        1503297         | 2020-01-01          | 2020-02-20        | 2                   | 30
+        1503297         | 2020-01-01          | 2020-02-20        | 2                   | 29
         1503297         | 2020-03-22          | 2020-03-31        | 1                   | 0
         """)  # fmt: skip
 
@@ -150,4 +150,22 @@ def test_convention_18_dose_eras_are_of_one_drug_and_one_daily_dose(case: Case) 
         drug_concept_id | unit_concept_id | dose_value | dose_era_start_date | dose_era_end_date
         1503297         | 8576            | 1000       | 2020-01-01          | 2020-01-29
         1503297         | 8576            | 2000       | 2020-02-05          | 2020-02-14
+        """)  # fmt: skip
+
+
+def test_convention_18_gap_days_are_days_without_drug(case: Case) -> None:
+    cdm = case(DRUGS, patients=f"{PATIENTS}\n2 | F | 1970-01-01", drugs=f"""
+        {HEADER}
+        1 | 2026-01-01 | 2026-01-05 | 6809 | | |
+        1 | 2026-01-03 | 2026-01-07 | 6809 | | |
+        1 | 2026-01-11 | 2026-01-13 | 6809 | | |
+        1 | 2026-01-16 | 2026-01-20 | 6809 | | |
+        2 | 2026-01-01 | 2026-01-30 | 6809 | | |
+        2 | 2026-01-31 | 2026-03-01 | 6809 | | |
+        2 | 2026-03-02 | 2026-03-31 | 6809 | | |
+        """)  # fmt: skip
+    cdm.shows("drug_era", """
+        person_id | drug_era_start_date | drug_era_end_date | drug_exposure_count | gap_days
+        1         | 2026-01-01          | 2026-01-20        | 4                   | 5
+        2         | 2026-01-01          | 2026-03-31        | 3                   | 0
         """)  # fmt: skip

@@ -32,7 +32,9 @@ def test_convention_12_a_period_does_not_begin_before_the_system_went_live(case:
         1  | 2015-12-01 | 2016-01-10
         1  | 2016-02-01 |
         """)  # fmt: skip
-    cdm.shows("observation_period", f"{COLUMNS}\n1 | 2016-01-01 | 2016-04-01 | 32882")
+    cdm.shows(
+        "observation_period", f"{COLUMNS}\n1 | 2016-01-01 | 2016-04-01 | 32882\n2 | 2016-01-01 | 2016-01-01 | 32882"
+    )
     assert cdm.rows("condition_occurrence") == 2
 
 
@@ -57,7 +59,7 @@ def test_convention_12_every_person_with_events_has_a_period(case: Case) -> None
 
 
 def test_convention_12_a_period_ends_sixty_days_after_death_and_death_alone_makes_none(case: Case) -> None:
-    cdm = case(DEATH + DIAGNOSES, patients="""
+    cdm = case(DEATH + DIAGNOSES, "observation_period: {without_records: none}", patients="""
         PT | SEX | BIRTH      | DEATH
         1  | M   | 1940-01-01 | 2020-03-01
         2  | F   | 1940-01-01 | 2020-03-01
@@ -94,6 +96,7 @@ def test_convention_12_gap_and_tail_are_settings(case: Case) -> None:
         {COLUMNS}
         1 | 2020-01-01 | 2020-01-31 | 32882
         1 | 2020-04-10 | 2020-05-10 | 32882
+        2 | 1940-01-01 | 1940-01-01 | 32882
         """)  # fmt: skip
 
 
@@ -105,7 +108,20 @@ def test_convention_12_overlapping_records_are_one_period(case: Case) -> None:
         1  | 2018-02-01 | 2018-02-02
         1  | 2021-01-01 |
         """)  # fmt: skip
-    cdm.shows("observation_period", f"{COLUMNS}\n1 | 2018-01-01 | 2021-03-02 | 32882")
+    cdm.shows(
+        "observation_period", f"{COLUMNS}\n1 | 2018-01-01 | 2021-03-02 | 32882\n2 | 1940-01-01 | 1940-01-01 | 32882"
+    )
+
+
+def test_convention_12_who_has_no_record_has_a_period_of_one_day_unless_the_hospital_wants_none(case: Case) -> None:
+    """The day of birth or, for whom that was before, the day on which the records system went live."""
+    days = f"{COLUMNS}\n1 | 2016-01-01 | 2016-01-01 | 32882\n2 | 2018-06-15 | 2018-06-15 | 32882"
+    for setting, expected in (("", days), ("observation_period: {without_records: none}", COLUMNS)):
+        cdm = case(
+            DIAGNOSES, f"live_since: 2016-01-01\n{setting}", dx="PT | DAY | END",
+            patients="PT | SEX | BIRTH\n1 | M | 1940-01-01\n2 | F | 2018",
+        )  # fmt: skip
+        cdm.shows("observation_period", expected)
 
 
 def test_convention_26_events_outside_the_observation_period_are_kept(case: Case) -> None:

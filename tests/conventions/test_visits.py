@@ -94,8 +94,8 @@ def test_convention_13_inpatient_still_in_hospital_ends_at_the_data_pull(case: C
         """)  # fmt: skip
     cdm.shows("visit_occurrence", """
         person_id | visit_concept_id | visit_start_date | visit_end_date | visit_type_concept_id
-        1         | 9201             | 2026-06-25       | 2026-07-01     | 32220
-        2         | 262              | 2026-06-20       | 2026-07-01     | 32220
+        1         | 9201             | 2026-06-25       | 2026-07-01     | 32827
+        2         | 262              | 2026-06-20       | 2026-07-01     | 32827
         """)  # fmt: skip
 
 
@@ -311,3 +311,65 @@ def test_convention_14_visits_of_one_person_depend_on_nobody_else_and_lose_no_en
     for person in rows:
         of_one = tuple(sorted(row for row in part if row[0] == person) for part in together)
         assert tuple(sorted(part) for part in made([person])) == of_one
+
+
+def test_convention_13_an_open_stay_ends_with_the_next_one_or_with_death_rolled_up_or_not(case: Case) -> None:
+    entries = VISITS + "- {from: deaths, table: death, person: PT, start: DAY, type: 32817}\n"
+    for settings in ("", SEPARATE):
+        cdm = case(entries, settings, MAPS, patients=PATIENTS, deaths="PT | DAY\n2 | 2026-06-20", visits="""
+            PT | ADM | KIND | BEGIN            | END | ORIGIN
+            1  | a  | I    | 2026-05-25 10:00 |     |
+            1  | b  | I    | 2026-06-25 10:00 |     |
+            2  | c  | I    | 2026-06-10 10:00 |     |
+            """)  # fmt: skip
+        cdm.shows("visit_occurrence", """
+            person_id | visit_start_date | visit_end_date
+            1         | 2026-05-25       | 2026-06-25
+            1         | 2026-06-25       | 2026-07-01
+            2         | 2026-06-10       | 2026-06-20
+            """)  # fmt: skip
+        assert cdm.changes() == {"visit_occurrence.end_open": 1}
+        assert cdm.select("select person from due") == [["1"]]
+
+
+def test_convention_13_of_a_stay_that_goes_on_for_too_long_the_end_is_unknown(case: Case) -> None:
+    for settings, end, change in (
+        ("", "1960-03-01", "end_unknown"),
+        ("visits: {open_days: 40000}", "2026-07-01", "end_open"),
+    ):
+        cdm = case(VISITS, settings, MAPS, patients="PT | SEX | BIRTH\n1 | M | 1950-01-01", visits="""
+            PT | ADM | KIND | BEGIN            | END | ORIGIN
+            1  | a  | I    | 1960-03-01 10:00 |     |
+            """)  # fmt: skip
+        assert cdm.select("select visit_end_date from visit_occurrence") == [[end]]
+        assert cdm.changes() == {f"visit_occurrence.{change}": 1}
+
+
+def test_convention_14_an_admission_of_a_day_follows_that_days_emergency_visit(case: Case) -> None:
+    cdm = case(VISITS, maps=MAPS, patients=f"{PATIENTS}\n3 | F | 1980-01-01", visits="""
+        PT | ADM | KIND | BEGIN            | END              | ORIGIN
+        1  | e1 | E    | 2026-03-01 09:10 | 2026-03-01 13:00 |
+        1  | i1 | I    | 2026-03-01       | 2026-03-05       |
+        2  | e2 | E    | 2026-03-01 09:10 | 2026-03-01 13:00 |
+        2  | i2 | I    | 2026-03-01 13:30 | 2026-03-05 10:00 |
+        3  | e3 | E    | 2026-03-01       | 2026-03-01       |
+        3  | i3 | I    | 2026-03-01       | 2026-03-05       |
+        """)  # fmt: skip
+    cdm.shows("visit_occurrence", """
+        person_id | visit_concept_id | visit_start_date | visit_end_date
+        1         | 262              | 2026-03-01       | 2026-03-05
+        2         | 262              | 2026-03-01       | 2026-03-05
+        3         | 262              | 2026-03-01       | 2026-03-05
+        """)  # fmt: skip
+    assert cdm.rows("visit_detail") == 6
+
+
+def test_convention_14_a_readmission_on_the_day_of_the_discharge_is_another_visit(case: Case) -> None:
+    cdm = case(VISITS, maps=MAPS, patients=PATIENTS, visits="""
+        PT | ADM | KIND | BEGIN            | END              | ORIGIN
+        1  | a  | I    | 2026-03-01 09:10 | 2026-03-05 15:00 |
+        1  | b  | I    | 2026-03-05       | 2026-03-09       |
+        2  | c  | I    | 2026-03-01       | 2026-03-05       |
+        2  | d  | I    | 2026-03-05 16:00 | 2026-03-09 10:00 |
+        """)  # fmt: skip
+    assert cdm.rows("visit_occurrence") == 4

@@ -162,8 +162,10 @@ def test_a_visit_that_ends_before_it_starts_ends_when_it_starts(hospital: Tiny) 
 def test_a_patient_still_in_hospital_is_cut_at_the_night(hospital: Tiny, end: str) -> None:
     changed(hospital, "ADM.csv", 4, OUT_DTM=end)
     run = hospital.mapped()
-    [visit] = [r for r in tiny.mapped_rows(run, "visit_occurrence") if r["visit_type_concept_id"] == 32220]
-    assert visit["visit_end_date"] == tiny.NIGHT
+    [visit] = [r for r in tiny.mapped_rows(run, "visit_occurrence") if r["visit_end_date"] == tiny.NIGHT]
+    assert visit["visit_type_concept_id"] == 32817
+    changed_rows = {(c["cdm_table"], c["change"]): c["rows"] for c in run.ledger.accounts(run.run_id).changes}
+    assert changed_rows["visit_occurrence", "end_open"] == 1
 
 
 def test_a_night_of_nothing_but_bad_rows_still_adds_up(hospital: Tiny) -> None:

@@ -14,40 +14,38 @@ from etl.mapping.language.entries import Entry, Ref, Unpivot, entry_model
 from etl.mapping.language.hospital import Name, ObservationPeriods, Visits
 from etl.mapping.language.lookups import Lookup, MasterStep, Step
 from etl.mapping.language.places import Path_
+from etl.mapping.language.reading import Reading
 from etl.mapping.read.documents import Document
+
+#: The model that reads what stands at a path; None stands for any key.
+_READERS: tuple[tuple[tuple[str | None, ...], type[BaseModel]], ...] = (
+    (("name",), Name),
+    (("visits",), Visits),
+    (("observation_period",), ObservationPeriods),
+    (("sources", None), Source),
+    (("sources", None, "reads"), Reading),
+    (("sources", None, "columns", None), Column),
+    (("sources", None, "columns", None, "reads"), Reading),
+    (("sources", None, "computed", None), Computed),
+    (("masters", None, None), MasterStep),
+    (("maps", None), CodeMap),
+    (("entries", None, "unpivot"), Unpivot),
+    (("entries", None, None, "fallback", None), Step),
+)
 
 
 def _models(path: Path_, document: Document) -> type[BaseModel] | None:
     """The model that reads the mapping at `path`, to name the keys it may have."""
-    found: type[BaseModel] | None = None
-    match path:
-        case ("name",):
-            found = Name
-        case ("visits",):
-            found = Visits
-        case ("observation_period",):
-            found = ObservationPeriods
-        case ("sources", _):
-            found = Source
-        case ("sources", _, "columns", _):
-            found = Column
-        case ("sources", _, "computed", _):
-            found = Computed
-        case ("masters", _, _):
-            found = MasterStep
-        case ("maps", _):
-            found = CodeMap
-        case ("entries", name):
-            found = model_of_entry(document.data["entries"][name])
-        case ("entries", _, "unpivot"):
-            found = Unpivot
-        case ("entries", name, key):
-            entry = model_of_entry(document.data["entries"][name])
-            field = entry.model_fields.get(key) if entry and isinstance(key, str) else None
-            found = Ref if field is not None and field.description == "ref" else Lookup
-        case ("entries", _, _, "fallback", _):
-            found = Step
-    return found
+    for pattern, model in _READERS:
+        if len(pattern) == len(path) and all(p in (None, key) for p, key in zip(pattern, path, strict=True)):
+            return model
+    if path[:1] != ("entries",) or len(path) not in (2, 3):
+        return None
+    entry = model_of_entry(document.data["entries"][path[1]])
+    if len(path) == 2:
+        return entry
+    field = entry.model_fields.get(path[2]) if entry and isinstance(path[2], str) else None
+    return Ref if field is not None and field.description == "ref" else Lookup
 
 
 def model_of_entry(raw: Any) -> type[Entry] | None:

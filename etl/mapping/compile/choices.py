@@ -34,6 +34,7 @@ def define_choices(con: DuckDBPyConnection, hospital: Hospital) -> None:
         "omop_hospital()": f"{hospital.number}::bigint",
         "omop_live_since()": f"date '{hospital.live_since.isoformat()}'",
         "omop_period_gap()": str(hospital.observation_period.gap_days),
+        "omop_period_without_records()": str(hospital.observation_period.without_records == "day").lower(),
         "omop_period_tail()": str(hospital.observation_period.tail_days),
         "omop_drug_days()": str(hospital.drug_default_days),
         "omop_era_gap()": str(hospital.era_gap_days),

@@ -12,10 +12,11 @@ from typing import Any
 
 from etl.cdm.shapes import ENTITIES, Kind
 from etl.mapping.compile.duplicates import doubled
-from etl.mapping.compile.fields import VALUED, columns_of_kind
+from etl.mapping.compile.fields import OPEN, UNKNOWN, VALUED, columns_of_kind, unread, unread_fields
 from etl.mapping.compile.lookup import LookupTable
 from etl.mapping.compile.relation import source_relation
 from etl.mapping.compile.status import filtered, first_reason
+from etl.mapping.compile.texts import moment, number, plain_number, reading_of
 from etl.mapping.compile.units import conversion_join, converted
 from etl.mapping.expression import render
 from etl.mapping.language.entries import Entry
@@ -63,6 +64,10 @@ class EntryCompiler:
         if self.converts and self.shape.kinds.get("value") == "result" and {"value", "unit"} <= self.said.keys():
             self.joins.append(conversion_join("u", self.final["concept"], self.final["unit"]))
             self.final |= converted(self.final, "u")
+        if self.shape.lasting:
+            self.final = (
+                {"end": "null::timestamp", unread("end"): "false"} | self.final | {OPEN: "false", UNKNOWN: "false"}
+            )
         self.parsed["_filtered"] = filtered(self.hospital, self.entry, self.known)
         self.parsed |= {name: self._plain(column) for name, column in zip(self._keys, self.source.key, strict=True)}
         if "person" in self.shape.kinds and self.entry.target != "person":
@@ -104,6 +109,8 @@ class EntryCompiler:
             self._result(name, value)
         elif kind == "partial":
             text = f"omop_blank({self._sql(value)})"
+            if (reading := reading_of(self.source, str(value), self.known)).dates:
+                text = f"coalesce(strftime({moment(text, reading)}, '%Y-%m-%d %H:%M:%S'), {text})"
             self.parsed |= {name: f"omop_partial({text})", f"{name}_known": f"omop_known({text})"}
             self.final |= {name: f"p.{quote(name)}", f"{name}_known": f"p.{quote(f'{name}_known')}"}
         elif kind in ("visit", "visit_detail", "ref"):
@@ -113,6 +120,10 @@ class EntryCompiler:
             self.final[name] = f"p.{quote(name)}"
         if kind in ("timestamp", "partial") and name in self.shape.required:
             self.parsed[f"_{name}_given"] = f"omop_blank({self._sql(value)}) is not null"
+        if name in unread_fields(self.shape):
+            read = self._moment(value) if kind == "timestamp" else self.parsed[name]  # an open end was read
+            self.parsed[unread(name)] = f"omop_blank({self._sql(value)}) is not null and ({read}) is null"
+            self.final[unread(name)] = f"p.{quote(unread(name))}"
 
     def _reference(self, name: str, kind: Kind) -> None:
         steps = {f"r_{name}_{i}": step for i, step in enumerate(self.references.get(name, ()))}
@@ -133,12 +144,19 @@ class EntryCompiler:
                 # the night's rows may name somebody whose own row never came
                 return f"case when {column} in (select id from entity where namespace = '{kind}') then {column} end"
             return f"nullif({column}, 0)"
+        if kind == "timestamp":
+            return f"omop_closed({self._moment(value)})" if name == "end" else self._moment(value)
         text = self._sql(value)
+        reading = reading_of(self.source, str(value), self.known)
         return {
-            "timestamp": f"omop_end({text})" if name == "end" else f"omop_try_timestamp({text})",
-            "number": f"omop_try_number({text})",
-            "integer": f"try_cast(round(omop_try_number({text})) as integer)",
+            "number": number(text, reading),
+            "bound": f"omop_result_number({plain_number(text, reading)})",
+            "integer": f"try_cast(round({number(text, reading)}) as integer)",
         }.get(kind, f"omop_blank({text})")
+
+    def _moment(self, value: Any) -> str:
+        """SQL of the timestamp that a value says."""
+        return moment(self._sql(value), reading_of(self.source, str(value), self.known))
 
     def _day(self) -> str | None:
         return "p.start::date" if "start" in self.said else None
@@ -180,11 +198,13 @@ class EntryCompiler:
         else:
             text, concept = f"_{name}_text", "null::bigint"
             self.parsed[text] = f"omop_blank({self._sql(value)})"
-        number = f"_{name}_number"
-        self.parsed[number] = f"omop_result_number({self.parsed[text]})"
+        numeric = f"_{name}_number"
+        said = value.code if isinstance(value, Lookup) else str(value)
+        plain = plain_number(self.parsed[text], reading_of(self.source, said, self.known))
+        self.parsed[numeric] = f"omop_result_number({plain})"
         self.final |= {
-            f"{name}_number": f"p.{number}",
-            f"{name}_operator": f"case when p.{number} is not null then omop_operator(p.{text}) end",
+            f"{name}_number": f"p.{numeric}",
+            f"{name}_operator": f"case when p.{numeric} is not null then omop_operator(p.{text}) end",
             f"{name}_concept": concept,
             f"{name}_source": f"p.{text}",
         }

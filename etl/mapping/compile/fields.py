@@ -9,9 +9,14 @@ from etl.mapping.language.lookups import Lookup
 SQL_TYPES: dict[Kind, str] = {
     "person": "bigint", "visit": "bigint", "visit_detail": "bigint", "provider": "bigint", "care_site": "bigint",
     "location": "bigint",
-    "timestamp": "timestamp", "number": "double", "integer": "integer", "text": "varchar", "key": "varchar",
+    "timestamp": "timestamp", "number": "double", "bound": "double", "integer": "integer", "text": "varchar",
+    "key": "varchar",
 }  # fmt: skip
 VALUED = "value"
+UNREAD = "unread"
+OPEN, UNKNOWN = "end_open", "end_unknown"  # of a stay without an end: it goes on, or nobody knows (see `stays.sql`)
+#: Kinds of fields whose text may say something that cannot be read. The field is empty then, and that is told apart.
+_READ: tuple[Kind, ...] = ("timestamp", "partial", "number", "bound", "integer")
 
 
 def columns_of_kind(name: str, kind: Kind) -> dict[str, str]:
@@ -33,11 +38,23 @@ def columns_of_kind(name: str, kind: Kind) -> dict[str, str]:
     return {name: SQL_TYPES[kind]}
 
 
+def unread_fields(shape: Shape) -> list[str]:
+    """Fields that a row may do without, and whose texts may be unreadable."""
+    return [name for name, kind in shape.kinds.items() if kind in _READ and name not in shape.required]
+
+
+def unread(name: str) -> str:
+    """The staged column that tells that a field was given and could not be read."""
+    return f"{name}_{UNREAD}"
+
+
 def fields_of(shape: Shape) -> dict[str, str]:
     """Staged columns of a shape with their SQL types."""
     columns: dict[str, str] = {}
     for name, kind in shape.kinds.items():
         columns |= columns_of_kind(name, kind)
+    columns |= {unread(name): "boolean" for name in unread_fields(shape)}
+    columns |= {name: "boolean" for name in (OPEN, UNKNOWN) if shape.lasting}
     if shape.event:
         columns[f"concept_{VALUED}"] = "bigint"
     return columns
@@ -47,6 +64,8 @@ def filled_by(entry: Entry) -> set[str]:
     """Names of the staged columns that an entry fills."""
     said = entry.said()
     filled = {column for name in said for column in columns_of_kind(name, entry.shape.kinds[name])}
+    filled |= {unread(name) for name in unread_fields(entry.shape) if name in said}
+    filled |= {"end", unread("end"), OPEN, UNKNOWN} if entry.shape.lasting else set()
     if entry.shape.event and isinstance(said.get("concept"), Lookup):
         filled.add(f"concept_{VALUED}")
     return filled

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from duckdb import DuckDBPyConnection
 
+from etl.mapping.compile.texts import moment, reading_of
 from etl.mapping.expression import render
 from etl.mapping.language.landed import landed_columns_sql
 from etl.mapping.language.lookups import MasterStep
@@ -27,8 +28,11 @@ def step_query(mapping: HospitalMapping, step: MasterStep) -> str:
     def text(sql: str) -> str:
         return f"{render(sql, known)}::varchar"
 
-    begin = f"omop_try_timestamp({text(step.valid_from)})::date" if step.valid_from else "null"
-    end = f"omop_end({text(step.valid_to)})::date + 1" if step.valid_to else "null"
+    def at(sql: str) -> str:
+        return moment(text(sql), reading_of(mapping.sources[step.source], sql, known))
+
+    begin = f"({at(step.valid_from)})::date" if step.valid_from else "null"
+    end = f"omop_closed({at(step.valid_to)})::date + 1" if step.valid_to else "null"
     where = f"where {render(step.where, known)}" if step.where else ""
     return f"""
     with given as (

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from etl.mapping.language.hospital import Delivers
+from etl.mapping.language.reading import Reading
 from etl.mapping.language.words import Sql, Strict
 
 
@@ -28,6 +29,7 @@ class Column(Strict):
         bool,
         Field(description="free text: names, resident registration, phone and record numbers are blanked out"),
     ] = False
+    reads: Annotated[Reading | None, Field(description="how its texts are written, where the source's do not")] = None
     aliases: Annotated[tuple[str, ...], Field(description="other names this column has in some exports")] = ()
     optional: Annotated[bool, Field(description="may be missing from the file; it is then empty")] = False
     note: Annotated[str | None, Field(description="for the reader")] = None
@@ -81,6 +83,7 @@ class Source(Strict):
         str, Field(min_length=1, max_length=1, description="around a field that holds delimiters; doubled inside it")
     ] = '"'
     optional: Annotated[bool, Field(description="a delivery without this file is complete")] = False
+    reads: Annotated[Reading, Field(description="how its dates, numbers and empty values are written")] = Reading()
     final_newline: Annotated[
         bool, Field(description="the export ends its last line; a file that does not was cut in the middle")
     ] = True
@@ -120,6 +123,11 @@ class Source(Strict):
     def declared(self) -> dict[str, Column]:
         """All columns of the contract by name, computed ones included."""
         return {n: c or Column() for n, c in self.columns.items()} | dict(self.computed)
+
+    def reading(self, column: str) -> Reading:
+        """How the texts of a column are written."""
+        own = self.declared[column].reads if column in self.declared else None
+        return own.beside(self.reads) if own else self.reads
 
 
 def deletions_of(source: str) -> str:

@@ -81,6 +81,7 @@ _TYPES: dict[Kind, Any] = {
     "result": _or_lookup(Sql),
     "ref": Ref,
     "number": int | float | Sql,
+    "bound": int | float | Sql,
     "integer": int | Sql,
 }
 

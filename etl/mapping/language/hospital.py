@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from etl.mapping.language.words import Strict
+from etl.mapping.language.words import Strict, known_zone
 
 Delivers = Literal["full", "delta"]
 
@@ -42,6 +42,14 @@ class Visits(Strict):
         Literal["start", "given"],
         Field(description="an outpatient visit ends on the day it starts, or when the source says if it does"),
     ] = "start"
+    open_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="a stay without an end goes on for so many days at most; of a longer one the end is unknown, "
+            "and counted: it ends on the day it starts",
+        ),
+    ] = 365
 
 
 class ObservationPeriods(Strict):
@@ -51,6 +59,13 @@ class ObservationPeriods(Strict):
     tail_days: Annotated[
         int, Field(ge=0, description="a period lasts so many days beyond the last record, but not longer beyond death")
     ] = 60
+    without_records: Annotated[
+        Literal["day", "none"],
+        Field(
+            description="a patient without any record has a period of one day, as OHDSI's tools want everybody to have "
+            "one: the day of birth, or when the records system went live; or none"
+        ),
+    ] = "day"
 
     @model_validator(mode="after")
     def _apart(self) -> ObservationPeriods:
@@ -69,6 +84,9 @@ class Hospital(Strict):
         str | None, Field(description="folder under mappings/shared/layouts/ whose files are read first")
     ] = None
     schedule: Annotated[str, Field(description="cron expression of the nightly run, Asia/Seoul")] = "0 2 * * *"
+    time_zone: Annotated[str, Field(description="what its clocks show; an instant with a zone becomes that")] = (
+        "Asia/Seoul"
+    )
     live_since: Annotated[
         date, Field(description="day the records system went live; no observation period starts before")
     ] = date(1900, 1, 1)
@@ -132,3 +150,8 @@ class Hospital(Strict):
             "number, and the data dictionary counts nothing; it takes the largest of all hospitals",
         ),
     ] = 5
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        return known_zone(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,3 +22,10 @@ class Strict(BaseModel):
     """A model that refuses keys it does not know, and does not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def known_zone(name: str) -> str:
+    """The name of a time zone; ValueError when there is none of that name."""
+    if name not in available_timezones():
+        raise ValueError("is no time zone; expected a name such as Asia/Seoul or UTC")
+    return name

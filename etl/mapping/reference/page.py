@@ -25,6 +25,7 @@ from etl.mapping.language.entries import Entry, Ref, Unpivot, entry_model
 from etl.mapping.language.hospital import Hospital, Name, ObservationPeriods, Units, Visits
 from etl.mapping.language.lookups import Lookup, MasterStep, Step
 from etl.mapping.language.mapping import Declarations, HospitalMapping
+from etl.mapping.language.reading import Reading
 from etl.mapping.language.units import Affine, Conversion
 from etl.mapping.reference.schema import Json, columns_of_field, model_schema, schema, texts
 
@@ -33,8 +34,8 @@ SCHEMA = "mapping.schema.json"
 _MODELS = {
     model.__name__: model
     for model in (
-        Hospital, Name, Visits, ObservationPeriods, Units, Declarations, Source, Column, Computed, Merges, MasterStep,
-        CodeMap, Conversion, Affine, Entry, Unpivot, Lookup, Ref, Step,
+        Hospital, Name, Visits, ObservationPeriods, Units, Declarations, Source, Column, Reading, Computed, Merges,
+        MasterStep, CodeMap, Conversion, Affine, Entry, Unpivot, Lookup, Ref, Step,
     )
 }  # fmt: skip
 _TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false", "null": "nothing"}

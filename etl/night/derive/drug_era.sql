@@ -25,6 +25,6 @@ numbered as (
 select (person_id << 23) + row_number() over (partition by person_id order by min(begins), concept_id) - 1 as drug_era_id,
   person_id, concept_id as drug_concept_id, min(begins) as drug_era_start_date, max(ends) as drug_era_end_date,
   count(*)::integer as drug_exposure_count,
-  coalesce(sum(begins - covered) filter (where begins > covered and begins <= covered + omop_era_gap()), 0)::integer as gap_days
+  coalesce(sum(begins - covered - 1) filter (where begins > covered + 1 and begins <= covered + omop_era_gap()), 0)::integer as gap_days
 from numbered
 group by person_id, concept_id, era

@@ -1,7 +1,8 @@
 -- When a person's care is taken to be recorded: from the first to the last record, and a tail (sixty days) longer, but not
 -- before the records system went live, not past the tail after death, and not past the delivery. A long silence (548 days)
 -- splits it. The hospital's settings say how long. Everybody with a record has a period: of whom all records lie outside
--- those bounds (long before the system went live, long after death), it spans the records themselves.
+-- those bounds (long before the system went live, long after death), it spans the records themselves. Who has no record has,
+-- unless the hospital wants none, a period of the one day on which we can have known of them first.
 with record as (
   select person_id, visit_start_date as begins, visit_end_date as ends from visit_occurrence
   union select person_id, condition_start_date, coalesce(condition_end_date, condition_start_date) from condition_occurrence
@@ -46,3 +47,11 @@ select (person_id << 23) + row_number() over (partition by person_id order by mi
   least(max(open_ends) + omop_period_tail(), any_value(latest)) as _open_end
 from numbered
 group by person_id, period
+union all
+select person_id << 23, person_id, day, day, 32882, day
+from (
+  select person_id, least(omop_night(), greatest(omop_live_since(), coalesce(
+    birth_datetime::date, make_date(year_of_birth, coalesce(month_of_birth, 6), coalesce(day_of_birth, 15))))) as day
+  from person
+  where omop_period_without_records() and person_id not in (select person_id from kept)
+)

@@ -8,7 +8,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.namespaces import Namespace
-from etl.engine import one_number, parquet, rows_in
+from etl.engine import define_zone, one_number, parquet, rows_in
 from etl.mapping.language.landed import landed_columns_sql, namespace_of, numbers_its_rows, person_columns
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.lake.folds import Fold
@@ -108,6 +108,7 @@ def with_merged(mapping: HospitalMapping, source: str, rows: str, merged: str = 
 
 def create_delivered(con: DuckDBPyConnection, mapping: HospitalMapping, layer: Layer) -> None:
     """Make the views `landed.<source>` of what one delivery brought; empty where no file came."""
+    define_zone(con, mapping.hospital.time_zone)
     con.execute("create schema if not exists landed")
     for name in mapping.sources:
         query = " union all ".join(rows_sql(mapping, name, layer)) or empty_sql(mapping, name)
@@ -116,6 +117,7 @@ def create_delivered(con: DuckDBPyConnection, mapping: HospitalMapping, layer: L
 
 def create_empty(con: DuckDBPyConnection, mapping: HospitalMapping) -> None:
     """Make the views that mapping reads of a hospital that never delivered anything."""
+    define_zone(con, mapping.hospital.time_zone)
     con.execute("create schema if not exists landed; create schema if not exists touched")
     con.execute("create or replace table entity (namespace varchar, id bigint)")
     for name in mapping.sources:
@@ -126,6 +128,7 @@ def create_empty(con: DuckDBPyConnection, mapping: HospitalMapping) -> None:
 
 def create_landed(con: DuckDBPyConnection, mapping: HospitalMapping, state: State) -> None:
     """Make the views `landed.<source>`: all rows that count today, under today's ids."""
+    define_zone(con, mapping.hospital.time_zone)
     con.execute("create schema if not exists landed")
     merged = create_merged(con, mapping, state)
     for name in mapping.sources:

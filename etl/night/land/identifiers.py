@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.namespaces import Namespace
 from etl.engine import one_number
+from etl.mapping.compile.texts import without
 from etl.mapping.expression import render
 from etl.mapping.language.contract import Computed, Source
 from etl.mapping.language.landed import namespace_of, numbers_its_rows
@@ -37,12 +38,15 @@ def raw_sql(source: Source, file: SourceFile, name: str) -> str:
     """SQL of a contract column over the raw file; NULL where the file does not have it."""
     column = source.declared[name]
     if isinstance(column, Computed):
-        return f"({render(column.sql, source.columns, {c: _file_column(file, c) for c in source.columns})})::varchar"
-    return _file_column(file, name)
+        raw = {c: _file_column(source, file, c) for c in source.columns}
+        return f"({render(column.sql, source.columns, raw)})::varchar"
+    return _file_column(source, file, name)
 
 
-def _file_column(file: SourceFile, name: str) -> str:
-    return f"r.{quote(file.raw[name])}" if name in file.raw else "null::varchar"
+def _file_column(source: Source, file: SourceFile, name: str) -> str:
+    if name not in file.raw:
+        return "null::varchar"
+    return without(f"r.{quote(file.raw[name])}", source.reading(name).null)
 
 
 def register(

@@ -26,14 +26,13 @@ from etl.night.lake.names import LOOKUPS, QUARANTINE, lookup_file
 from etl.night.map import accounts
 from etl.night.map.births import create_births, find_first_records
 from etl.night.map.references import create_referred
+from etl.night.map.stays import DETAIL, VISIT, create_deaths, end_stays
 from etl.night.map.tables import rows_query, staged, write_table
-from etl.night.map.visits import DETAIL, VISIT, detail_rows, roll_up, visit_rows
+from etl.night.map.visits import detail_rows, roll_up, visit_rows
 from etl.sql import literal
 from etl.store.ledger.records import Accounts
 from etl.vocabulary.release import Release
 
-STILL_THERE = 32220  # type concept: still patient
-_STAYS = {"visit_occurrence": "visit_type_concept_id", "visit_detail": "visit_detail_type_concept_id"}
 _DAY_DECIDES = ("q:start_in_future", "q:birth_invalid")
 PERSON = "person"
 DEATH = "death"
@@ -92,6 +91,7 @@ def map_sources(
     create_inputs(con, mapping, release)
     create_conversions(con, mapping)
     define_choices(con, mapping.hospital)
+    create_deaths(con, None)
     con.execute("create schema if not exists staged")
     targets = targets_of(mapping.entries)
     written: dict[str, Path] = {}
@@ -105,6 +105,8 @@ def map_sources(
             if progress:
                 progress(entry.label)
         other: dict[str, str] = {}
+        for table in {VISIT, DETAIL} & set(tables):
+            end_stays(con, table, wave, mapping.hospital.visits.open_days)
         if tables == (PERSON,):
             create_births(con, wave.values())
         elif tables == (VISIT,):
@@ -115,6 +117,8 @@ def map_sources(
         files = _write_tables(con, wave, target, other)
         create_referred(con, targets, wave, files)
         written |= files
+        if DEATH in files:
+            create_deaths(con, files[DEATH])
     if find_first_records(con, mapping.entries):
         write_table(con, PERSON, rows_query(shapes()[PERSON], ordered[PERSON,].items()), target)
     _write_quarantine(con, mapping, target / QUARANTINE)
@@ -164,9 +168,9 @@ def _write_due(con: DuckDBPyConnection, mapping: HospitalMapping, written: dict[
         for e in mapping.entries
     ]
     parts += [
-        f"select person_id from {parquet(written[table])} where {column} = {STILL_THERE}"
-        for table, column in _STAYS.items()
-        if table in written
+        f"select _person from {staged(e)} where _status is null and end_open"
+        for e in mapping.entries
+        if e.shape.lasting
     ]
     if DEATH in written:
         # of a month or a year that goes on the day of the delivery is taken

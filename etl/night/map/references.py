@@ -12,8 +12,9 @@ from etl.cdm.shapes import shapes
 from etl.engine import parquet
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.references import Target
+from etl.night.map.stays import VISIT
 from etl.night.map.tables import staged
-from etl.night.map.visits import VISIT, absorbed
+from etl.night.map.visits import absorbed
 from etl.sql import literal
 
 _NO_IDS = "select null::varchar as name, null::bigint as id, null::smallint as _entry, 0::bigint as _row where false"

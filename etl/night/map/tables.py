@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 from etl.cdm import spec
 from etl.cdm.shapes import Shape, shapes
 from etl.engine import copy_to
-from etl.mapping.compile.fields import fields_of, filled_by
+from etl.mapping.compile.fields import fields_of, filled_by, unread, unread_fields
 from etl.mapping.language.entries import Entry
 from etl.sql import quote
 
@@ -69,6 +69,7 @@ def changes_of(table: str) -> tuple[Change, ...]:
     """The changes of a table in the order of their bits in `_changed`: those of its shape, then texts that are cut."""
     shape = shapes()[table]
     said = [Change(name, "", sql) for name, sql in shape.changes.items()]
+    said += [Change("unreadable", name, quote(unread(name))) for name in unread_fields(shape)]
     cut = [
         Change("text_cut", f.name, f"length({shape.columns[f.name]}) > {f.length}")
         for f in spec.tables()[table].fields

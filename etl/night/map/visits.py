@@ -17,11 +17,10 @@ from etl.files import packaged
 from etl.mapping.compile.fields import fields_of
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.hospital import Visits
+from etl.night.map.stays import DETAIL, VISIT
 from etl.night.map.tables import rows_query
 from etl.sql import quote
 
-VISIT = "visit_occurrence"
-DETAIL = "visit_detail"
 _INHERITED = ("admitted_from", "discharged_to")
 
 
@@ -38,7 +37,7 @@ def roll_up(con: DuckDBPyConnection, choice: Visits, entries: Mapping[int, Entry
 
 def visit_rows(entries: Mapping[int, Entry]) -> str:
     """SQL of the rows of visit_occurrence: encounters; of those rolled up the leading one, with the span of all."""
-    lead = {"start": "visit_start", "end": "visit_end", "concept": "visit_concept"}
+    lead = {"start": "visit_start", "end": "visit_end", "end_open": "visit_open", "concept": "visit_concept"}
     lead |= {f"{name}{part}": f"{name}{part}" for name in _INHERITED for part in ("", "_source", "_source_id")}
     replaced = ", ".join(
         f"case when u._row is null then r.{quote(name)} else u.{quote(of)} end as {quote(name)}"
@@ -55,7 +54,12 @@ def detail_rows(encounters: Mapping[int, Entry], moves: Mapping[int, Entry], vis
     """SQL of the rows of visit_detail: what `moves` stage, and the encounters rolled into the visits written."""
     shape = shapes()[DETAIL]
     known = fields_of(shapes()[VISIT])
-    other = {"visit": "o.visit_occurrence_id", "end": "u.encounter_end", "concept": "u.encounter_concept"}
+    other = {
+        "visit": "o.visit_occurrence_id",
+        "end": "u.encounter_end",
+        "end_open": "u.encounter_open",
+        "concept": "u.encounter_concept",
+    }
     columns = ", ".join(
         f"{other.get(name) or (f'r.{quote(name)}' if name in known else f'null::{sql_type}')} as {quote(name)}"
         for name, sql_type in fields_of(shape).items()

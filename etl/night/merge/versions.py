@@ -7,7 +7,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import copy_to, rows_in
+from etl.engine import copy_to, define_zone, rows_in
 from etl.mapping.expression import render
 from etl.mapping.language.contract import deletions_of
 from etl.mapping.language.landed import landed_columns_sql
@@ -31,6 +31,7 @@ def find_dead(
 
     When the night only adds a layer to what `before` had, the work is in proportion to that layer.
     """
+    define_zone(con, mapping.hospital.time_zone)
     con.execute("create or replace table dead (source varchar, _row bigint, reason varchar)")
     for name in mapping.sources:
         if mapping.delivers(name) == "full":

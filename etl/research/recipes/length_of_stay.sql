@@ -1,14 +1,17 @@
 -- Question: How long do patients stay in hospital?
 -- Note: Stays are inpatient visits (9201) and those that began in the emergency room (262); both with their
---   descendants. A patient who is still in has an end too, the day of the newest night, and the type 32220 (still
---   patient): such stays are counted apart and have no length yet. A stay that begins and ends on one day is 0
+--   descendants. A patient who is still in has an end too, the day of the hospital's newest night: stays that end on
+--   the newest day are counted apart and have no length yet. A stay that begins and ends on one day is 0
 --   nights. The hospital is person_id >> 24. Visits of concept 0 are no stays; stays outside of observation periods
 --   count. Fewer than five stays: empty.
 -- Tables: visit_occurrence, concept_ancestor
-with stay as (
-  select distinct v.visit_occurrence_id, v.person_id >> 24 as hospital, v.visit_end_date - v.visit_start_date as nights,
-    v.visit_type_concept_id = 32220 as still_in
-  from visit_occurrence v
+with newest as (
+  select person_id >> 24 as hospital, max(visit_end_date) as day from visit_occurrence group by person_id >> 24
+),
+stay as (
+  select distinct v.visit_occurrence_id, w.hospital, v.visit_end_date - v.visit_start_date as nights,
+    v.visit_end_date = w.day as still_in
+  from visit_occurrence v join newest w on w.hospital = v.person_id >> 24
     join concept_ancestor a on a.descendant_concept_id = v.visit_concept_id
   where a.ancestor_concept_id in (9201, 262)
 ),

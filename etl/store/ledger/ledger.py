@@ -155,7 +155,7 @@ class Ledger:
         """The accounts of a run, all stages together."""
 
         files, source, tables, changes = (
-            [dict(row) for row in self.rows(table, run_id)]
+            [{"run_id": run_id, **row} for row in self.rows(table, run_id)]
             for table in (SOURCE_FILE, SOURCE_ACCOUNT, TABLE_ACCOUNT, ROW_CHANGE)
         )
         return Accounts(files=files, source=source, tables=tables, changes=changes)

@@ -153,7 +153,7 @@ def test_the_worked_example_gives_what_the_page_says(example: Run) -> None:
     assert condition[0]["condition_concept_id"] == 201826
     assert condition[0]["condition_source_concept_id"] == 2000000023
     assert condition[0]["visit_occurrence_id"] == visits[0]["visit_occurrence_id"]
-    assert (visits[1]["visit_end_date"], visits[1]["visit_type_concept_id"]) == (date(2024, 4, 12), 32220)
+    assert (visits[1]["visit_end_date"], visits[1]["visit_type_concept_id"]) == (date(2024, 4, 12), 32827)
     became = {
         (a["source"], a["outcome"], a["reason"]): a["rows"] for a in example.ledger.accounts(example.run_id).source
     }
