@@ -163,7 +163,7 @@ def test_a_patient_still_in_hospital_is_cut_at_the_night(hospital: Tiny, end: st
     changed(hospital, "ADM.csv", 4, OUT_DTM=end)
     run = hospital.mapped()
     [visit] = [r for r in tiny.mapped_rows(run, "visit_occurrence") if r["visit_end_date"] == tiny.NIGHT]
-    assert visit["visit_type_concept_id"] == 32817
+    assert visit["visit_type_concept_id"] == 32827
     changed_rows = {(c["cdm_table"], c["change"]): c["rows"] for c in run.ledger.accounts(run.run_id).changes}
     assert changed_rows["visit_occurrence", "end_open"] == 1
 

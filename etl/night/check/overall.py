@@ -2,6 +2,8 @@
 
 `mapping_rate(domain, records, mapped, rate, previous_rate, change)` and `table_volume(cdm_table, rows, previous_rows,
 change)`; `change` is the difference of two rates, or the share by which a table grew or, below zero, shrank.
+`row_change(place, cdm_table, change, column_name, rows, total, share)`: what rows lost on their way, such as a field
+that could not be read, of all rows of the table.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from etl.store.ledger.records import Finding
 
 RATES = "mapping_rate"
 VOLUMES = "table_volume"
-FIGURES = (RATES, VOLUMES)
+CHANGES = "row_change"
+FIGURES = (RATES, VOLUMES, CHANGES)
 
 #: By figure: the column that names a row of it, and SQL that tells the row. None of it is a patient's.
 _TOLD: Mapping[str, tuple[str, str]] = {
@@ -28,6 +31,7 @@ _TOLD: Mapping[str, tuple[str, str]] = {
         "cdm_table",
         "format('{} {:,} rows (before {:,}, {:+.1f} %)', cdm_table, rows, previous_rows, 100 * change)",
     ),
+    CHANGES: ("place", "format('{} {:,} of {:,} rows', place, rows, total)"),
 }
 
 
@@ -35,6 +39,7 @@ def create_figures(con: DuckDBPyConnection, run: Run) -> None:
     """Make the tables of figures."""
     _create_rates(con, run)
     _create_volumes(con, run)
+    _create_changes(con, run)
 
 
 def with_figures(con: DuckDBPyConnection, finding: Finding) -> Finding:
@@ -71,4 +76,20 @@ def _create_volumes(con: DuckDBPyConnection, run: Run) -> None:
             f"insert into {VOLUMES} select t, n, p, n / nullif(p, 0) - 1 from "
             "(select ?::varchar t, ?::bigint n, ?::bigint p)",
             [[table, now.get(table, 0), before.get(table) if last else None] for table in sorted({*now, *before})],
+        )
+
+
+def _create_changes(con: DuckDBPyConnection, run: Run) -> None:
+    con.execute(f"create table {CHANGES} (place varchar, cdm_table varchar, change varchar, column_name varchar, "
+                "rows bigint, total bigint, share double)")  # fmt: skip
+    accounts = run.ledger.accounts(run.run_id)
+    total = accounts.rows_by_table()
+    if accounts.changes:
+        con.executemany(
+            f"insert into {CHANGES} select concat_ws('.', t, nullif(c, '')) || ' ' || k, t, k, c, n, a, "
+            "n / nullif(a, 0) from (select ?::varchar t, ?::varchar k, ?::varchar c, ?::bigint n, ?::bigint a)",
+            [
+                [x["cdm_table"], x["change"], x["column_name"], x["rows"], total.get(x["cdm_table"], 0)]
+                for x in accounts.changes
+            ],
         )

@@ -167,5 +167,9 @@ select
 insert into mapping_rate values
     ('Condition', 200, 180, 0.9, 0.91, -0.01), ('Drug', 100, 75, 0.75, null, null), ('Visit', 30, 30, 1.0, 1.0, 0.0);
 
+insert into row_change values
+    ('drug_exposure.end unreadable', 'drug_exposure', 'unreadable', 'end', 1, 200, 0.005),
+    ('condition_occurrence end_before_start', 'condition_occurrence', 'end_before_start', '', 9, 10, 0.9);
+
 insert into table_volume values
     ('measurement', 800, 1000, -0.2), ('person', 10, 999, -0.99), ('note', 5, null, null), ('observation', 2000, 1000, 1.0);

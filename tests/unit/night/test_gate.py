@@ -32,6 +32,8 @@ BREAKS_BY_TYPE = {
     "expect_column_pair_values_a_to_be_greater_than_b": "update {table} set {column_A} = {column_B} - 1",
 }
 BREAKS_BY_DESCRIPTION = {
+    "is unreadable in more than one row": "update {table} set share = 0.02 where change = 'unreadable'",
+    "the end is unknown": "update {table} set share = 0.02, change = 'end_unknown' where change = 'unreadable'",
     "the person exists": "update {table} set person_id = 404",
     "Required concepts are filled": "update {table} set {column} = null",
     "concept id is in the vocabulary": "update {table} set {column} = 404",
@@ -86,6 +88,10 @@ def empty_cdm() -> duckdb.DuckDBPyConnection:
         " previous_rate double, change double)"
     )
     con.execute("create table table_volume (cdm_table varchar, rows bigint, previous_rows bigint, change double)")
+    con.execute(
+        "create table row_change (place varchar, cdm_table varchar, change varchar, column_name varchar, rows bigint,"
+        " total bigint, share double)"
+    )
     return con
 
 
