@@ -33,6 +33,7 @@ class Shape:
     order: tuple[str, ...]
     setting: str | None
     lasting: bool
+    mirror: dict[str, str]
     columns: dict[str, str]
     changes: dict[str, str]
 
@@ -55,6 +56,7 @@ def _shape(table: str, raw: dict[str, Any]) -> Shape:
         order=tuple(raw.get("order", ())),
         setting=raw.get("setting"),
         lasting=raw.get("lasting", False),
+        mirror=raw.get("mirror", {}),
         columns=raw["columns"],
         changes=raw.get("changes", {}),
     )

@@ -56,6 +56,7 @@ class Cdm:
     con: duckdb.DuckDBPyConnection
     persons: dict[int, str]
     changed: list[dict[str, object]]
+    accounted: list[dict[str, object]]
 
     def _cell(self, column: str, value: object) -> str:
         if value is None:
@@ -78,7 +79,7 @@ class Cdm:
         """Hold the rows of a table, in the order of their ids, against a text table whose header says the columns."""
         header, *rows = cells(expected)
         query = f"select {', '.join(header)} from {table} order by {hospital_tables()[table].columns[0]}"
-        assert as_text([header, *self.select(query)]) == as_text([header, *rows])
+        assert as_text([header, *self.select(query)]).splitlines() == as_text([header, *rows]).splitlines()
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""
@@ -89,6 +90,13 @@ class Cdm:
         return [
             f"{entry}: {reason}" for entry, reason in self.select("select entry, reason from quarantine order by all")
         ]
+
+    def filtered(self) -> dict[str, object]:
+        """Rows by `source: rule` that were filtered, but for sources that no entry reads."""
+        rows = [
+            a for a in self.accounted if a["outcome"] == "filtered" and a["reason"] not in ("unused", "looked_into")
+        ]
+        return {f"{a['source']}: {a['reason']}": a["rows"] for a in rows}
 
     def changes(self) -> dict[str, object]:
         """Rows by `table.change` or `table.change.column`, as the ledger counts them."""
@@ -164,7 +172,7 @@ class Case:
         for name in ("concept", "concept_ancestor", "vocabulary"):
             con.execute(f"create view {name} as from vocab.{name}")
         con.execute(f"create view cdm_source as select date '{NIGHT}' as source_release_date")
-        return Cdm(con, dict(zip(ids["id"], ids["raw"], strict=True)), accounts.changes)
+        return Cdm(con, dict(zip(ids["id"], ids["raw"], strict=True)), accounts.changes, accounts.source)
 
 
 def _source(name: str, text: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from etl.errors import nearest
 from etl.mapping.check.problems import problems_of
-from etl.mapping.expression import ExpressionError, columns_of
+from etl.mapping.expression import ExpressionError, columns_of, looks_at_rows
 from etl.mapping.language.places import Path_
 from etl.mapping.read.documents import Document
 
@@ -38,9 +38,16 @@ class Checker:
             self.problems += problems_of(error, prefix, self.document)
             return None
 
-    def expression(self, path: Path_, sql: str, columns: Iterable[str], where: str) -> None:
-        """Note what is wrong with a SQL expression over `columns`, which are those of `where`."""
+    def expression(
+        self, path: Path_, sql: str, columns: Iterable[str], where: str, *, windows: bool = False
+    ) -> None:  # fmt: skip
+        """Note what is wrong with a SQL expression over `columns`, which are those of `where`.
+
+        `windows`: it may look at other rows of the patient.
+        """
         known = set(columns)
+        if not windows and sql not in known and looks_at_rows(sql):
+            self.add(path, "may not look at other rows here: one row in, one value out")
         try:
             for column in columns_of(sql, known):
                 if column not in known:

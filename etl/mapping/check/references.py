@@ -14,6 +14,8 @@ def problem_of(entries: Iterable[Entry], entry: Entry, target: Target) -> str | 
     """What is wrong with a reference of an entry, as a sentence for who wrote it; None when it can be resolved."""
     known = tuple(entries)
     table = target.table
+    if target.is_person:
+        return None if entry.shape.mirror else f"rows of {entry.target} belong to a patient and cannot refer to one"
     problem = _unnamed(target, known)
     if problem is None:
         table = table or next(other.target for other in known if other.label == target.entry)

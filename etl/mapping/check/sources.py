@@ -78,6 +78,9 @@ def check_used(check: Checker, data: dict[str, Any], known: Declarations) -> Non
     """Every source is read by an entry or a master, or says why not."""
     used = {e.get("from") for e in (data.get("entries") or {}).values() if isinstance(e, dict)}
     used |= {s.source for steps in known.masters.values() for s in steps}
+    for entry in (data.get("entries") or {}).values():
+        beside = entry.get("with") if isinstance(entry, dict) else None
+        used |= {o.get("source") for o in beside.values() if isinstance(o, dict)} if isinstance(beside, dict) else set()
     unsure = any(kind == "masters" for kind, _ in check.broken)
     for name, source in known.sources.items():
         if name not in used and source.unused is None and source.merges is None and not unsure:

@@ -7,21 +7,30 @@ source row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from etl.cdm.shapes import ENTITIES, Kind
-from etl.mapping.compile.duplicates import doubled
-from etl.mapping.compile.fields import OPEN, UNKNOWN, VALUED, columns_of_kind, unread, unread_fields
+from etl.mapping.compile.duplicates import VERSION, chosen_rows, content, doubled
+from etl.mapping.compile.fields import (
+    BESIDE_AMBIGUOUS,
+    BESIDE_UNKNOWN,
+    OPEN,
+    UNKNOWN,
+    VALUED,
+    columns_of_kind,
+    unread,
+    unread_fields,
+)
 from etl.mapping.compile.lookup import LookupTable
-from etl.mapping.compile.relation import source_relation
+from etl.mapping.compile.relation import source_relation, with_visits
 from etl.mapping.compile.status import filtered, first_reason
-from etl.mapping.compile.texts import moment, number, plain_number, reading_of
+from etl.mapping.compile.texts import moment, number, plain_number
 from etl.mapping.compile.units import conversion_join, converted
 from etl.mapping.expression import render
-from etl.mapping.language.entries import Entry
+from etl.mapping.language.entries import Entry, Ref
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
+from etl.mapping.language.references import Relations
 from etl.sql import literal, quote
 
 
@@ -29,13 +38,9 @@ class EntryCompiler:
     """Writes one entry's SQL. The look-ups it needs have been built and are given by field."""
 
     def __init__(
-        self, mapping: HospitalMapping, entry: Entry, lookups: dict[str, LookupTable],
-        references: Mapping[str, list[tuple[str, str]]],
-    ) -> None:  # fmt: skip
-        """`references`: by field, the relations that resolve its keys in turn, and the keys.
-
-        A field without a relation finds nothing.
-        """
+        self, mapping: HospitalMapping, entry: Entry, lookups: dict[str, LookupTable], references: Relations
+    ) -> None:
+        """`references`: by field, what resolves its keys in turn, and the keys. A field without finds nothing."""
         self.hospital = mapping.hospital
         self.entry = entry
         self.shape = entry.shape
@@ -45,7 +50,7 @@ class EntryCompiler:
         self.is_delta = mapping.is_delta
         self.keyed = mapping.delivers(entry.from_) == "delta"  # its state has every key once
         self.owner = next((n for n, col in self.source.declared.items() if col.identifier == "person"), None)
-        self.relation, self.known = source_relation(mapping, entry)
+        self.rows = with_visits(source_relation(mapping, entry), entry)
         self.said = entry.said()
         self.converts = mapping.hospital.units.convert
         self.parsed: dict[str, str] = {}
@@ -53,7 +58,7 @@ class EntryCompiler:
         self.final: dict[str, str] = {}
 
     def _sql(self, value: Any) -> str:
-        return f"{render(str(value), self.known)}::varchar"
+        return f"{self.rows.write(str(value))}::varchar"
 
     def query(self) -> str:
         """The whole statement."""
@@ -68,17 +73,30 @@ class EntryCompiler:
             self.final = (
                 {"end": "null::timestamp", unread("end"): "false"} | self.final | {OPEN: "false", UNKNOWN: "false"}
             )
-        self.parsed["_filtered"] = filtered(self.hospital, self.entry, self.known)
+        if self.entry.with_:
+            self.parsed |= {name: name for name in (BESIDE_UNKNOWN, BESIDE_AMBIGUOUS)}
+            self.final |= {name: f"p.{name}" for name in (BESIDE_UNKNOWN, BESIDE_AMBIGUOUS)}
+        self.parsed["_filtered"] = filtered(self.hospital, self.entry, self.rows)
         self.parsed |= {name: self._plain(column) for name, column in zip(self._keys, self.source.key, strict=True)}
         if "person" in self.shape.kinds and self.entry.target != "person":
             self.joins.insert(0, "left join person_birth b on b.person = p.person")
         final = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.final.items())
-        status = first_reason(self.entry, self._keys, self.final, coded="concept" in self.lookups)
-        return (
+        if self.source.version and not self.keyed and not self.entry.prefer:
+            self.parsed[VERSION] = render(self.source.version, self.rows.known)
+        code = f"p.{self._said('concept')}" if self.shape.event and "concept" in self.lookups else None
+        status = first_reason(self.entry, self._keys, self.final, code=code, versioned=VERSION in self.parsed)
+        chosen = [*self.entry.per, *self.entry.prefer]
+        given = ""
+        if chosen:
+            given = f", ({', '.join(f'p.{c}' for c in content(self.parsed, self._keys))}, null) as _content"
+            self.parsed |= {f"_choice{i}": self.rows.write(sql) for i, sql in enumerate(chosen)}
+            given += "".join(f", p.{c}" for c in [*(f"_choice{i}" for i, _ in enumerate(chosen)), *self._keys])
+        rows = (
             f"select p._row, coalesce(p._person, 0) as _person, {status} as _status, "
-            f"{self._fan('n', '1')} as _n, {self._fan('target', literal(self.entry.target))} as _target, {final} "
-            f"from ({self._rows()}) p {' '.join(self.joins)}"
+            f"{self._fan('n', '1')} as _n, {self._fan('target', literal(self.entry.target))} as _target, "
+            f"{final}{given} from ({self._rows()}) p {' '.join(self.joins)}"
         )
+        return chosen_rows(self.entry, rows, self._keys) if chosen else rows
 
     @property
     def _keys(self) -> list[str]:
@@ -89,11 +107,11 @@ class EntryCompiler:
         """SQL of the source's rows with everything that the entry reads of them."""
         inner = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.parsed.items())
         owner = quote(self.said["person"]) if "person" in self.said else quote(self.owner) if self.owner else "null"
-        return f"select _row, {owner}::bigint as _person, _given_up, {inner} from {self.relation}"
+        return f"select _row, {owner}::bigint as _person, _given_up, {inner} from {self.rows.sql}"
 
     def _plain(self, column: str) -> str:
         """A key column; one that names an entity and does not land itself is there as its id."""
-        landed = column if column in self.known else f"{column}__id"
+        landed = column if column in self.rows.known else f"{column}__id"
         return f"omop_blank({quote(landed)}::varchar)"
 
     def _fan(self, column: str, otherwise: str) -> str:
@@ -109,7 +127,7 @@ class EntryCompiler:
             self._result(name, value)
         elif kind == "partial":
             text = f"omop_blank({self._sql(value)})"
-            if (reading := reading_of(self.source, str(value), self.known)).dates:
+            if (reading := self.rows.reading(str(value))).dates:
                 text = f"coalesce(strftime({moment(text, reading)}, '%Y-%m-%d %H:%M:%S'), {text})"
             self.parsed |= {name: f"omop_partial({text})", f"{name}_known": f"omop_known({text})"}
             self.final |= {name: f"p.{quote(name)}", f"{name}_known": f"p.{quote(f'{name}_known')}"}
@@ -127,9 +145,10 @@ class EntryCompiler:
 
     def _reference(self, name: str, kind: Kind) -> None:
         steps = {f"r_{name}_{i}": step for i, step in enumerate(self.references.get(name, ()))}
-        for alias, (relation, key) in steps.items():
-            self.parsed[f"_{alias}"] = f"omop_blank({self._sql(key)})"
-            self.joins.append(f"left join {relation} {alias} on {alias}.person = p.person and {alias}.key = p._{alias}")
+        for alias, (target, key) in steps.items():
+            self.parsed[f"_{alias}"] = quote(key) if target.is_person else self.rows.text(key)
+            same = "" if target.is_person else f"{alias}.person = p.person and "
+            self.joins.append(f"left join {target.relation} {alias} on {same}{alias}.key = p._{alias}")
         for column, sql_type in columns_of_kind(name, kind).items():
             part = column.removeprefix(f"{name}_") if column != name else "id"
             found = " ".join(f"when {alias}.id is not null then {alias}.{part}" for alias in steps)
@@ -138,6 +157,8 @@ class EntryCompiler:
     def _scalar(self, name: str, kind: Kind, value: Any) -> str:
         if kind == "person":
             return quote(str(value))
+        if kind == "parent":
+            return self.rows.text(value.key if isinstance(value, Ref) else str(value))
         if kind in ENTITIES:
             column = quote(f"{value}__id")
             if self.is_delta and name != self.shape.unique:
@@ -147,7 +168,7 @@ class EntryCompiler:
         if kind == "timestamp":
             return f"omop_closed({self._moment(value)})" if name == "end" else self._moment(value)
         text = self._sql(value)
-        reading = reading_of(self.source, str(value), self.known)
+        reading = self.rows.reading(str(value))
         return {
             "number": number(text, reading),
             "bound": f"omop_result_number({plain_number(text, reading)})",
@@ -156,7 +177,7 @@ class EntryCompiler:
 
     def _moment(self, value: Any) -> str:
         """SQL of the timestamp that a value says."""
-        return moment(self._sql(value), reading_of(self.source, str(value), self.known))
+        return moment(self._sql(value), self.rows.reading(str(value)))
 
     def _day(self) -> str | None:
         return "p.start::date" if "start" in self.said else None
@@ -164,9 +185,16 @@ class EntryCompiler:
     def _join(self, name: str) -> None:
         lookup = self.lookups[name]
         keys = [f"_{name}_k{i}" for i in range(len(lookup.keys))]
-        for key, sql in zip(keys, lookup.keys, strict=True):
-            self.parsed[key] = f"omop_blank({self._sql(sql)})"
+        self.parsed |= dict(zip(keys, lookup.keys, strict=True))
         self.joins.append(lookup.join(f"l_{name}", [f"p.{k}" for k in keys], self._day()))
+
+    def _said(self, name: str) -> str:
+        """The parsed column of the code that stands for a row: the first that it gives."""
+        given = [f"_{name}_k{i}" for i in range(len(self.lookups[name].keys))]
+        if len(given) == 1:
+            return given[0]
+        self.parsed[f"_{name}_code"] = f"coalesce({', '.join(self.parsed[k] for k in given)})"
+        return f"_{name}_code"
 
     def _concept(self, name: str, value: Any) -> None:
         alias = f"l_{name}"
@@ -183,7 +211,7 @@ class EntryCompiler:
             self.joins[-1] += f" and {alias}.n = 1"
         self.final |= {
             name: f"{alias}.concept_id",
-            f"{name}_source": f"p._{name}_k0",
+            f"{name}_source": f"p.{self._said(name)}",
             f"{name}_source_id": f"{alias}.source_id",
         }
         if self.shape.event and name == "concept":
@@ -194,13 +222,15 @@ class EntryCompiler:
         if isinstance(value, Lookup):
             self._join(name)
             self.joins[-1] += f" and {alias}.n = 1"
-            text, concept = f"_{name}_k0", f"{alias}.concept_id"
+            concept = f"{alias}.concept_id"
+            said = list(dict.fromkeys(key.code for key in value.keys))
         else:
-            text, concept = f"_{name}_text", "null::bigint"
-            self.parsed[text] = f"omop_blank({self._sql(value)})"
+            concept, said = "null::bigint", [str(value)]
+        text = f"_{name}_text"
+        # the result itself, and where it is empty what else is looked up for it
+        self.parsed[text] = f"coalesce({', '.join(self.rows.text(sql) for sql in said)})"
         numeric = f"_{name}_number"
-        said = value.code if isinstance(value, Lookup) else str(value)
-        plain = plain_number(self.parsed[text], reading_of(self.source, said, self.known))
+        plain = plain_number(self.rows.text(said[0]), self.rows.reading(said[0]))
         self.parsed[numeric] = f"omop_result_number({plain})"
         self.final |= {
             f"{name}_number": f"p.{numeric}",

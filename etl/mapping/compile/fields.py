@@ -10,11 +10,13 @@ SQL_TYPES: dict[Kind, str] = {
     "person": "bigint", "visit": "bigint", "visit_detail": "bigint", "provider": "bigint", "care_site": "bigint",
     "location": "bigint",
     "timestamp": "timestamp", "number": "double", "bound": "double", "integer": "integer", "text": "varchar",
-    "key": "varchar",
+    "key": "varchar", "parent": "varchar",
 }  # fmt: skip
 VALUED = "value"
 UNREAD = "unread"
 OPEN, UNKNOWN = "end_open", "end_unknown"  # of a stay without an end: it goes on, or nobody knows (see `stays.sql`)
+# of a row that looks into another source: that has no row for it, or several that differ
+BESIDE_UNKNOWN, BESIDE_AMBIGUOUS = "beside_unknown", "beside_ambiguous"
 #: Kinds of fields whose text may say something that cannot be read. The field is empty then, and that is told apart.
 _READ: tuple[Kind, ...] = ("timestamp", "partial", "number", "bound", "integer")
 
@@ -55,6 +57,7 @@ def fields_of(shape: Shape) -> dict[str, str]:
         columns |= columns_of_kind(name, kind)
     columns |= {unread(name): "boolean" for name in unread_fields(shape)}
     columns |= {name: "boolean" for name in (OPEN, UNKNOWN) if shape.lasting}
+    columns |= dict.fromkeys((BESIDE_UNKNOWN, BESIDE_AMBIGUOUS), "boolean")
     if shape.event:
         columns[f"concept_{VALUED}"] = "bigint"
     return columns
@@ -66,6 +69,7 @@ def filled_by(entry: Entry) -> set[str]:
     filled = {column for name in said for column in columns_of_kind(name, entry.shape.kinds[name])}
     filled |= {unread(name) for name in unread_fields(entry.shape) if name in said}
     filled |= {"end", unread("end"), OPEN, UNKNOWN} if entry.shape.lasting else set()
+    filled |= {BESIDE_UNKNOWN, BESIDE_AMBIGUOUS} if entry.with_ else set()
     if entry.shape.event and isinstance(said.get("concept"), Lookup):
         filled.add(f"concept_{VALUED}")
     return filled

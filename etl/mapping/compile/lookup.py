@@ -15,7 +15,8 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.shapes import FALLBACK_TABLE, domains
 from etl.files import packaged
 from etl.mapping.compile.masters import FIRST_DAY, LAST_DAY
-from etl.mapping.expression import render
+from etl.mapping.compile.relation import Rows
+from etl.mapping.expression import columns_of, render
 from etl.mapping.language.lookups import Lookup, Step
 from etl.mapping.language.mapping import HospitalMapping
 from etl.sql import literal, quote
@@ -26,7 +27,7 @@ _STANDARD = ("concept", "concept_ancestor", "concept_relationship", "drug_streng
 
 @dataclass(frozen=True, slots=True)
 class LookupTable:
-    """A look-up that has been built: its table, the code expressions to join on, and whether the day matters."""
+    """A look-up that has been built: its table, SQL of the codes to join on, and whether the day matters."""
 
     table: str
     keys: tuple[str, ...]
@@ -34,7 +35,8 @@ class LookupTable:
 
     def join(self, alias: str, keys: list[str], day: str | None) -> str:
         """SQL that joins the table to rows whose codes are `keys` and whose day is `day`."""
-        on = [f"{alias}.k{i} is not distinct from {k}" if i else f"{alias}.k0 = {k}" for i, k in enumerate(keys)]
+        alone = len(keys) == 1
+        on = [f"{alias}.k{i} {'=' if alone else 'is not distinct from'} {k}" for i, k in enumerate(keys)]
         if self.dated:
             # a row without a day takes the present meaning of its code
             at = f"coalesce({day or 'null'}, {LAST_DAY} - 1)"
@@ -132,62 +134,61 @@ def _in_vocabulary(step: Step, coded: str) -> str:
     """
 
 
-def steps_of(lookup: Lookup) -> list[tuple[Step, int]]:
-    """The steps of a look-up in turn, each with the number of the key (see `keys_of_lookup`) that it looks up."""
-    keys = keys_of_lookup(lookup)
-    return [(step, keys.index(step.code or lookup.code)) for step in (lookup, *lookup.fallback)]
+def narrowed(lookup: Lookup, rows: Rows, *, result: bool) -> list[str]:
+    """SQL of what is looked up in a row, in the order of `Lookup.keys`.
+
+    Of the code of a `result`, and of other forms of it, numbers are not looked up: they say what they are.
+    """
+    of = set(columns_of(lookup.code, rows.known))
+    found = []
+    for key in lookup.keys:
+        text = rows.text(key.sql)
+        same = result and set(columns_of(key.code, rows.known)) <= of
+        found.append(f"case when omop_result_number({text}) is null then {text} end" if same else text)
+    return found
 
 
-def keys_of_lookup(lookup: Lookup) -> list[str]:
-    """The expressions whose values a look-up takes as codes, as written; the first is the code of the row."""
-    return list(dict.fromkeys(step.code or lookup.code for step in (lookup, *lookup.fallback)))
-
-
-def collect_codes(
-    con: DuckDBPyConnection, lookup: Lookup, relation: str, known: list[str], only: str | None = None
-) -> None:
-    """Make the table `code(k0 …, description)` of the distinct codes in `relation`; `only` narrows them."""
-    keys = [f"omop_blank({render(c, known)}::varchar)" for c in keys_of_lookup(lookup)]
-    description = (
-        f"any_value(omop_blank({render(lookup.description, known)}::varchar))" if lookup.description else "null"
-    )
+def collect_codes(con: DuckDBPyConnection, lookup: Lookup, rows: Rows, *, result: bool) -> None:
+    """Make the table `code(k0 …, description)` of the distinct codes in the rows; `result`: of measured values."""
+    keys = narrowed(lookup, rows, result=result)
+    description = rows.text(lookup.description) if lookup.description else "null::varchar"
     selected = ", ".join(f"{sql} as k{i}" for i, sql in enumerate(keys))
     groups = ", ".join(f"k{i}" for i in range(len(keys)))
-    narrowed = f"and ({only.format(code='k0')})" if only else ""
     con.execute(
-        f"create or replace temp table code as select {selected}, {description}::varchar as description "
-        f"from {relation} group by {groups} having k0 is not null {narrowed}"
+        f"create or replace temp table code as select {groups}, any_value(description) as description "
+        f"from (select {selected}, {description} as description from {rows.sql}) "
+        f"group by {groups} having coalesce({groups}) is not null"
     )
 
 
 def choose(con: DuckDBPyConnection, mapping: HospitalMapping, lookup: Lookup, table: str, default_table: str) -> None:
     """Make `table` for the codes in `code`: what every step finds (`candidate`), and of that the first step's."""
     candidates = " union all by name ".join(
-        _candidates(i, step, key, mapping) for i, (step, key) in enumerate(steps_of(lookup))
+        _candidates(i, step, lookup.keys.index(key), mapping) for i, (step, key) in enumerate(lookup.steps)
     )
     con.execute(f"create or replace temp table candidate as {candidates}")
-    groups = ", ".join(f"k{i}" for i in range(len(keys_of_lookup(lookup))))
+    groups = ", ".join(f"k{i}" for i in range(len(lookup.keys)))
     dated = is_dated(lookup, mapping)
     con.execute(f"create or replace table {table} as {_choice(groups, default_table, dated=dated)}")
 
 
 def build_lookup(
-    con: DuckDBPyConnection, mapping: HospitalMapping, name: str, lookup: Lookup, relation: str, known: list[str],
-    default_table: str, only: str | None = None,
+    con: DuckDBPyConnection, mapping: HospitalMapping, name: str, lookup: Lookup, rows: Rows, default_table: str, *,
+    result: bool = False,
 ) -> LookupTable:  # fmt: skip
-    """Make the table `lookup.<name>` for the codes found in `relation`; `only` narrows which codes are looked up."""
+    """Make the table `lookup.<name>` for the codes found in the rows; `result`: they are measured values."""
     con.execute("create schema if not exists lookup")
     table = f"lookup.{quote(name)}"
-    collect_codes(con, lookup, relation, known, only)
+    collect_codes(con, lookup, rows, result=result)
     choose(con, mapping, lookup, table, default_table)
     con.execute("drop table code; drop table candidate")
-    keys = tuple(keys_of_lookup(lookup))
+    keys = tuple(narrowed(lookup, rows, result=result))
     return LookupTable(table, keys, is_dated(lookup, mapping))
 
 
 def is_dated(lookup: Lookup, mapping: HospitalMapping) -> bool:
     """Whether a code may mean something else on another day."""
-    return any(_dated(step, mapping) for step, _ in steps_of(lookup))
+    return any(_dated(step, mapping) for step, _ in lookup.steps)
 
 
 def _dated(step: Step, mapping: HospitalMapping) -> bool:

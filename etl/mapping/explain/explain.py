@@ -8,12 +8,10 @@ from datetime import date, timedelta
 
 from duckdb import DuckDBPyConnection
 
-from etl.mapping.compile.inputs import narrowing
-from etl.mapping.compile.lookup import choose, collect_codes, keys_of_lookup, searched, steps_of
+from etl.mapping.compile.lookup import choose, collect_codes, narrowed, searched
 from etl.mapping.compile.masters import step_query
 from etl.mapping.compile.relation import source_relation
 from etl.mapping.explain.explanation import Attempt, Chosen, Concept, Explanation, Found, Hop, Meaning, Window
-from etl.mapping.expression import render
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.lookups import Lookup, Step
 from etl.mapping.language.mapping import HospitalMapping
@@ -63,28 +61,29 @@ class _Asked:
         self.lookup = lookup
         self.code = code
         self.day = day
-        self.keys = keys_of_lookup(lookup)
-        self.only = narrowing(entry, name)
+        self.keys = [key.sql for key in lookup.keys]
+        self.result = entry.shape.kinds[name] == "result"
 
     def collect(self) -> list[_Case]:
         """Make the table `code` of the rows that hold the code; returns the most frequent combinations of codes."""
-        relation, known = source_relation(self.mapping, self.entry)
-        keys = [f"omop_blank({render(k, known)}::varchar)" for k in self.keys]
+        rows = source_relation(self.mapping, self.entry)
+        selected = ", ".join(f"{sql} as k{i}" for i, sql in enumerate(narrowed(self.lookup, rows, result=self.result)))
+        keys = [f"k{i}" for i in range(len(self.keys))]
         holds = " or ".join(f"{k} = {literal(self.code)}" for k in keys)
-        narrowed = f" and ({self.only.format(code=keys[0])})" if self.only else ""
-        rows = f"(select * from {relation} where {keys[0]} is not null and ({holds}){narrowed})"
+        coded = f"(select *, {selected} from {rows.sql})"
         cases = self.con.execute(
-            f"select {', '.join(keys)}, count(*) as records from {rows} group by all "
+            f"select {', '.join(keys)}, count(*) as records from {coded} where {holds} group by all "
             f"order by records desc, {', '.join(keys)} limit {_MOST}"
         ).fetchall()
         if cases:
-            collect_codes(self.con, self.lookup, rows, known, self.only)
+            kept = replace(rows, sql=f"(select * exclude ({', '.join(keys)}) from {coded} where {holds})")
+            collect_codes(self.con, self.lookup, kept, result=self.result)
         return [(tuple(codes), int(records)) for *codes, records in cases]
 
     def suppose(self) -> list[_Case]:
         """Make the table `code` as if a row held the code in every column that is looked up."""
         keys = ", ".join(f"{literal(self.code)} as k{i}" for i in range(len(self.keys)))
-        taken = self.only.format(code="k0") if self.only else "true"
+        taken = "omop_result_number(k0) is null" if self.result else "true"
         self.con.execute(
             f"create or replace temp table code as select *, null::varchar as description from (select {keys}) "
             f"where {taken}"
@@ -98,7 +97,7 @@ class _Asked:
         for codes, records in cases:
             here = " and ".join(f"k{i} is not distinct from {_text(c)}" for i, c in enumerate(codes))
             described = self.con.execute(f"select description from code where {here}").fetchone()
-            steps = enumerate(steps_of(self.lookup))
+            steps = [(step, self.lookup.keys.index(key)) for step, key in self.lookup.steps]
             yield Explanation(
                 self.entry.label,
                 self.name,
@@ -106,7 +105,7 @@ class _Asked:
                 records,
                 dict(zip(self.keys, codes, strict=True)),
                 described[0] if described else None,
-                tuple(self._attempt(i, step, key, here) for i, (step, key) in steps),
+                tuple(self._attempt(i, step, key, here) for i, (step, key) in enumerate(steps)),
                 tuple(_joined(self._meanings(here))),
             )
 
@@ -127,7 +126,7 @@ class _Asked:
         searching = cleaned[0] if cleaned else None
         return Attempt(
             number + 1,
-            step.code or self.lookup.code,
+            self.keys[key],
             step.clean,
             searching,
             step.through,

@@ -29,6 +29,26 @@ class Unpivot(Strict):
     value: Annotated[str, Field(description="new column: what stood there")] = "value"
 
 
+class Beside(Strict):
+    """Another source of the hospital that an entry looks into: at most one row of it per row, of the same patient."""
+
+    source: Annotated[str, Field(description="a source of this hospital")]
+    on: Annotated[
+        dict[str, Sql],
+        Field(
+            min_length=1,
+            description="by column of that source, what its row must say there: SQL over the columns of this row",
+        ),
+    ]
+    prefer: Annotated[
+        tuple[Sql, ...],
+        Field(
+            description="SQL over that source: of several rows the one with the greatest counts. Without it, rows that "
+            "differ give nothing, and that is counted"
+        ),
+    ] = ()
+
+
 class Entry(Strict):
     """How rows of one source become rows of the CDM."""
 
@@ -38,6 +58,23 @@ class Entry(Strict):
         dict[str, Sql] | Sql | None,
         Field(description="named rules; a row that does not satisfy one is filtered and counted under its name"),
     ] = None
+    with_: Annotated[
+        dict[str, Beside],
+        Field(
+            alias="with", description="other sources that are looked into, by a word; `word.COLUMN` is a column of one"
+        ),
+    ] = {}
+    per: Annotated[
+        tuple[Sql, ...],
+        Field(description="one row for all of a patient that say the same here; the others are filtered as `per`"),
+    ] = ()
+    prefer: Annotated[
+        tuple[Sql, ...],
+        Field(
+            description="which of several rows counts, of those with one key, of what a patient has only once, or of "
+            "`per`: the one with the greatest values, in turn; the others are filtered as `prefer`"
+        ),
+    ] = ()
     unpivot: Annotated[Unpivot | None, Field(description="make one row per filled column first")] = None
     note: Annotated[str | None, Field(description="for the reader")] = None
 
@@ -62,6 +99,20 @@ class Entry(Strict):
         """The `where` rules by name."""
         return {"where": self.where} if isinstance(self.where, str) else dict(self.where or {})
 
+    def expressions(self) -> list[str]:
+        """All SQL over the columns of its rows."""
+        found = [*self.rules.values(), *self.per, *self.prefer]
+        for other in self.with_.values():
+            found += other.on.values()
+        for value in self.said().values():
+            if isinstance(value, Lookup):
+                found += value.expressions()
+            elif isinstance(value, Ref):
+                found += [value.key, *(ref.key for ref in value.fallback)]
+            elif isinstance(value, str):
+                found.append(value)
+        return found
+
     def said(self) -> dict[str, Any]:
         """The shape's fields that the entry fills, by name."""
         values = {name: getattr(self, name) for name in self.shape.kinds}
@@ -80,6 +131,7 @@ _TYPES: dict[Kind, Any] = {
     "concept": _or_lookup(ConceptId),
     "result": _or_lookup(Sql),
     "ref": Ref,
+    "parent": Sql | Ref,
     "number": int | float | Sql,
     "bound": int | float | Sql,
     "integer": int | Sql,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -26,6 +27,9 @@ class Step(Strict):
     """One way to look a code up; the first that finds a standard concept wins."""
 
     code: Annotated[Sql | None, Field(description="another column than the one of the look-up")] = None
+    when: Annotated[
+        Sql | None, Field(description="rows that this step is for; a row that does not satisfy it goes to the next")
+    ] = None
     clean: Annotated[str | None, Field(description="a cleaning rule, applied to the code first")] = None
     through: Annotated[str | None, Field(description="a code master: the code is replaced by what it stands for")] = (
         None
@@ -38,9 +42,39 @@ class Step(Strict):
     ] = None
 
 
+class Key(NamedTuple):
+    """What a step takes for its code: SQL, and the rows that it does so for (None: all)."""
+
+    code: str
+    when: str | None
+
+    @property
+    def sql(self) -> str:
+        """The code as one expression, NULL for the rows that the step is not for."""
+        if self.when is None:
+            return self.code
+        code = f'"{self.code}"' if re.fullmatch(r"\w+", self.code) else self.code
+        return f"case when {self.when} then {code} end"
+
+
 class Lookup(Step):
     """A code and where to look it up."""
 
     code: Annotated[Sql, Field(description="column, or SQL over columns, that holds the code")]
     fallback: Annotated[tuple[Step, ...], Field(description="tried in turn")] = ()
     description: Annotated[Sql | None, Field(description="text of the code, for the worklist of unmapped codes")] = None
+
+    @property
+    def steps(self) -> list[tuple[Step, Key]]:
+        """The steps in turn, each with what it looks up."""
+        return [(step, Key(step.code or self.code, step.when)) for step in (self, *self.fallback)]
+
+    @property
+    def keys(self) -> list[Key]:
+        """All that is looked up; the first is the code of the row."""
+        return list(dict.fromkeys([Key(self.code, None), *(key for _, key in self.steps)]))
+
+    def expressions(self) -> list[str]:
+        """All SQL over the columns of a row."""
+        own = [self.code, *([self.description] if self.description else [])]
+        return [*own, *(text for _, key in self.steps for text in key if text is not None)]

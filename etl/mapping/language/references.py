@@ -13,7 +13,8 @@ from typing import TypeAlias
 from etl.mapping.language.entries import Entry, Ref
 from etl.sql import quote
 
-Relations: TypeAlias = dict[str, list[tuple[str, str]]]
+PERSON = "person"
+VISIT_COLUMNS = ("visit.start", "visit.end")  # of the visit that a row names
 FIXED = {"visit": "visit_occurrence", "visit_detail": "visit_detail"}
 
 
@@ -25,21 +26,31 @@ class Target:
     entry: str | None
 
     @property
+    def is_person(self) -> bool:
+        """Whether it is patients themselves, who are named by their ids."""
+        return self.table == PERSON
+
+    @property
     def relation(self) -> str:
         """The table that resolves its keys."""
         return f"referred.{quote(f'table {self.table}' if self.table else f'entry {self.entry}')}"
 
     def names(self, entry: Entry) -> bool:
         """Whether the entry's rows are among those referred to."""
+        if self.is_person:
+            return entry.target == PERSON
         if "key" not in entry.said():
             return False
         return entry.target == self.table if self.table else entry.label == self.entry
 
 
+Relations: TypeAlias = dict[str, list[tuple[Target, str]]]
+
+
 def steps_of(entry: Entry, field: str) -> list[tuple[Target, str]]:
     """Where a field of an entry is looked for, in turn: targets and keys (SQL); nothing when it does not refer."""
     value = entry.said().get(field)
-    if isinstance(value, Ref):
+    if isinstance(value, Ref) and entry.shape.kinds[field] == "ref":
         return [(Target(ref.table, ref.entry), ref.key) for ref in (value, *value.fallback)]
     table = FIXED.get(entry.shape.kinds[field])
     return [(Target(table, None), str(value))] if table and value is not None else []
@@ -57,5 +68,5 @@ def relations(entries: Iterable[Entry], entry: Entry) -> Relations:
     for field in entry.said():
         steps = steps_of(entry, field)
         if steps:
-            found[field] = [(t.relation, key) for t, key in steps if any(t.names(other) for other in known)]
+            found[field] = [(t, key) for t, key in steps if any(t.names(other) for other in known)]
     return found

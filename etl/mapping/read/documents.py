@@ -160,6 +160,8 @@ def read_hospital(folder: Path) -> Document:
     folders = [root / "shared", *([root / "shared" / "layouts" / str(layout)] if layout else []), folder]
     for place in folders:
         if not place.is_dir():
+            if place == root / "shared":  # nothing need be shared
+                continue
             document.problems.append(head.problem(("layout",), f"there is no folder {place.relative_to(root)}"))
             continue
         files = sorted([*place.glob("*.yaml"), *(place / "maps").glob("*.yaml")])

@@ -21,11 +21,12 @@ from etl.mapping.compile.entry import EntryCompiler
 from etl.mapping.compile.lookup import LookupTable
 from etl.mapping.language.codemaps import CodeMap
 from etl.mapping.language.contract import Column, Computed, Merges, Source
-from etl.mapping.language.entries import Entry, Ref, Unpivot, entry_model
+from etl.mapping.language.entries import Beside, Entry, Ref, Unpivot, entry_model
 from etl.mapping.language.hospital import Hospital, Name, ObservationPeriods, Units, Visits
 from etl.mapping.language.lookups import Lookup, MasterStep, Step
 from etl.mapping.language.mapping import Declarations, HospitalMapping
 from etl.mapping.language.reading import Reading
+from etl.mapping.language.references import Target
 from etl.mapping.language.units import Affine, Conversion
 from etl.mapping.reference.schema import Json, columns_of_field, model_schema, schema, texts
 
@@ -35,7 +36,7 @@ _MODELS = {
     model.__name__: model
     for model in (
         Hospital, Name, Visits, ObservationPeriods, Units, Declarations, Source, Column, Reading, Computed, Merges,
-        MasterStep, CodeMap, Conversion, Affine, Entry, Unpivot, Lookup, Ref, Step,
+        MasterStep, CodeMap, Conversion, Affine, Entry, Beside, Unpivot, Lookup, Ref, Step,
     )
 }  # fmt: skip
 _TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false", "null": "nothing"}
@@ -151,7 +152,11 @@ def quarantines(shape: Shape) -> list[str]:
     """Reason codes that the compiled entries of a shape give, in the order in which they are asked."""
     mapping, entry = _complete(shape)
     lookups = {name: LookupTable("any", ("code",), False) for name, kind in shape.kinds.items() if kind == "concept"}
-    references = {n: [("any", "code")] for n, kind in shape.kinds.items() if kind in ("visit", "visit_detail", "ref")}
+    references = {
+        n: [(Target("any", None), "code")]
+        for n, kind in shape.kinds.items()
+        if kind in ("visit", "visit_detail", "ref")
+    }
     sql = EntryCompiler(mapping, entry, lookups, references).query()
     return list(dict.fromkeys(re.findall(r"'q:(\w+)'", sql)))
 

@@ -168,10 +168,11 @@ def create_views(con: DuckDBPyConnection, mapping: HospitalMapping, state: State
         if state.whole or not persons:
             con.execute(f"create or replace view touched.{quote(name)} as from landed.{quote(name)}")
             continue
-        of_them = " or ".join(f"coalesce({quote(c)}, 0) in (from whom)" for c in persons)
+        of_them = " or ".join(f"({quote(c)} > 0 and {quote(c)} in (from whom))" for c in persons)
+        nobody = " and ".join(f"coalesce({quote(c)}, 0) = 0" for c in persons)
         landed = f"landed.{quote(name)}"
         # first which rows, from the persons' columns alone: of the others nothing else is read
         con.execute(
             f"create or replace table touched.{quote(name)} as "
-            f"select * from {landed} where _row in (select _row from {landed} where {of_them})"
+            f"select * from {landed} where _row in (select _row from {landed} where {of_them} or ({nobody}))"
         )

@@ -26,6 +26,7 @@ from etl.store.ledger.records import Accounts
 
 MASTER = "code_master"
 UNUSED = "unused"
+LOOKED_INTO = "looked_into"
 EMPTY = "nothing_filled"
 MERGED = "records_merged"
 _WORKLIST = 10_000
@@ -59,8 +60,7 @@ def _outcomes(mapping: HospitalMapping, name: str) -> str:
     entries = [e for e in mapping.entries if e.from_ == name]
     label = literal(name)
     if not entries:
-        masters = {s.source for steps in mapping.masters.values() for s in steps}
-        reason = MASTER if name in masters else MERGED if mapping.sources[name].merges else UNUSED
+        reason = reason_without_entry(mapping, name)
         return f"select 0 as person, {label} as source, 'filtered' as outcome, '{reason}' as reason, " \
                f"(select count(*) from landed.{quote(name)}) as rows"  # fmt: skip
     if len(entries) == 1 and entries[0].unpivot is None and "person" in entries[0].shape.kinds:
@@ -75,6 +75,15 @@ def _outcomes(mapping: HospitalMapping, name: str) -> str:
             select _row, min({_RANK} || coalesce(_status, '')) as best from ({every}) group by _row) b using (_row)
         """.replace("r.0", "0")
     return f"select _person as person, {label} as source, {_OUTCOME}, count(*) as rows from ({best}) group by all"
+
+
+def reason_without_entry(mapping: HospitalMapping, source: str) -> str:
+    """Why rows of a source that no entry reads are filtered."""
+    if any(step.source == source for steps in mapping.masters.values() for step in steps):
+        return MASTER
+    if any(other.source == source for entry in mapping.entries for other in entry.with_.values()):
+        return LOOKED_INTO
+    return MERGED if mapping.sources[source].merges else UNUSED
 
 
 _OUTCOME = """case _status[1] when 'f' then 'filtered' when 'q' then 'quarantined' else 'mapped' end as outcome,
@@ -101,7 +110,7 @@ def _changes(table: str, file: Path) -> str:
     return " union all ".join(
         f"select {owner} as person, '{table}' as cdm_table, {literal(change.name)} as change, "
         f"{literal(change.column)} as column_name, count(*) as rows from {parquet(file)} "
-        f"where _changed & {1 << bit} <> 0 group by all"
+        f"where _changed & {1 << bit} <> 0 group by all having count(*) > 0"
         for bit, change in enumerate(changes_of(table))
     )
 

@@ -13,7 +13,7 @@ from etl.engine import copy_to, parquet, rows_in
 from etl.errors import ConfigError
 from etl.mapping.compile.choices import define_choices
 from etl.mapping.compile.entry import EntryCompiler
-from etl.mapping.compile.inputs import create_inputs, narrowing
+from etl.mapping.compile.inputs import create_inputs
 from etl.mapping.compile.lookup import LookupTable, build_lookup
 from etl.mapping.compile.relation import source_relation
 from etl.mapping.compile.units import create_conversions
@@ -25,7 +25,7 @@ from etl.night.lake.mapped import Mapped
 from etl.night.lake.names import LOOKUPS, QUARANTINE, lookup_file
 from etl.night.map import accounts
 from etl.night.map.births import create_births, find_first_records
-from etl.night.map.references import create_referred
+from etl.night.map.references import VISITS, create_persons, create_referred, create_spans
 from etl.night.map.stays import DETAIL, VISIT, create_deaths, end_stays
 from etl.night.map.tables import rows_query, staged, write_table
 from etl.night.map.visits import detail_rows, roll_up, visit_rows
@@ -45,14 +45,12 @@ def in_order(entries: tuple[Entry, ...]) -> list[dict[int, Entry]]:
 
 
 def _lookups(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry) -> dict[str, LookupTable]:
-    relation, known = source_relation(mapping, entry)
+    rows = source_relation(mapping, entry)
     built: dict[str, LookupTable] = {}
     for name, value in entry.said().items():
         if isinstance(value, Lookup):
-            only = narrowing(entry, name)
-            built[name] = build_lookup(
-                con, mapping, f"{entry.label}.{name}", value, relation, known, entry.target, only
-            )
+            result = entry.shape.kinds[name] == "result"
+            built[name] = build_lookup(con, mapping, f"{entry.label}.{name}", value, rows, entry.target, result=result)
     return built
 
 
@@ -92,6 +90,7 @@ def map_sources(
     create_conversions(con, mapping)
     define_choices(con, mapping.hospital)
     create_deaths(con, None)
+    create_spans(con, None)
     con.execute("create schema if not exists staged")
     targets = targets_of(mapping.entries)
     written: dict[str, Path] = {}
@@ -109,6 +108,7 @@ def map_sources(
             end_stays(con, table, wave, mapping.hospital.visits.open_days)
         if tables == (PERSON,):
             create_births(con, wave.values())
+            create_persons(con)
         elif tables == (VISIT,):
             rolled_up = roll_up(con, mapping.hospital.visits, wave)
             other = {VISIT: visit_rows(wave)} if rolled_up else {}
@@ -116,6 +116,8 @@ def map_sources(
             other = {DETAIL: detail_rows(ordered[VISIT,], wave, written[VISIT])}
         files = _write_tables(con, wave, target, other)
         create_referred(con, targets, wave, files)
+        if VISIT in files and VISITS in targets:
+            create_spans(con, files[VISIT])
         written |= files
         if DEATH in files:
             create_deaths(con, files[DEATH])

@@ -10,13 +10,16 @@ from duckdb import DuckDBPyConnection
 from etl.cdm import spec
 from etl.cdm.shapes import shapes
 from etl.engine import parquet
+from etl.mapping.compile.relation import VISIT_SPANS
 from etl.mapping.language.entries import Entry
-from etl.mapping.language.references import Target
+from etl.mapping.language.references import FIXED, PERSON, VISIT_COLUMNS, Target
 from etl.night.map.stays import VISIT
 from etl.night.map.tables import staged
 from etl.night.map.visits import absorbed
-from etl.sql import literal
+from etl.sql import literal, quote
 
+VISITS = Target(FIXED["visit"], None)
+PERSON_DOMAIN = 56  # the concept of the domain, which is no table's of events
 _NO_IDS = "select null::varchar as name, null::bigint as id, null::smallint as _entry, 0::bigint as _row where false"
 
 
@@ -29,7 +32,8 @@ def create_referred(
     """
     con.execute("create schema if not exists referred")
     for target in sorted(targets, key=lambda t: t.relation):
-        named = {number: entry for number, entry in wave.items() if target.names(entry)}
+        # patients are named by their ids
+        named = {} if target.is_person else {n: entry for n, entry in wave.items() if target.names(entry)}
         if not named:
             continue
         rows = " union all ".join(
@@ -46,6 +50,30 @@ def create_referred(
             f"from ({rows}) join ({theirs}) using (_entry, _row) group by person, key) "
             f"join ({_facts()}) f on f.name = found.name"
         )
+
+
+def create_persons(con: DuckDBPyConnection) -> None:
+    """Make the view of patients themselves, for facts that are about two of them: `key` is the id, if it is loaded."""
+    con.execute(
+        f"create or replace view {Target(PERSON, None).relation} as select person as key, person as id, "
+        f"'Person' as domain, {PERSON_DOMAIN}::bigint as domain_concept, null::bigint as field "
+        "from person_birth where loaded"
+    )
+
+
+def create_spans(con: DuckDBPyConnection, visits: Path | None) -> None:
+    """Make the view of the times of visits by what names them; empty as long as there are none."""
+    con.execute("create schema if not exists referred")
+    start, end = map(quote, VISIT_COLUMNS)
+    query = f"select null::bigint as person, null::varchar as key, null::timestamp as {start}, null::timestamp as {end}"
+    if visits is None:
+        query += " where false"
+    else:
+        query = (
+            f"select n.person, n.key, v.visit_start_datetime as {start}, v.visit_end_datetime as {end} "
+            f"from {VISITS.relation} n join {parquet(visits)} v on v.visit_occurrence_id = n.id"
+        )
+    con.execute(f"create or replace view {VISIT_SPANS} as {query}")
 
 
 def _ids(table: str, file: Path) -> str:

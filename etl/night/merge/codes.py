@@ -8,10 +8,9 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from etl.engine import one_number, rows_in
-from etl.mapping.compile.lookup import choose, create_maps, create_vocabulary_views, keys_of_lookup
+from etl.mapping.compile.lookup import choose, create_maps, create_vocabulary_views, narrowed
 from etl.mapping.compile.masters import create_masters
 from etl.mapping.compile.relation import source_relation
-from etl.mapping.expression import render
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
@@ -36,7 +35,7 @@ def persons_of_changed_codes(
         for field, lookup in entry.said().items():
             if not isinstance(lookup, Lookup) or "person" not in entry.shape.kinds:
                 continue
-            if not {lookup.through, *(s.through for s in lookup.fallback)} & masters:
+            if not {step.through for step, _ in lookup.steps} & masters:
                 continue
             file = lookup_file(before, f"{entry.label}.{field}")
             if file.exists() and _changed(con, mapping, entry, lookup, file):
@@ -45,7 +44,7 @@ def persons_of_changed_codes(
 
 def _changed(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, lookup: Lookup, file: Path) -> bool:
     """Make the table `changed(k0 …)`: the codes known so far that mean something else now."""
-    keys = ", ".join(f"k{i}" for i in range(len(keys_of_lookup(lookup))))
+    keys = ", ".join(f"k{i}" for i in range(len(lookup.keys)))
     old = f"select {keys}, {_MEANING} from {rows_in(file)}"
     con.execute(
         f"create or replace temp table code as select distinct {keys}, null::varchar as description "
@@ -62,11 +61,12 @@ def _changed(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, lo
 
 
 def _persons(mapping: HospitalMapping, entry: Entry, lookup: Lookup) -> str:
-    relation, known = source_relation(mapping, entry)
-    everybody = relation.replace("touched.", "landed.", 1)
-    same = " and ".join(
-        f"c.k{i} is not distinct from omop_blank({render(sql, known)}::varchar)"
-        for i, sql in enumerate(keys_of_lookup(lookup))
-    )
+    everybody = source_relation(mapping, entry, "landed")
+    codes = narrowed(lookup, everybody, result=False)
+    selected = ", ".join(f"{sql} as k{i}" for i, sql in enumerate(codes))
+    same = " and ".join(f"c.k{i} is not distinct from r.k{i}" for i in range(len(codes)))
     person = quote(str(entry.said()["person"]))
-    return f"select {person} as person from {everybody} where exists (select 1 from changed c where {same})"
+    return (
+        f"select person from (select {person} as person, {selected} from {everybody.sql}) r "
+        f"where exists (select 1 from changed c where {same})"
+    )

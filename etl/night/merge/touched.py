@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from duckdb import DuckDBPyConnection
 
 from etl.engine import one_number, rows_in
+from etl.mapping.compile.relation import source_relation
 from etl.mapping.language.landed import landed_columns_sql, person_columns
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.lake.candidate import file_rows
@@ -39,7 +40,9 @@ def find_touched(
     _changed_entities(con, mapping, before, now)
     _due(con, published)
     _changed_codes(con, mapping, release, before, now, published)
+    _looked_into(con, mapping, before, now)
     _merged(con, mapping, before, now)
+    _together(con, mapping, now)
 
 
 def _persons(mapping: HospitalMapping, source: str, rows: str) -> str:
@@ -166,6 +169,48 @@ def _changed_codes(
         create_landed(con, mapping, now)
         for query in persons_of_changed_codes(con, mapping, release, masters, published[-1].folder / LOOKUPS):
             _find(con, query)
+
+
+def _looked_into(con: DuckDBPyConnection, mapping: HospitalMapping, before: State, now: State) -> None:
+    """Persons whose rows look into a source of nobody, such as a list of wards, that says something else tonight."""
+    for entry in mapping.entries:
+        for other in entry.with_.values():
+            source = mapping.sources[other.source]
+            old, new = (chain(mapping, other.source, s.layers) for s in (before, now))
+            if person_columns(source) or _digests(other.source, old) == _digests(other.source, new):
+                continue
+            columns = ", ".join(map(quote, landed_columns_sql(source)))
+            was, is_ = (f"select {columns} from ({alive_rows(mapping, other.source, s)})" for s in (before, now))
+            keys = ", ".join(f"omop_blank({quote(c)}::varchar) as k{i}" for i, c in enumerate(other.on))
+            con.execute(
+                f"create or replace temp table other_key as select distinct {keys} from "
+                f"((({was}) except all ({is_})) union all (({is_}) except all ({was})))"
+            )
+            create_landed(con, mapping, now)
+            rows = source_relation(mapping, entry.model_copy(update={"with_": {}}), "landed")
+            given = " and ".join(f"k.k{i} = {rows.text(sql)}" for i, sql in enumerate(other.on.values()))
+            hit = f"select * from {rows.sql} where exists (select 1 from other_key k where {given})"
+            _find(con, _persons(mapping, entry.from_, hit))
+
+
+def _together(con: DuckDBPyConnection, mapping: HospitalMapping, now: State) -> None:
+    """Everybody whom a row ties to somebody found, as a mother to her child: rows of several persons stay whole."""
+    tied = []
+    for name, source in mapping.sources.items():
+        columns = person_columns(source)
+        if len(columns) > 1 and not source.merges:
+            listed = ", ".join(map(quote, columns))
+            tied.append(f"select [{listed}] as persons from ({alive_rows(mapping, name, now)})")
+    if not tied:
+        return
+    con.execute(
+        "create or replace temp table tied as select row_number() over () as tie, unnest(persons) as person "
+        f"from (select distinct persons from ({' union all '.join(tied)}))"
+    )
+    grown = -1
+    while grown != (grown := count_touched(con)):
+        _find(con, "select person from tied where tie in "
+                   "(select tie from tied where person > 0 and person in (select person from found))")  # fmt: skip
 
 
 def _merged(con: DuckDBPyConnection, mapping: HospitalMapping, before: State, now: State) -> None:

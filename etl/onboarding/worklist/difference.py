@@ -12,10 +12,9 @@ from typing import Any, Literal
 from duckdb import DuckDBPyConnection
 
 from etl.files import packaged
-from etl.mapping.compile.inputs import create_inputs, narrowing
+from etl.mapping.compile.inputs import create_inputs
 from etl.mapping.compile.lookup import LookupTable, build_lookup
 from etl.mapping.compile.relation import source_relation
-from etl.mapping.expression import render
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
@@ -70,6 +69,11 @@ class _Field:
     lookup: Lookup
 
     @property
+    def result(self) -> bool:
+        """Whether its codes are measured values."""
+        return self.entry.shape.kinds[self.name] == "result"
+
+    @property
     def routed(self) -> bool:
         """Whether the concept decides the table, and several of them make several rows."""
         return self.entry.shape.event is not None and self.name == "concept"
@@ -103,9 +107,8 @@ def difference(
 
 def _look_up(con: DuckDBPyConnection, mapping: HospitalMapping, field: _Field, name: str) -> LookupTable:
     """The look-up under the release whose views are there, one row per code and piece of time, as the table `name`."""
-    relation, known = source_relation(mapping, field.entry)
-    only = narrowing(field.entry, field.name)
-    built = build_lookup(con, mapping, name, field.lookup, relation, known, field.entry.target, only)
+    rows = source_relation(mapping, field.entry)
+    built = build_lookup(con, mapping, name, field.lookup, rows, field.entry.target, result=field.result)
     keys = ", ".join(f"k{i}" for i in range(len(built.keys)))
     con.execute(
         f"""
@@ -125,22 +128,23 @@ def _weigh(
     con: DuckDBPyConnection, mapping: HospitalMapping, field: _Field, before: LookupTable, after: LookupTable
 ) -> None:
     """Add the field's codes to the table `weighed`, with what they become under both releases and their records."""
-    relation, known = source_relation(mapping, field.entry)
-    keys = [f"omop_blank({render(key, known)}::varchar)" for key in before.keys]
+    rows = source_relation(mapping, field.entry)
     start = field.entry.said().get("start")
     dated = (before.dated or after.dated) and start is not None
-    day = f"omop_try_timestamp({render(str(start), known)}::varchar)::date" if dated else "null::date"
-    rules = " and ".join(f"coalesce({render(sql, known)}, false)" for sql in field.entry.rules.values()) or "true"
-    selected = ", ".join(f"{sql} as k{i}" for i, sql in enumerate(keys))
-    only = narrowing(field.entry, field.name)
-    given = [f"c.k{i}" for i in range(len(keys))]
+    day = f"omop_try_timestamp({rows.text(str(start))})::date" if dated else "null::date"
+    rules = " and ".join(f"coalesce({rows.write(sql)}, false)" for sql in field.entry.rules.values()) or "true"
+    selected = ", ".join(f"{sql} as k{i}" for i, sql in enumerate(before.keys))
+    keys = [f"k{i}" for i in range(len(before.keys))]
+    given = [f"c.{k}" for k in keys]
     con.execute(
         f"""
         insert into weighed
-        select $entry, $field, c.k0, coalesce(a.vocabulary, b.vocabulary), coalesce(a.description, b.description),
+        select $entry, $field, coalesce({", ".join(given)}), coalesce(a.vocabulary, b.vocabulary),
+          coalesce(a.description, b.description),
           b.targets, a.targets, b.source_id, a.source_id, sum(c.records)
-        from (select {selected}, {day} as day, count(*) as records from {relation} where {rules}
-              group by all having k0 is not null {f"and ({only.format(code='k0')})" if only else ""}) c
+        from (select {", ".join(keys)}, day, count(*) as records
+              from (select {selected}, {day} as day, {rules} as _counts from {rows.sql})
+              where _counts and coalesce({", ".join(keys)}) is not null group by all) c
         {before.join("b", given, "c.day" if dated else None)}
         {after.join("a", given, "c.day" if dated else None)}
         group by all

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from duckdb import DuckDBPyConnection
 
 from etl.mapping.compile.lookup import build_lookup
-from etl.mapping.compile.relation import source_relation
-from etl.mapping.expression import columns_of, render
+from etl.mapping.compile.relation import Rows, source_relation
+from etl.mapping.expression import columns_of
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
+from etl.mapping.language.references import VISIT_COLUMNS
 from etl.quality.lineage.columns import Search, searches
 from etl.sql import literal
 
@@ -65,11 +66,10 @@ def look_up(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, cod
     `code` is the source value that the CDM row carries: it tells which of the rows an unpivoted row became is meant.
     Needs the views `vocab`, the maps and masters, as the stage `map` makes them.
     """
-    relation, known = source_relation(mapping, entry)
+    rows = source_relation(mapping, entry)
     concept = entry.said().get("concept")
     if entry.unpivot and code is not None and isinstance(concept, Lookup):
-        said = f"omop_blank({render(concept.code, known)}::varchar)"
-        relation = f"(select * from {relation} where {said} = {literal(code)})"
+        rows = replace(rows, sql=f"(select * from {rows.sql} where {rows.text(concept.code)} = {literal(code)})")
     found = []
     for name, value in entry.said().items():
         if isinstance(value, Lookup):
@@ -77,7 +77,7 @@ def look_up(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, cod
                 tried = [Tried(i, s.text, None, ()) for i, s in enumerate(searches(value), 1)]
                 found.append(LookedUp(name, None, True, tuple(tried)))
             else:
-                found.append(_field(con, mapping, entry, name, value, relation, known))
+                found.append(_field(con, mapping, entry, name, value, rows))
     return found
 
 
@@ -91,12 +91,11 @@ def _withheld(mapping: HospitalMapping, entry: Entry, name: str, lookup: Lookup)
 
 
 def _field(
-    con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, name: str, lookup: Lookup, relation: str,
-    known: list[str],
+    con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, name: str, lookup: Lookup, rows: Rows
 ) -> LookedUp:  # fmt: skip
     asked: list[tuple[Search, _Asked]] = []
     for search in searches(lookup):
-        asked.append((search, _ask(con, mapping, entry, f"{entry.label}.{name}", search, relation, known)))
+        asked.append((search, _ask(con, mapping, entry, f"{entry.label}.{name}", search, rows)))
         if asked[-1][1].targets:
             break
     concepts = _concepts(con, {i for _, a in asked for i in (a.source, *a.targets) if i})
@@ -108,22 +107,23 @@ def _field(
 
 
 def _ask(
-    con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, label: str, search: Search, relation: str,
-    known: list[str],
+    con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, label: str, search: Search, rows: Rows
 ) -> _Asked:  # fmt: skip
     """What a single step makes of the row's code on the row's day."""
     alone = search.lookup
-    table = build_lookup(con, mapping, label, alone, relation, known, entry.target)
+    table = build_lookup(con, mapping, label, alone, rows, entry.target)
     start = entry.said().get("start")
-    day = f"omop_try_timestamp({render(start, known)}::varchar)::date" if start else "null::date"
-    rows = con.execute(
-        f"select p.code, l.source_id, l.concept_id from (select distinct "
-        f"omop_blank({render(alone.code, known)}::varchar) as code, {day} as day from {relation}) p "
-        f"{table.join('l', ['p.code'], 'p.day' if start else None)} order by l.n"
+    day = f"omop_try_timestamp({rows.text(start)})::date" if start and start not in VISIT_COLUMNS else "null::date"
+    keys = [f"k{i}" for i in range(len(table.keys))]
+    selected = ", ".join(f"{sql} as {k}" for sql, k in zip(table.keys, keys, strict=True))
+    found = con.execute(
+        f"select coalesce({', '.join(f'p.{k}' for k in keys)}), l.source_id, l.concept_id "
+        f"from (select distinct {selected}, {day} as day from {rows.sql}) p "
+        f"{table.join('l', [f'p.{k}' for k in keys], 'p.day' if start else None)} order by l.n"
     ).fetchall()
-    if not rows:
+    if not found:
         return _Asked(None, None, ())
-    return _Asked(rows[0][0], rows[0][1], tuple(dict.fromkeys(c for _, _, c in rows if c)))
+    return _Asked(found[0][0], found[0][1], tuple(dict.fromkeys(c for _, _, c in found if c)))
 
 
 def _concepts(con: DuckDBPyConnection, ids: Iterable[int]) -> dict[int, Concept]:

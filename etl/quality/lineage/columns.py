@@ -11,6 +11,7 @@ from etl.mapping.language.entries import Entry, Ref
 from etl.mapping.language.lookups import Lookup, Step
 from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.language.places import Path_
+from etl.mapping.language.references import VISIT_COLUMNS
 from etl.mapping.reference.schema import columns_of_field
 
 _WORDS = {"through": "master", "prefix": "or its longest known prefix, letters at least"}
@@ -88,7 +89,7 @@ def _said(mapping: HospitalMapping, entry: Entry, name: str, value: object) -> S
     texts = list(dict.fromkeys(s.lookup.code for s in found)) or [str(key)]
     kind = entry.shape.kinds[name]
     fixed = isinstance(value, int | float)
-    direct = [] if fixed else [Input(entry.from_, c) for text in texts for c in inputs(mapping, entry, text)]
+    direct = [] if fixed else [i for text in texts for i in inputs(mapping, entry, text)]
     masters = [i for s in found if s.lookup.through for i in _of_master(mapping, s.lookup.through)]
     return Said(
         name, kind, " or ".join(texts), found, tuple(dict.fromkeys([*direct, *masters])),
@@ -96,15 +97,25 @@ def _said(mapping: HospitalMapping, entry: Entry, name: str, value: object) -> S
     )  # fmt: skip
 
 
-def inputs(mapping: HospitalMapping, entry: Entry, sql: str) -> list[str]:
-    """Columns of the entry's source that an expression reads; an unpivoted row's stand for all it was made of."""
-    source = mapping.sources[entry.from_]
-    _, known = source_relation(mapping, entry)
-    named = columns_of(sql, {*known, *source.declared})
-    unpivot = entry.unpivot
-    if unpivot is None:
-        return named
-    return [c for n in named for c in (unpivot.columns if n in (unpivot.name, unpivot.value) else (n,))]
+def inputs(mapping: HospitalMapping, entry: Entry, sql: str) -> list[Input]:
+    """Columns that an expression of the entry reads; an unpivoted row's stand for all it was made of.
+
+    The columns of another source are those of the rows that it looks into.
+    """
+    rows = source_relation(mapping, entry)
+    named = columns_of(sql, {*rows.known, *rows.source.declared, *VISIT_COLUMNS})
+    found = []
+    for name in named:
+        word, _, column = name.partition(".")
+        if column and word in rows.beside:
+            found.append(Input(entry.with_[word].source, column, looked_up=True))
+        elif name in VISIT_COLUMNS:
+            found += inputs(mapping, entry, str(entry.said()["visit"]))
+        elif entry.unpivot and name in (entry.unpivot.name, entry.unpivot.value):
+            found += [Input(entry.from_, c) for c in entry.unpivot.columns]
+        else:
+            found.append(Input(entry.from_, name))
+    return found
 
 
 def _of_master(mapping: HospitalMapping, name: str) -> list[Input]:

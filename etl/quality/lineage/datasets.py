@@ -222,11 +222,11 @@ def _mapping(names: _Names, table: str) -> column_lineage_dataset.ColumnLineageD
 def _filters(names: _Names, entry: Entry) -> list[InputField]:
     return [
         InputField(
-            names.namespace, names.landed(entry.from_), column,
+            names.namespace, names.landed(read.source), read.column,
             [Transformation("INDIRECT", "FILTER", description=f"{entry.label}: {rule}")],
         )
         for rule, sql in entry.rules.items()
-        for column in inputs(names.run.mapping, entry, sql)
+        for read in inputs(names.run.mapping, entry, sql)
     ]  # fmt: skip
 
 

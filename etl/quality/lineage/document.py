@@ -154,8 +154,9 @@ def _source(
     for entry in mapping.entries:
         if entry.from_ == name:
             for rule, sql in entry.rules.items():
-                for column_name in inputs(mapping, entry, sql):
-                    rules.setdefault(column_name, []).append(f"{entry.label}: {rule}")
+                for read in inputs(mapping, entry, sql):
+                    if read.source == name:
+                        rules.setdefault(read.column, []).append(f"{entry.label}: {rule}")
     masters = tuple(m for m, steps in mapping.masters.items() if any(s.source == name for s in steps))
     return SourcePart(
         name, mapping.sources[name], yaml.of(("sources", name)), {c: tuple(t) for c, t in feeds.items()},

@@ -10,11 +10,10 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.shapes import ENTITIES
 from etl.errors import InputError, UsageError, nearest
-from etl.mapping.compile.relation import source_relation
-from etl.mapping.expression import render
+from etl.mapping.compile.relation import Rows, source_relation
 from etl.mapping.language.entries import Entry
 from etl.night.land.contract import find_files
-from etl.night.map.accounts import EMPTY, MASTER, MERGED, UNUSED
+from etl.night.map.accounts import EMPTY, reason_without_entry
 from etl.night.run import Run
 from etl.quality.lineage.lines import Found, line_index
 from etl.quality.lineage.places import (
@@ -122,9 +121,7 @@ def _outcomes(run: Run, source: str, at: Position, number: int, found: Found) ->
         return [Outcome(source, "filtered", reason=reason)]
     entries = {n: e for n, e in enumerate(run.mapping.entries) if e.from_ == source}
     if not entries:
-        masters = {s.source for steps in run.mapping.masters.values() for s in steps}
-        merges = run.mapping.sources[source].merges
-        return [Outcome(source, "filtered", reason=MASTER if source in masters else MERGED if merges else UNUSED)]
+        return [Outcome(source, "filtered", reason=reason_without_entry(run.mapping, source))]
     yaml = YamlPlaces(run.settings, run.delivery.hospital)
     with open_night(run) as con:
         create_landed(con, run)
@@ -147,28 +144,28 @@ def _of_entry(
         return Outcome(became="mapped", rows=rows, **head)
     if reason:
         return Outcome(became="quarantined", reason=reason, **head)
-    relation, known = source_relation(run.mapping, entry)
-    if entry.unpivot and not con.execute(f"select 1 from {relation} limit 1").fetchone():
+    read = source_relation(run.mapping, entry)
+    if entry.unpivot and not con.execute(f"select 1 from {read.sql} limit 1").fetchone():
         return Outcome(became="filtered", reason=EMPTY, **head)
     setting = entry.shape.setting
     off = setting is not None and not getattr(run.mapping.hospital, setting)
-    rule = f"{setting}_off" if off else _rule(con, entry, relation, known)
+    rule = f"{setting}_off" if off else _rule(con, entry, read)
     if rule:
         return Outcome(became="filtered", reason=rule, **head)
-    melted = _melted(con, entry, relation)
+    melted = _melted(con, entry, read.sql)
     if melted is not None:
         return Outcome(became="melted", rows=((entry.target, melted),), **head)
     return Outcome(became="no row", reason="its row melted into another one", **head)
 
 
-def _rule(con: DuckDBPyConnection, entry: Entry, relation: str, known: list[str]) -> str | None:
+def _rule(con: DuckDBPyConnection, entry: Entry, read: Rows) -> str | None:
     """The first rule that the row does not satisfy."""
     cases = " ".join(
-        f"when not coalesce({render(sql, known)}, false) then {literal(name)}" for name, sql in entry.rules.items()
+        f"when not coalesce({read.write(sql)}, false) then {literal(name)}" for name, sql in entry.rules.items()
     )
     if not cases:
         return None
-    row = con.execute(f"select min(case {cases} end) from {relation}").fetchone()
+    row = con.execute(f"select min(reason) from (select case {cases} end as reason from {read.sql})").fetchone()
     return str(row[0]) if row and row[0] else None
 
 
