@@ -23,11 +23,51 @@ HEADERS = {
     "LAB": ["PT_NO", "ADM_NO", "EXM_CD", "EXM_DTM", "RESULT", "UNIT"],
     "EXM": ["EXM_CD", "EDI_CD", "FROM_DD", "TO_DD"],
     "MERGE": ["OLD_NO", "NEW_NO", "DEL"],
+    "FAM": ["PT_NO", "MOTHER_NO", "DEL"],
 }
-KEYS = {"PAT": [0], "ADM": [0], "DIAG": [1, 2, 4], "LAB": [1, 2, 3], "MERGE": [0]}
-FLAGGED = ("PAT", "ADM", "MERGE")  # the last column says that the key is deleted
+KEYS = {"PAT": [0], "ADM": [0], "DIAG": [1, 2, 4], "LAB": [1, 2, 3], "MERGE": [0], "FAM": [0]}
+FLAGGED = ("PAT", "ADM", "MERGE", "FAM")  # the last column says that the key is deleted
 LISTED = {"DIAG": "DIAG_GONE", "LAB": "LAB_GONE"}  # deleted keys come in a file of their own
 Row = tuple[str, ...]
+# rows that depend on rows of other sources, of the same patient, of another patient and of nobody
+TIED = """
+- name: with_the_visit
+  from: diagnoses
+  event: observation
+  with: {adm: {source: visits, on: {ADM_NO: ADM_NO}}}
+  person: PT_NO
+  visit: ADM_NO
+  start: coalesce(adm.IN_DTM, DIAG_DD)
+  concept: 0
+  type: 32817
+  value: concat_ws(' ', adm.KIND, visit.end)
+- name: with_the_list
+  from: results
+  event: observation
+  with: {exm: {source: exam_codes, on: {EXM_CD: EXM_CD}, prefer: [FROM_DD]}}
+  person: PT_NO
+  start: EXM_DTM
+  concept: 0
+  type: 32817
+  value: exm.EDI_CD
+- name: last_of_a_kind
+  from: results
+  event: observation
+  per: [EXM_CD]
+  prefer: [EXM_DTM]
+  person: PT_NO
+  start: EXM_DTM
+  concept: 0
+  type: 32817
+  value: lag(RESULT) over (partition by EXM_CD order by EXM_DTM)
+- from: family
+  table: fact_relationship
+  person: PT_NO
+  fact_1: {table: person, key: MOTHER_NO}
+  fact_2: {table: person, key: PT_NO}
+  relationship: 4277283
+  reverse: 4285883
+"""
 
 MOMENTS = ("2026-04-01 10:00", "2026-06-28 09:00", "2026-07-02 08:00", "2026-07-04 12:30", "2024-01-05 07:00")
 PATIENTS = VISITS = 5  # of one history
@@ -79,7 +119,7 @@ def _night(draw: random.Random, number: int, histories: int) -> Night:
         for file in KEYS:
             if number and draw.random() < 0.4:
                 continue
-            most = 1 if file == "MERGE" else 5 if number == 0 else 3
+            most = 1 if file in ("MERGE", "FAM") else 5 if number == 0 else 3
             found = [_row(draw, file, history) for _ in range(draw.randint(0, most))]
             if number and file in FLAGGED and found and draw.random() < 0.5:
                 found[-1] = (*found[-1][:-1], "Y")
@@ -158,7 +198,12 @@ def make_delta(hospital: Tiny, fold_every: int | None = None) -> None:
         "columns": {"OLD_NO": {"identifier": "person"}, "NEW_NO": {"identifier": "person"}, "DEL": None},
         "merges": {"from": "OLD_NO", "into": "NEW_NO"},
     }  # fmt: skip
+    sources["family"] = {
+        "file": "FAM.csv", "optional": True, "key": ["PT_NO"], "deleted": "DEL = 'Y'",
+        "columns": {"PT_NO": {"identifier": "person"}, "MOTHER_NO": {"identifier": "person"}, "DEL": None},
+    }  # fmt: skip
     file.write_text(yaml.safe_dump(said, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    (hospital.mappings / "tied.yaml").write_text(TIED, encoding="utf-8")
     folding = f"fold_every: {fold_every}\n" if fold_every else ""
     hospital.rewrite("hospital.yaml", "live_since", f"delivery: delta\n{folding}live_since")
 

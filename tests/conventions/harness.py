@@ -79,7 +79,7 @@ class Cdm:
         """Hold the rows of a table, in the order of their ids, against a text table whose header says the columns."""
         header, *rows = cells(expected)
         query = f"select {', '.join(header)} from {table} order by {hospital_tables()[table].columns[0]}"
-        assert as_text([header, *self.select(query)]).splitlines() == as_text([header, *rows]).splitlines()
+        assert as_text([header, *self.select(query)]) == as_text([header, *rows])
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""

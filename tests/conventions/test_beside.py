@@ -223,7 +223,7 @@ def test_convention_36_a_value_and_its_interpretation(case: Case) -> None:
   type: 32856
   value: {code: MIC, map: sir, fallback: [{code: SIR, map: sir}]}
 """
-    cdm = case(entry, maps="  sir: {codes: {S: 9191, R: 9189, '1': 9190}}", patients=PATIENTS, ast="""PT | DAY | MIC | SIR
+    cdm = case(entry, maps="  sir: {codes: {S: 9191, R: 9189, '1': 9189}}", patients=PATIENTS, ast="""PT | DAY | MIC | SIR
         1 | 2020-01-01 | <=0.25 | S
         1 | 2020-01-02 |  | R
         1 | 2020-01-03 | 16 |
@@ -235,7 +235,7 @@ def test_convention_36_a_value_and_its_interpretation(case: Case) -> None:
         -                   | -               | 9189                | R
         -                   | 16              | -                   | 16
         -                   | -               | 9191                | S
-        -                   | 8               | 9190                | 8
+        -                   | 8               | 9189                | 8
         """)  # fmt: skip
 
 

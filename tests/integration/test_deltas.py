@@ -297,7 +297,8 @@ def test_a_row_of_an_earlier_night_is_traced_to_the_file_it_came_in(changing: Ti
         value: (t.made.origin.delivery, t.made.origin.file, t.made.origin.line) for value, t in traces.items() if t.made
     }
     assert at == {12.9: ("2026-07-01", "LAB.csv", 3), 10.4: ("2026-07-02", "LAB.csv", 2)}
-    [outcome] = trace_line(changing.settings, "tiny", "LAB.csv", 3, date(2026, 7, 1)).outcomes
+    outcomes = trace_line(changing.settings, "tiny", "LAB.csv", 3, date(2026, 7, 1)).outcomes
+    [outcome] = [o for o in outcomes if o.entry == "results_measurement"]
     assert outcome.rows == (("measurement", next(row[0] for row in found if row[8] == 12.9)),)
 
 

@@ -24,14 +24,14 @@ def doubled(entry: Entry, rows: str, parsed: Mapping[str, str], keys: Sequence[s
     newest = [f"{VERSION} desc nulls last"] if VERSION in parsed else []
     order = ", ".join(["_given_up", *newest, *content(parsed, keys), "_row"])
     parts = []
-    for names in [] if entry.prefer else _keys_of(entry, keys, keyed=keyed):
-        columns = ", ".join(map(quote, names))
+    for i, names in enumerate([] if entry.prefer else _keys_of(entry, keys, keyed=keyed)):
+        columns, same = ", ".join(map(quote, names)), f"same{i}"  # the engine wants names of its own for each window
         filled = " and ".join([valid, *(f"{quote(n)} is not null" for n in names)])
         more = f"select {columns} from ({rows}) where {filled} group by {columns} having count(*) > 1"
-        older = f"{VERSION} is distinct from first_value({VERSION}) over same" if newest else "false"
+        older = f"{VERSION} is distinct from first_value({VERSION}) over {same}" if newest else "false"
         parts.append(
-            f"(select _row, {older} as older from ({rows}) where {filled} and ({columns}) in ({more}) "
-            f"window same as (partition by {columns} order by {order}) qualify row_number() over same > 1)"
+            f"select _row, {older} as older from ({rows}) where {filled} and ({columns}) in ({more}) "
+            f"window {same} as (partition by {columns} order by {order}) qualify row_number() over {same} > 1"
         )
     return " union ".join(parts) or "select null::bigint as _row, false as older where false"
 

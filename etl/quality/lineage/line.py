@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.shapes import ENTITIES
 from etl.errors import InputError, UsageError, nearest
+from etl.mapping.compile.duplicates import PER, PREFER, SUPERSEDED
 from etl.mapping.compile.relation import Rows, source_relation
 from etl.mapping.language.entries import Entry
 from etl.night.land.contract import find_files
@@ -150,8 +151,9 @@ def _of_entry(
     setting = entry.shape.setting
     off = setting is not None and not getattr(run.mapping.hospital, setting)
     rule = f"{setting}_off" if off else _rule(con, entry, read)
-    if rule:
-        return Outcome(became="filtered", reason=rule, **head)
+    chosen = PER if entry.per else PREFER if entry.prefer else SUPERSEDED if read.source.version else None
+    if rule or chosen:
+        return Outcome(became="filtered", reason=rule or chosen, **head)
     melted = _melted(con, entry, read.sql)
     if melted is not None:
         return Outcome(became="melted", rows=((entry.target, melted),), **head)
