@@ -175,7 +175,14 @@ def test_convention_35_one_row_of_many_lines(case: Case) -> None:
         assert cdm.filtered() == {"lines: per": 1}
 
 
-DEATH = "- {from: deaths, table: death, person: PT, prefer: [%s], start: DAY, type: 32817, cause: {code: CAUSE, vocabulary: KCD7}}\n"
+DEATH = """- from: deaths
+  table: death
+  person: PT
+  prefer: [%s]
+  start: DAY
+  type: 32817
+  cause: {code: CAUSE, vocabulary: KCD7}
+"""
 DEATHS = """PT | DAY | SRC | CAUSE
 1 | 2020-05-01 | registry |
 1 | 2020-05-20 | ward | E11.9
@@ -223,7 +230,8 @@ def test_convention_36_a_value_and_its_interpretation(case: Case) -> None:
   type: 32856
   value: {code: MIC, map: sir, fallback: [{code: SIR, map: sir}]}
 """
-    cdm = case(entry, maps="  sir: {codes: {S: 9191, R: 9189, '1': 9189}}", patients=PATIENTS, ast="""PT | DAY | MIC | SIR
+    maps = "  sir: {codes: {S: 9191, R: 9189, '1': 9189}}"
+    cdm = case(entry, maps=maps, patients=PATIENTS, ast="""PT | DAY | MIC | SIR
         1 | 2020-01-01 | <=0.25 | S
         1 | 2020-01-02 |  | R
         1 | 2020-01-03 | 16 |
@@ -296,8 +304,11 @@ def test_convention_30_a_detail_and_an_episode_lie_in_another_of_their_kind(case
   type: 32827
   parent: {table: episode, key: UP}
 """
-    cdm = case(VISITS + moves, patients=PATIENTS, adm=ADMISSIONS,
-        moves="PT | ADM | NO_ | UP | DAY\n1 | a | s | w | 2020-01-03\n1 | a | w | | 2020-01-02\n1 | a | x | y | 2020-01-04")  # fmt: skip
+    lines = """PT | ADM | NO_ | UP | DAY
+1 | a | s | w | 2020-01-03
+1 | a | w | | 2020-01-02
+1 | a | x | y | 2020-01-04"""
+    cdm = case(VISITS + moves, patients=PATIENTS, adm=ADMISSIONS, moves=lines)
     cdm.shows("visit_detail", "visit_detail_id | parent_visit_detail_id\n#0 | -\n#1 | #0\n#2 | -")
     cdm.shows("episode", "episode_id | episode_parent_id\n#0 | -\n#1 | #0\n#2 | -")
     assert cdm.changes() == {"episode.parent_unknown": 1, "visit_detail.parent_unknown": 1}

@@ -151,9 +151,9 @@ def _of_entry(
     setting = entry.shape.setting
     off = setting is not None and not getattr(run.mapping.hospital, setting)
     rule = f"{setting}_off" if off else _rule(con, entry, read)
-    chosen = PER if entry.per else PREFER if entry.prefer else SUPERSEDED if read.source.version else None
-    if rule or chosen:
-        return Outcome(became="filtered", reason=rule or chosen, **head)
+    rule = rule or (PER if entry.per else PREFER if entry.prefer else SUPERSEDED if read.source.version else None)
+    if rule:
+        return Outcome(became="filtered", reason=rule, **head)
     melted = _melted(con, entry, read.sql)
     if melted is not None:
         return Outcome(became="melted", rows=((entry.target, melted),), **head)
