@@ -95,10 +95,21 @@ class MappingError(ConfigError):
         )
 
 
+def closest(word: str, names: Iterable[str]) -> str | None:
+    """The name that was most likely meant: the same in another case, else one that is nearly the same."""
+    known = sorted(names)
+    plain = {name.casefold(): name for name in reversed(known)}
+    same = plain.get(word.casefold())
+    near = [same] if same else get_close_matches(word, known, n=1, cutoff=0.6)
+    if not near:  # in letters, capitals are as far from small ones as from anything else
+        near = [plain[n] for n in get_close_matches(word.casefold(), plain, n=1, cutoff=0.6)]
+    return near[0] if near else None
+
+
 def nearest(word: str, names: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or the list of names when nothing is near."""
     known = sorted(str(n) for n in names)
-    close = get_close_matches(str(word), known, n=1, cutoff=0.6)
+    close = closest(str(word), known)
     if close:
-        return f"; did you mean '{close[0]}'?"
+        return f"; did you mean '{close}'?"
     return f"; known: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}" if known else ""

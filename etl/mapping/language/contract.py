@@ -50,7 +50,12 @@ class Source(Strict):
     """One table of the delivery: where it is, how it is written, and the columns the mapping may use."""
 
     file: Annotated[
-        str, Field(description="file name or glob inside the delivery; several files are read as one. Or say `query`")
+        str,
+        Field(
+            description="file inside the delivery, or a glob; several files are read as one. `ward/labs.csv` lies in a "
+            "sub-folder, `labs.csv` may have come as `labs.csv.gz` or inside a .zip, `book.xlsx!labs` is a sheet of a "
+            "workbook. Or say `query`"
+        ),
     ] = ""
     query: Annotated[
         str | None,
@@ -120,6 +125,11 @@ class Source(Strict):
     def declared(self) -> dict[str, Column]:
         """All columns of the contract by name, computed ones included."""
         return {n: c or Column() for n, c in self.columns.items()} | dict(self.computed)
+
+    @property
+    def written_plainly(self) -> bool:
+        """Whether its files are UTF-8 with commas, as the sheets of a workbook are read."""
+        return (self.encoding.lower().replace("-", ""), self.delimiter, self.quote) == ("utf8", ",", '"')
 
 
 def deletions_of(source: str) -> str:

@@ -60,7 +60,9 @@ class _Reader:
             return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
         value = self.constructor.construct_object(node)
         if isinstance(value, bool) and str(node.value).lower() not in _TRUTH:
-            return str(node.value)  # a column may be called NO or ON; where a truth value is due, `yes` is one as a text
+            return str(
+                node.value
+            )  # a column may be called NO or ON; where a truth value is due, `yes` is one as a text
         if value is not None and not isinstance(value, str):
             self.places[path] = replace(self.places[path], text=str(node.value))
         return value

@@ -14,11 +14,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from etl.errors import ConfigError, Problem
+from etl.errors import ConfigError, Problem, closest
 from etl.night.check.catalog import Kind, kinds
 from etl.night.check.lines import LineFinder, Step
 
@@ -249,5 +248,5 @@ def _columns_in(kwargs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = closest(name, known)
+    return f"; did you mean {close}?" if close else ""

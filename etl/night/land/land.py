@@ -51,12 +51,16 @@ def land(
     Every file and header is held against the contract before the first row is read. Raises InputError naming file,
     line and column when a file cannot be used.
     """
-    opened = {name: open_source(name, source, delivery) for name, source in mapping.sources.items()}
+    asked = {name: source.file for name, source in mapping.sources.items()}
+    opened = {
+        name: open_source(name, source, delivery, [f for n, f in asked.items() if n != name])
+        for name, source in mapping.sources.items()
+    }
     identifiers.create_tables(con)
     for naming in (False, True) if mapping.is_delta else (False,):
         for name, source in mapping.sources.items():
             for file in opened[name]:
-                with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
+                with as_utf8(file.file.content, source.encoding, target) as path, reading(source, file):
                     identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
     identifiers.seal(con, mapping.hospital.number)
     work = [(n, i, f) for n, files in opened.items() for i, f in enumerate(files)]
@@ -79,7 +83,7 @@ def _land_file(
     cursor = con.cursor()
     cursor.execute(IN_SCRATCH)
     table = f"rejects_{uuid4().hex}"
-    with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
+    with as_utf8(file.file.content, source.encoding, target) as path, reading(source, file):
         read = relation(source, file, path, table)
         query = identifiers.landing_query(source, mapping.hospital.number, file, read)
         rows = copy_to(cursor, query, folder / f"{position:04}.parquet")

@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.errors import InputError
 from etl.mapping.language.contract import Source
+from etl.night.content import Content
 from etl.night.land.contract import SourceFile, undecodable
 from etl.sql import literal, quote
 
@@ -61,12 +62,12 @@ def reading(source: Source, file: SourceFile) -> Iterator[None]:
     try:
         yield
     except duckdb.InvalidInputException:
-        line = _odd_line_end(file.file.path, source.quote.encode()) if source.format == "csv" else 0
+        line = _odd_line_end(file.file.content, source.quote.encode()) if source.format == "csv" else 0
         said = f", line {line}: ends otherwise than the header's line" if line else " cannot be read"
         raise InputError(f"{file.name}{said}", hint="ask for the file with one kind of line end") from None
 
 
-def _odd_line_end(path: Path, quote_mark: bytes) -> int:
+def _odd_line_end(path: Content, quote_mark: bytes) -> int:
     """The first line, outside of quotes, that has a carriage return where the header has none or lacks it; or 0."""
     inside = False
     end = b"\n"
@@ -103,7 +104,7 @@ def check_rejects(source: Source, file: SourceFile, rows: int, rejects: list[Rej
         return
     first = rejects[0]
     bad = sum(r.reason == "undecodable" for r in rejects)
-    why = f"; {undecodable(file.file.path, source.encoding)}" if bad * 2 > len(rejects) else ""
+    why = f"; {undecodable(file.file.content, source.encoding)}" if bad * 2 > len(rejects) else ""
     raise InputError(
         f"{file.name}, line {first.line}: {len(rejects):,} of {rows + len(rejects):,} rows cannot be read "
         f"(the first: {first.reason}){why}",
