@@ -28,6 +28,10 @@ class Column(Strict):
         bool,
         Field(description="free text: names, resident registration, phone and record numbers are blanked out"),
     ] = False
+    not_a_person: Annotated[
+        str | None,
+        Field(description="why values that look like patients' record numbers are none: landing does not look for any"),
+    ] = None
     aliases: Annotated[tuple[str, ...], Field(description="other names this column has in some exports")] = ()
     optional: Annotated[bool, Field(description="may be missing from the file; it is then empty")] = False
     note: Annotated[str | None, Field(description="for the reader")] = None

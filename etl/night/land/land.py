@@ -23,6 +23,7 @@ from etl.night.land.contract import SourceFile, open_source
 from etl.night.land.decode import as_utf8
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
+from etl.night.land.undeclared import check_undeclared, create_numbers
 from etl.store.keys.keystore import KeyStore
 from etl.store.ledger.records import Accounts
 
@@ -63,6 +64,7 @@ def land(
                 with as_utf8(file.file.content, source.encoding, target) as path, reading(source, file):
                     identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
     identifiers.seal(con, mapping.hospital.number)
+    create_numbers(con)
     work = [(n, i, f) for n, files in opened.items() for i, f in enumerate(files)]
     work.sort(key=lambda item: -item[2].file.bytes)
     with ThreadPoolExecutor(2) as pool:
@@ -86,11 +88,13 @@ def _land_file(
     with as_utf8(file.file.content, source.encoding, target) as path, reading(source, file):
         read = relation(source, file, path, table)
         query = identifiers.landing_query(source, mapping.hospital.number, file, read)
-        rows = copy_to(cursor, query, folder / f"{position:04}.parquet")
+        landed = folder / f"{position:04}.parquet"
+        rows = copy_to(cursor, query, landed)
     rejects = placed(source, file, rows, rejected(cursor, table)) if source.format == "csv" else []
     check_line_count(cursor, source, file, target, rows, rejects)
     check_rejects(source, file, rows, rejects)
     check_promised_rows(source, file, rows, rejects)
+    check_undeclared(cursor, name, source, file, landed, mapping.hospital.undeclared_numbers)
     cursor.close()
     if progress:
         progress(f"{file.name}: {rows:,} rows")
