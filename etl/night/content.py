@@ -22,8 +22,8 @@ from etl.night import sheets
 GZIP, ZIP = ".gz", ".zip"
 #: A file that unpacks to more than so many times its size is refused (exports reach 5 to 50), unless it stays small.
 MAX_RATIO, ALWAYS = 200, 1 << 26
-#: The parts of a workbook that are held in memory while a sheet is read, unpacked.
-_MAX_TEXTS = 1 << 28
+#: Unpacked size of what is held in memory of a workbook while a sheet is read: its texts, and the other parts together.
+_MAX_TEXTS, _MAX_REST = 1 << 28, 1 << 24
 _UTF8_NAME = 0x800
 _BROKEN = (OSError, EOFError, zlib.error, BadZipFile, NotImplementedError, sheets.NoWorkbook, ValueError, IndexError)
 
@@ -102,12 +102,11 @@ def check_unpacked(path: Path, size: int) -> None:
 
 
 def _check_texts(path: Path, archive: ZipFile) -> None:
-    texts = sum(
-        i.file_size for i in archive.infolist() if "worksheets/" not in i.filename and i.filename.endswith(".xml")
-    )
-    if texts > _MAX_TEXTS:
+    sizes = {i.filename: i.file_size for i in archive.infolist()}
+    texts, rest = sizes.get(sheets.TEXTS, 0), sum(sizes.get(part, 0) for part in sheets.PARTS)
+    if texts > _MAX_TEXTS or rest > _MAX_REST:
         raise InputError(
-            f"{path.name}: the texts of this workbook take {texts >> 20:,} MB unpacked, more than {_MAX_TEXTS >> 20}",
+            f"{path.name}: the texts of this workbook take {texts + rest >> 20:,} MB unpacked, more than is read",
             hint="ask for its sheets as CSV files",
         )
 

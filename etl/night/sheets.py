@@ -21,6 +21,8 @@ from xml.etree.ElementTree import Element, ParseError, iterparse
 from zipfile import ZipFile
 
 SUFFIXES = (".xlsx", ".xlsm")
+TEXTS = "xl/sharedStrings.xml"
+PARTS = _BOOK, _LINKS, _STYLES = "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml"  # read as a whole
 _BATCH = 500
 _ROWS, _COLUMNS = 1 << 20, 1 << 14  # no sheet has more
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
@@ -119,10 +121,10 @@ def _named(root: Element | None, name: str) -> list[Element]:
 
 def _sheets(archive: ZipFile) -> dict[str, str]:
     """The part that holds each sheet, by the sheet's name."""
-    book = _whole(archive, "xl/workbook.xml")
+    book = _whole(archive, _BOOK)
     if book is None:
-        raise NoWorkbook("xl/workbook.xml")
-    linked = _named(_whole(archive, "xl/_rels/workbook.xml.rels"), "Relationship")
+        raise NoWorkbook(_BOOK)
+    linked = _named(_whole(archive, _LINKS), "Relationship")
     links = {e.get("Id"): e.get("Target", "") for e in linked}
     found = {}
     for sheet in _named(book, "sheet"):
@@ -134,9 +136,9 @@ def _sheets(archive: ZipFile) -> dict[str, str]:
 
 
 def _shared_texts(archive: ZipFile) -> list[str]:
-    if "xl/sharedStrings.xml" not in archive.namelist():
+    if TEXTS not in archive.namelist():
         return []
-    with archive.open("xl/sharedStrings.xml") as stream:
+    with archive.open(TEXTS) as stream:
         return [_text(item) for item in _elements(stream, "si")]
 
 
@@ -148,7 +150,7 @@ def _text(item: Element) -> str:
 
 def _date_styles(archive: ZipFile) -> frozenset[int]:
     """Numbers of the cell styles that show a day or a time."""
-    styles = _whole(archive, "xl/styles.xml")
+    styles = _whole(archive, _STYLES)
     own = {
         int(e.get("numFmtId", 0))
         for e in _named(styles, "numFmt")
@@ -160,7 +162,7 @@ def _date_styles(archive: ZipFile) -> frozenset[int]:
 
 def _first_day(archive: ZipFile) -> datetime:
     """The day 0: Excel counts from 1900 with a leap day too many, or from 1904."""
-    said = [e.get("date1904") in ("1", "true") for e in _named(_whole(archive, "xl/workbook.xml"), "workbookPr")]
+    said = [e.get("date1904") in ("1", "true") for e in _named(_whole(archive, _BOOK), "workbookPr")]
     return datetime(1904, 1, 1) if any(said) else datetime(1899, 12, 30)
 
 

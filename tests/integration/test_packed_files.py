@@ -202,3 +202,15 @@ def test_a_sheet_takes_no_encoding(hospital: Tiny) -> None:
     with pytest.raises(InputError, match=r"book.xlsx!환자: a sheet is read as UTF-8 with commas") as raised:
         hospital.through("land", folder=folder)
     assert "encoding" in str(raised.value.hint)
+
+
+def test_a_missing_file_is_not_mistaken_for_one_that_another_source_asks_for(hospital: Tiny) -> None:
+    folder = hospital.deliver(PAT=None)
+    hospital.rewrite("sources.yaml", "file: ADM.csv", "file: PATS.csv")
+    (folder / "ADM.csv").rename(folder / "PATS.csv")
+    with pytest.raises(InputError, match=r"PAT.csv is missing") as raised:
+        hospital.through("land", folder=folder)
+    assert "PATS.csv" not in raised.value.message
+    (folder / "pat.CSV").write_bytes(hospital.raw("PAT.csv"))
+    with pytest.raises(InputError, match=r"PAT.csv is missing.* did you mean 'pat.CSV'\?"):
+        hospital.through("land", folder=folder)

@@ -11,6 +11,7 @@ from etl.cdm.concept_domains import field_domains
 from etl.cdm.shapes import FALLBACK_TABLE, domains
 from etl.errors import Problem
 from etl.mapping.check.concepts import place_of
+from etl.mapping.check.conversions import written_concepts
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.language.places import Place
@@ -52,7 +53,7 @@ def misplaced_concepts(mapping: HospitalMapping, release: Release) -> list[Probl
         for row in _used_maps(mapping):
             con.execute("insert into used values (?, ?, ?)", list(row))
         every = [str(d) for (d,) in con.execute("select distinct domain_id from concept").fetchall()]
-        for place, key, concept, field, takes in _constants(mapping, every):
+        for place, key, concept, field, takes in (*_constants(mapping, every), *_of_conversions(mapping)):
             row_ = [place.file, place.line, key, concept, field, takes]
             con.execute("insert into constant values (?, ?, ?, ?, ?, ?)", row_)
         rows = [r.rows.append_column("map", pa.repeat(name, len(r.rows))) for name, r in mapping.map_rows.items()]
@@ -76,6 +77,13 @@ def _constants(mapping: HospitalMapping, every: Sequence[str]) -> Iterator[tuple
             if name in takes and isinstance(concept, int):
                 path = ("entries", entry.label, name)
                 yield place_of(mapping, path), ".".join(path), concept, f"{entry.target}.{name}", takes[name]
+
+
+def _of_conversions(mapping: HospitalMapping) -> Iterator[tuple[Place, str, int, str, list[str]]]:
+    for key, concept in written_concepts(mapping):
+        path = tuple(key.split("."))
+        if path[-1] in ("from", "to"):
+            yield place_of(mapping, path), key, concept, path[-1], ["Unit"]
 
 
 def _used_maps(mapping: HospitalMapping) -> Iterator[tuple[str, str, list[str]]]:
