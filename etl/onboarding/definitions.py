@@ -31,11 +31,9 @@ from etl.settings import Settings
 from etl.vocabulary.release import Release, current_release, releases
 
 
-def bind(settings: Settings, mapping: HospitalMapping, release: Release) -> None:
-    """Map a delivery without rows: the engine binds every expression, so a wrong function shows before a night."""
-    settings.scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=settings.scratch) as folder, open_engine(settings, date(2000, 1, 1)) as con:
-        create_empty(con, mapping)
+def bind(con: DuckDBPyConnection, settings: Settings, mapping: HospitalMapping, release: Release) -> None:
+    """Map a delivery without rows: what the engine refuses of compiled SQL as a whole shows before a night."""
+    with TemporaryDirectory(dir=settings.scratch) as folder:
         map_sources(con, mapping, release, Path(folder))
 
 
@@ -104,9 +102,9 @@ def _check_hospital(
         define_choices(con, mapping.hospital)
         problems = [*_names_of_tables(mapping), *unbound_expressions(con, mapping)]
         promises, wrong = source_suites(con, settings.expectations / "source" / name, mapping)
+        if release and not problems:
+            bind(con, settings, mapping, release)
     if release:
-        if not problems:
-            bind(settings, mapping, release)
         problems += misplaced_concepts(mapping, release)
         doubts = doubtful_concepts(mapping, release)
         found.doubts |= dict.fromkeys(doubts)

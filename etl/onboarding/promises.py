@@ -9,6 +9,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
+from etl.engine import IN_SCRATCH
 from etl.errors import Problem, nearest
 from etl.mapping.language.landed import landed_columns_sql
 from etl.mapping.language.mapping import HospitalMapping
@@ -24,13 +25,13 @@ _RESULTS = "results"  # tables of cohorts, which no gate sees
 
 
 def source_suites(con: DuckDBPyConnection, folder: Path, mapping: HospitalMapping) -> tuple[int, list[Problem]]:
-    """How many expectations a hospital's source suites hold, and their problems; `con` has the views `landed.…`."""
+    """How many expectations a hospital's source suites hold, and their problems; the engine has views `landed.…`."""
     columns = {n: ["_row", *landed_columns_sql(s)] for n, s in mapping.sources.items()}
-    con.execute("create schema if not exists sources; use sources")
+    con.execute("create schema scratch.sources; use scratch.sources")
     for name in mapping.sources:
         con.execute(f"create or replace view {quote(name)} as from landed.{quote(name)}")
     found = _suites(con, folder, columns, "source")
-    con.execute("use main")
+    con.execute(IN_SCRATCH)
     return found
 
 
