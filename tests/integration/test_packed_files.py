@@ -214,3 +214,13 @@ def test_a_missing_file_is_not_mistaken_for_one_that_another_source_asks_for(hos
     (folder / "pat.CSV").write_bytes(hospital.raw("PAT.csv"))
     with pytest.raises(InputError, match=r"PAT.csv is missing.* did you mean 'pat.CSV'\?"):
         hospital.through("land", folder=folder)
+
+
+def test_hidden_files_and_folders_of_other_nights_are_no_part_of_a_delivery(hospital: Tiny) -> None:
+    folder = hospital.deliver()
+    before = open_delivery("tiny", folder)
+    for place in (".part", "2026-06-30", "20260629", "ward/.tmp"):
+        (folder / place).mkdir(parents=True)
+        (folder / place / "PAT.csv").write_bytes(b"x")
+    (folder / "july.zip").write_bytes(_zipped({"__MACOSX/._PAT.csv": b"x", ".PAT.csv": b"y"}))
+    assert open_delivery("tiny", folder) == before

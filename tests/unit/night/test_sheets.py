@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import datetime
 from typing import Any
@@ -71,6 +72,31 @@ def test_a_cell_outside_of_any_sheet_is_no_reason_to_fill_memory(place: str) -> 
             bad.writestr(item, data)
     with pytest.raises(NoWorkbook):
         read(damaged)
+
+
+def test_names_with_prefixes_and_texts_in_runs_are_read() -> None:
+    """As some programs other than Excel write them; the reading of a word of Chinese characters is left out."""
+    runs = b"<si><r><t>\xed\x99\x98</t></r><r><t>\xec\x9e\x90</t></r><rPh><t>x</t></rPh></si><si/></sst>"
+    other = io.BytesIO()
+    with zipfile.ZipFile(book({(0, 0): "A", (1, 0): 7})) as good, zipfile.ZipFile(other, "w") as made:
+        for item in good.infolist():
+            data = good.read(item)
+            if item.filename.endswith("sheet1.xml"):
+                data = re.sub(rb"<(/?)(?=\w)", rb"<\1x:", data).replace(b"xmlns=", b"xmlns:x=")
+            if item.filename.endswith("sharedStrings.xml"):
+                data = re.sub(rb"<si>.*", runs, data)
+            made.writestr(item, data)
+    assert read(other) == "환자\n7\n"
+
+
+def test_a_sheet_that_does_not_end_is_told() -> None:
+    cut = io.BytesIO()
+    with zipfile.ZipFile(book({(r, 0): r for r in range(50)})) as good, zipfile.ZipFile(cut, "w") as made:
+        for item in good.infolist():
+            data = good.read(item)
+            made.writestr(item, data[: len(data) // 2] if item.filename.endswith("sheet1.xml") else data)
+    with pytest.raises(NoWorkbook):
+        read(cut)
 
 
 def test_what_is_no_workbook_is_told() -> None:
