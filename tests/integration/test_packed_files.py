@@ -13,7 +13,7 @@ import tiny
 import xlsxwriter
 from tiny import Tiny
 
-from etl.errors import InputError
+from etl.errors import ConfigError, InputError
 from etl.night import content
 from etl.night.delivery import open_delivery
 from etl.night.pipeline import run_delivery
@@ -198,10 +198,13 @@ def test_sheets_of_one_workbook_are_sources(hospital: Tiny) -> None:
 def test_a_sheet_takes_no_encoding(hospital: Tiny) -> None:
     folder = hospital.deliver()
     workbook(folder / "book.xlsx", {"환자": [list(r) for r in hospital.tables["PAT.csv"]]})
-    hospital.rewrite("sources.yaml", "file: PAT.csv", "file: book.xlsx")
+    hospital.rewrite("sources.yaml", "file: PAT.csv", 'file: "book*"')
     with pytest.raises(InputError, match=r"book.xlsx!환자: a sheet is read as UTF-8 with commas") as raised:
         hospital.through("land", folder=folder)
     assert "encoding" in str(raised.value.hint)
+    hospital.rewrite("sources.yaml", 'file: "book*"', "file: book.xlsx")
+    with pytest.raises(ConfigError, match=r"sources.yaml:3  sources.patients.file: a sheet is read as UTF-8"):
+        hospital.through("land", folder=folder)
 
 
 def test_a_missing_file_is_not_mistaken_for_one_that_another_source_asks_for(hospital: Tiny) -> None:
