@@ -16,7 +16,7 @@ BEGIN = """
 import json, multiprocessing, os, signal, sys
 from dataclasses import asdict
 from etl.errors import ConfigError, TransientError
-from etl.night.run import resume
+from etl.night.remember import resume
 from etl.settings import load_settings
 from etl.night.check import process
 

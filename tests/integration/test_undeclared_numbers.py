@@ -8,6 +8,7 @@ from planted import found
 from tiny import Tiny
 
 from etl.errors import InputError
+from etl.night.land import undeclared
 
 NUMBERS = ["70001", "70002", "70003", "70003", "70004", "70005", "70006"]
 
@@ -35,6 +36,18 @@ def test_a_column_of_record_numbers_stops_the_night_and_names_what_to_declare(ho
 def test_leading_zeros_and_other_values_between_do_not_hide_them(hospital: Tiny, values: list[str]) -> None:
     hospital.tables["ADM.csv"] += [[f"B{i}", "70001", "O", "2026-06-02 09:00", "", "IM", ""] for i in range(20)]
     with_column(hospital, values)
+    with pytest.raises(InputError, match="column 'CHART' holds record numbers of patients"):
+        hospital.through("land")
+
+
+@pytest.mark.parametrize("at", ["the beginning", "the middle"])
+def test_of_a_large_file_the_beginning_and_the_middle_are_looked_at(
+    hospital: Tiny, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    monkeypatch.setattr(undeclared, "SAMPLE", 7)
+    hospital.tables["ADM.csv"] += [[f"B{i}", "70001", "O", "2026-06-02 09:00", "", "IM", ""] for i in range(32)]
+    nothing = ["-"] * 20
+    with_column(hospital, [*NUMBERS, *nothing, *nothing] if at == "the beginning" else [*nothing, *NUMBERS, *nothing])
     with pytest.raises(InputError, match="column 'CHART' holds record numbers of patients"):
         hospital.through("land")
 
