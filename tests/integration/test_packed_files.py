@@ -82,6 +82,18 @@ def test_files_may_lie_in_sub_folders(hospital: Tiny, pattern: str) -> None:
     assert {f["file"] for f in run.ledger.accounts(run.run_id).files} >= {"ward/PAT.csv", "ward/LAB.csv"}
 
 
+def test_folders_may_be_called_what_they_like(hospital: Tiny) -> None:
+    """Brackets are no pattern of the engine's, and `UNIT=x` gives no column a value."""
+    folder = hospital.deliver()
+    place = folder / "[외래] 1*" / "UNIT=none"
+    place.mkdir(parents=True)
+    (folder / "LAB.csv").rename(place / "LAB[1].csv")
+    hospital.rewrite("sources.yaml", "file: LAB.csv", 'file: "**/LAB*.csv"')
+    run = hospital.through("land", folder=folder)
+    units = [row["UNIT"] for row in tiny.landed(run, "results")]
+    assert units == [row[5] for row in hospital.tables["LAB.csv"][1:]]
+
+
 def test_a_star_does_not_reach_into_sub_folders(hospital: Tiny) -> None:
     folder = packed(hospital, _into_folder)
     hospital.rewrite("sources.yaml", "file: PAT.csv", 'file: "P*.csv"')
