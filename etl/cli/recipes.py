@@ -73,7 +73,7 @@ def recipes_command(
             return
         recipe = _chosen(name)
         if not (run or as_csv):
-            out.print(recipe.sql, end="", markup=False, soft_wrap=True)
+            out.print(recipe.sql, end="", soft_wrap=True)
             return
         with open_reader(load_settings(), None) as con:
             show_query(con, recipe.sql, limit, as_csv=as_csv)
