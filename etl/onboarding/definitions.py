@@ -16,6 +16,7 @@ from etl.mapping.language.landed import landed_columns_sql
 from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.load import load_mappings
 from etl.mapping.read.codemaps import format_of
+from etl.night.check.overrides import check_names, read_overrides, told
 from etl.night.check.suites import load_suites
 from etl.night.lake.views import create_empty
 from etl.night.map.map import map_sources
@@ -45,7 +46,10 @@ def check_everything(settings: Settings, hospitals: Sequence[str] | None) -> Ite
     """One line per hospital that is right, then warnings; raises the errors of what is wrong."""
     mappings = load_mappings(settings.mappings, hospitals)
     read_consortium(settings.mappings)
-    load_suites(settings.expectations / "cdm", columns={n: t.columns for n, t in tables().items()})
+    cdm = settings.expectations / "cdm"
+    common = load_suites(cdm, columns={n: t.columns for n, t in tables().items()})
+    if not hospitals:
+        check_names(cdm, mappings)
     release = current_release(settings) if releases(settings) else None
     doubtful: dict[Doubt, None] = {}
     for name, mapping in mappings.items():
@@ -59,6 +63,7 @@ def check_everything(settings: Settings, hospitals: Sequence[str] | None) -> Ite
             f"{name:<9} number {mapping.hospital.number:<3} {len(mapping.sources):>3} sources "
             f"{len(mapping.entries):>3} entries {promises:>4} source expectations  ok"
         )
+        yield from told(read_overrides(cdm, name, common), date.today())
         yield from map_files(mapping)
     if release:
         yield from (f"warning: {d.problem} ({release.version})" for d in doubtful if not d.in_file)
