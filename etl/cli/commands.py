@@ -38,6 +38,8 @@ COMMANDS = (
             "Standardised vocabularies: releases side by side."),
     Command("warehouse", "etl.cli.warehouse", SET_UP,
             "The warehouse on PostgreSQL: its schema, its logins, who may see which hospital."),
+    Command("compare", "etl.cli.compare", RUN,
+            "Compare a delivery with its contract: every difference at once; nothing lands, nothing is written down."),
     Command("run", "etl.cli.run", RUN,
             "Take a delivery through all stages: land, check source, merge, map, derive, check CDM, publish.",
             before="etl.night.check.process:prepare"),

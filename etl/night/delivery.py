@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from etl.errors import InputError
+from etl.errors import InputError, all_of
 
 MANIFEST = "manifest.csv"
 _CHUNK = 1 << 24
@@ -98,6 +98,16 @@ def open_delivery(
     Raises InputError when the folder or a file of the manifest is missing, a size differs, or the folder is named
     after another day than `night`.
     """
+    delivery, wrong = read_delivery(hospital, folder, night, progress)
+    if wrong:
+        raise all_of(wrong)
+    return delivery
+
+
+def read_delivery(
+    hospital: str, folder: Path, night: date | None = None, progress: Callable[[str], None] | None = None
+) -> tuple[Delivery, list[InputError]]:
+    """`open_delivery`, but for what its manifest promises and the files do not keep: all of it, not raised."""
     paths = _files(hospital, folder)
     day = named_after(folder)
     if night and day and night != day:
@@ -107,9 +117,9 @@ def open_delivery(
         )
     with ThreadPoolExecutor(2) as pool:
         read = list(pool.map(partial(_noted, progress), paths))
-    files = _as_promised(folder, {f.path.name: f for f in read})
+    files, wrong = _as_promised(folder, {f.path.name: f for f in read})
     total = hashlib.sha256("".join(f"{n}\0{f.sha256}\n" for n, f in sorted(files.items())).encode()).hexdigest()
-    return Delivery(hospital, night or night_of(folder), folder, files, total)
+    return Delivery(hospital, night or night_of(folder), folder, files, total), wrong
 
 
 def _files(hospital: str, folder: Path) -> list[Path]:
@@ -181,22 +191,29 @@ def _rows(said: str | None, file: str, line: int) -> int | None:
     return int(text)
 
 
-def _as_promised(folder: Path, files: dict[str, DeliveredFile]) -> dict[str, DeliveredFile]:
-    """The files with the rows promised for them; InputError when one is not there or not as large as promised.
+def _as_promised(folder: Path, files: dict[str, DeliveredFile]) -> tuple[dict[str, DeliveredFile], list[InputError]]:
+    """The files with the rows promised for them, and an error for each that is not there or not as large as promised.
 
     A hospital may send a manifest.csv (file,bytes,rows): it shows a file that was cut or left out. Rows are counted
     when a file lands.
     """
     if MANIFEST not in files:
-        return files
-    listed = _promises(folder / MANIFEST)
+        return files, []
+    try:
+        listed = _promises(folder / MANIFEST)
+    except InputError as error:
+        return files, [error]
+    promised = {n: replace(files[n], rows=promise.rows) for n, promise in listed.items() if n in files}
+    return files | promised, list(_broken(listed, files))
+
+
+def _broken(listed: Mapping[str, _Promise], files: Mapping[str, DeliveredFile]) -> Iterator[InputError]:
     for name, promise in listed.items():
         if name not in files:
-            raise InputError(f"{name}: the manifest lists it, the delivery lacks it", hint="ask for the file again")
-        if files[name].bytes != promise.bytes:
-            raise InputError(
+            yield InputError(f"{name}: the manifest lists it, the delivery lacks it", hint="ask for the file again")
+        elif files[name].bytes != promise.bytes:
+            yield InputError(
                 f"{name}: {files[name].bytes:,} bytes came, the manifest says {promise.bytes:,};"
                 " the file was cut or changed",
                 hint="ask for the file again",
             )
-    return files | {name: replace(files[name], rows=promise.rows) for name, promise in listed.items()}

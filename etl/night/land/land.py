@@ -19,7 +19,7 @@ from etl.night.delivery import Delivery
 from etl.night.lake.layers import write_layer
 from etl.night.lake.names import REJECTED
 from etl.night.land import identifiers
-from etl.night.land.contract import SourceFile, open_source
+from etl.night.land.contract import SourceFile, open_sources
 from etl.night.land.decode import as_utf8
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
@@ -51,7 +51,7 @@ def land(
     Every file and header is held against the contract before the first row is read. Raises InputError naming file,
     line and column when a file cannot be used.
     """
-    opened = {name: open_source(name, source, delivery) for name, source in mapping.sources.items()}
+    opened = open_sources(mapping, delivery)
     identifiers.create_tables(con)
     for naming in (False, True) if mapping.is_delta else (False,):
         for name, source in mapping.sources.items():
