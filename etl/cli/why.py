@@ -134,7 +134,9 @@ def _add_meaning(root: Tree, meaning: Meaning) -> None:
 
 
 def _add_constant(root: Tree, concept_id: int, meaning: Meaning) -> None:
-    branch = root.add(Text.assemble(("becomes", "bold"), f"  as every row of the entry, which says concept: {concept_id}"))
+    branch = root.add(
+        Text.assemble(("becomes", "bold"), f"  as every row of the entry, which says concept: {concept_id}")
+    )
     for line in _chosen(meaning.targets):
         branch.add(line)
 

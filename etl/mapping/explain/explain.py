@@ -41,7 +41,8 @@ def explain(
 ) -> list[Explanation]:
     """Explain `code` in every look-up whose source holds it; when none does, in those that know it.
 
-    Entries with a constant concept whose rows hold the code come last. `day` leaves out the windows of other days. Needs what `create_inputs` makes.
+    Entries with a constant concept whose rows hold the code come last. `day` leaves out the windows of other days.
+    Needs what `create_inputs` makes.
     """
     wanted = list(lookups_of(mapping, field))
     asked = [_Asked(con, mapping, *item, code, day) for item in wanted]
