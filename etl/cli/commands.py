@@ -69,6 +69,8 @@ COMMANDS = (
             "Write what the mappings do as pages: diagram, every column of every CDM table, look-ups, rules, sources."),
     Command("sql", "etl.cli.sql", LOOK,
             "Query the published warehouse (read-only, one consistent night per hospital)."),
+    Command("concept", "etl.cli.concept", LOOK,
+            "Find concepts by a word of a name or synonym, a Korean name, a code or an id, and how often they occur."),
     Command("recipes", "etl.cli.recipes", LOOK,
             "Answer an analyst's usual questions: list the recipes, print one to change it, or run it."),
     Command("dictionary", "etl.cli.dictionary", LOOK,
