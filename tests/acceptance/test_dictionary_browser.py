@@ -92,7 +92,8 @@ def test_every_concept_of_the_page_is_found_by_its_name_and_id(browser, url):
           const box = document.getElementById('find');
           const concepts = [...document.querySelectorAll('.content th')].map((th) => th.parentElement);
           if (concepts.length < 10) return ['too few concepts: ' + concepts.length];
-          return concepts.flatMap((row) => [row.cells[0].textContent, row.querySelector('code').textContent].filter((text) => {
+          const said = (row) => [row.cells[0].textContent, row.querySelector('code').textContent];
+          return concepts.flatMap((row) => said(row).filter((text) => {
             box.value = text;
             box.dispatchEvent(new Event('input'));
             return !(row.checkVisibility() && row.classList.contains('hit'));

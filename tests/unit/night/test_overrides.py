@@ -10,6 +10,7 @@ import pytest
 
 from etl.night.check.overrides import check_names, overridden, read_overrides, told
 from etl.night.check.suites import Expectation, Suite, SuiteError, load_suites
+from etl.settings import PROJECT
 
 SUITE = {
     "name": "cdm.measurement",
@@ -117,6 +118,18 @@ def test_all_that_is_wrong_is_said_at_once(cdm: Path) -> None:
     with pytest.raises(SuiteError, match="is overridden twice") as caught:
         read_overrides(cdm, "tiny", suites)
     assert len(caught.value.problems) == 2
+
+
+def test_the_example_of_the_page_can_be_used(tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "quality-gates.md").read_text(encoding="utf-8")
+    _, _, rest = page.partition("overrides/<hospital>.yaml")
+    example = rest.split("```yaml\n", 1)[1].split("```", 1)[0]
+    (tmp_path / "overrides").mkdir()
+    (tmp_path / "overrides" / "snuh.yaml").write_text(example, encoding="utf-8")
+    suites = load_suites(PROJECT / "expectations" / "cdm")
+    (override,) = read_overrides(tmp_path, "snuh", suites)
+    assert override.expectation.severity == "warn"
+    assert overridden(suites, [override], date(2027, 3, 31)) != suites
 
 
 def test_a_file_of_no_hospital_is_refused(cdm: Path) -> None:
