@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from typer.testing import CliRunner, Result
 from etl.cli import app
 from etl.errors import InputError
 from etl.night.pipeline import run_delivery
+from etl.quality.report.pages import write_reports
+from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.tables import FINDING
 
 
 def compared(hospital: Tiny, folder: Path, *options: str) -> Result:
@@ -179,3 +183,24 @@ def test_a_night_lands_when_the_comparison_says_so(hospital: Tiny, *, spoilt: bo
             run_delivery(hospital.settings, "tiny", folder)
     else:
         hospital.through("land", folder=folder)
+
+
+def test_new_columns_are_counted_on_the_page_of_their_night(hospital: Tiny) -> None:
+    def told(run_id: str) -> list[tuple[str, int, int]]:
+        findings = Ledger(hospital.settings.ledger_url).rows(FINDING, run_id)
+        return [(f["table_name"], f["unexpected"], f["total"]) for f in findings if f["suite"] == "contract"]
+
+    for row in hospital.tables["ADM.csv"]:
+        row.append("WARD" if row[0] == "ADM_NO" else "7")
+    assert told(hospital.publish()) == [], "at first, what the contract leaves out is not new"
+    for file in ("ADM.csv", "LAB.csv"):
+        for i, row in enumerate(hospital.tables[file]):
+            row.extend(["NEW_ONE", "NEW_TWO"] if i == 0 else ["x", "y"])
+    run_id = hospital.publish(date(2026, 7, 2))
+    assert told(run_id) == [("results", 2, 2), ("visits", 2, 3)]
+    write_reports(Ledger(hospital.settings.ledger_url), hospital.settings.reports, {}, run_ids=[run_id])
+    pages = [p.read_text(encoding="utf-8") for p in hospital.settings.reports.rglob("*.html") if p.name != "index.html"]
+    assert any("No column came that neither the contract" in page for page in pages)
+    for text in (*pages, json.dumps(Ledger(hospital.settings.ledger_url).rows(FINDING, run_id), default=str)):
+        assert "NEW_ONE" not in text
+    assert told(hospital.publish(date(2026, 7, 3))) == []

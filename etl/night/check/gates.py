@@ -10,6 +10,7 @@ from etl.cdm.spec import tables
 from etl.engine import one_number, open_engine
 from etl.mapping.language.landed import landed_columns_sql
 from etl.night.check.codemaps import map_findings
+from etl.night.check.columns import new_columns
 from etl.night.check.gate import run_suites
 from etl.night.check.overall import with_figures
 from etl.night.check.overrides import overridden, read_overrides
@@ -44,7 +45,7 @@ def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[
         suites = without_counts(suites)
     with open_engine(run.settings, run.delivery.night) as con:
         create_sources(con, run)
-        return _rows(con, suites), _evaluate(con, suites, progress)
+        return _rows(con, suites), _evaluate(con, suites, progress) + new_columns(run.folder("land"))
 
 
 def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from etl.engine import IN_SCRATCH, copy_to
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.delivery import Delivery
 from etl.night.lake.layers import write_layer
-from etl.night.lake.names import REJECTED
+from etl.night.lake.names import COLUMNS, REJECTED
 from etl.night.land import identifiers
 from etl.night.land.contract import SourceFile, open_sources
 from etl.night.land.decode import as_utf8
@@ -44,7 +45,8 @@ def land(
     con: DuckDBPyConnection, mapping: HospitalMapping, delivery: Delivery, keys: KeyStore, target: Path, number: int,
     progress: Callable[[str], None] | None = None,
 ) -> Accounts:  # fmt: skip
-    """Land a delivery into the folder `target`: `<source>/<n>.parquet` per file, `rejected.parquet`, `layer.json`.
+    """Land a delivery into the folder `target`: `<source>/<n>.parquet` per file, `rejected.parquet`, `columns.json`,
+    `layer.json`.
 
     `number` is its place in the order of arrival (see `etl.night.lake.layers`).
 
@@ -65,6 +67,8 @@ def land(
         tasks = [pool.submit(_land_file, con, mapping, n, i, f, target, progress) for n, i, f in work]
         landed = [task.result() for task in tasks]
     _write_rejects(landed, target / REJECTED)
+    unnamed = {n: max(len(f.ignored) for f in files) for n, files in opened.items() if files}
+    (target / COLUMNS).write_text(json.dumps(unnamed), encoding="utf-8")
     write_layer(target, number, delivery, keys.id, {n: [f.name for f in files] for n, files in opened.items()})
     return _accounts(landed)
 
