@@ -35,7 +35,9 @@ def show_why(
     """Explain a code by the hospital's mappings of now, the release in use and the newest night that landed."""
     mapping = load_mappings(settings.mappings, [hospital])[hospital]
     if field and not (any(lookups_of(mapping, field)) or any(constants_of(mapping, field))):
-        known = ", ".join(dict.fromkeys(f"{entry.label}.{name}" for entry, name, _ in lookups_of(mapping, None)))
+        looked_up = (f"{entry.label}.{name}" for entry, name, _ in lookups_of(mapping, None))
+        constant = (f"{entry.label}.concept" for entry, _ in constants_of(mapping, None))
+        known = ", ".join(dict.fromkeys([*looked_up, *constant]))
         raise UsageError(f"{hospital} has no look-up '{field}'; it has {known}")
     release = current_release(settings)
     state = newest_state(settings, hospital)
