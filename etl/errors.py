@@ -45,6 +45,14 @@ class InputError(EtlError):
     exit_code = 3
 
 
+def all_of(errors: Sequence[InputError]) -> InputError:
+    """One error that says several at once, each with its next step; a single one as it is."""
+    if len(errors) == 1:
+        return errors[0]
+    lines = (f"\n  {e.message}" + (f"\n  → {e.hint}" if e.hint else "") for e in errors)
+    return InputError(f"{len(errors)} reasons to refuse the delivery:{''.join(lines)}")
+
+
 class GateClosed(InputError):
     """A quality gate with severity `block` found something; last night's data stays published."""
 

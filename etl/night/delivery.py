@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from etl.errors import InputError
+from etl.errors import InputError, all_of
 from etl.night.content import Content, Packed, check_unpacked, inside, is_sheet, readable
 
 MANIFEST = "manifest.csv"
@@ -149,6 +149,16 @@ def open_delivery(
     Raises InputError when the folder or a file of the manifest is missing, a size differs, or the folder is named
     after another day than `night`.
     """
+    delivery, wrong = read_delivery(hospital, folder, night, progress)
+    if wrong:
+        raise all_of(wrong)
+    return delivery
+
+
+def read_delivery(
+    hospital: str, folder: Path, night: date | None = None, progress: Callable[[str], None] | None = None
+) -> tuple[Delivery, list[InputError]]:
+    """`open_delivery`, but for what its manifest promises and the files do not keep: all of it, not raised."""
     paths = _files(hospital, folder)
     day = named_after(folder)
     if night and day and night != day:
@@ -158,9 +168,9 @@ def open_delivery(
         )
     with ThreadPoolExecutor(2) as pool:
         read = list(pool.map(partial(_noted, progress, folder), paths))
-    files = _as_promised(folder, {f.name: f for files in read for f in files})
+    files, wrong = _as_promised(folder, {f.name: f for files in read for f in files})
     total = hashlib.sha256("".join(f"{n}\0{f.sha256}\n" for n, f in sorted(files.items())).encode()).hexdigest()
-    return Delivery(hospital, night or night_of(folder), folder, files, total)
+    return Delivery(hospital, night or night_of(folder), folder, files, total), wrong
 
 
 def _files(hospital: str, folder: Path) -> list[Path]:
@@ -239,26 +249,39 @@ def _rows(said: str | None, file: str, line: int) -> int | None:
     return int(text)
 
 
-def _as_promised(folder: Path, files: dict[str, DeliveredFile]) -> dict[str, DeliveredFile]:
-    """The files with the rows promised for them; InputError when one is not there or not as large as promised.
+def _as_promised(folder: Path, files: dict[str, DeliveredFile]) -> tuple[dict[str, DeliveredFile], list[InputError]]:
+    """The files with the rows promised for them, and an error for each that is not there or not as large as promised.
 
     A hospital may send a manifest.csv (file,bytes,rows): it shows a file that was cut or left out. Rows are counted
     when a file lands.
     """
     if MANIFEST not in files:
-        return files
-    listed = _promises(folder / MANIFEST)
+        return files, []
+    try:
+        listed = _promises(folder / MANIFEST)
+    except InputError as error:
+        return files, [error]
     promised: dict[str, DeliveredFile] = {}
     for said, promise in listed.items():
-        named = [f for f in files.values() if said in (f.name, *f.also)]
+        named = _named(said, files)
+        promised |= {f.name: replace(f, rows=promise.rows) for f in named if len(named) == 1}
+    return files | promised, list(_broken(folder, listed, files))
+
+
+def _named(said: str, files: Mapping[str, DeliveredFile]) -> list[DeliveredFile]:
+    return [f for f in files.values() if said in (f.name, *f.also)]
+
+
+def _broken(folder: Path, listed: Mapping[str, _Promise], files: Mapping[str, DeliveredFile]) -> Iterator[InputError]:
+    for said, promise in listed.items():
+        named = _named(said, files)
         packed = folder / said  # a file may be listed as it lies in the folder, or as one inside an archive
         if not named and not packed.is_file():
-            raise InputError(f"{said}: the manifest lists it, the delivery lacks it", hint="ask for the file again")
+            yield InputError(f"{said}: the manifest lists it, the delivery lacks it", hint="ask for the file again")
+            continue
         sizes = [packed.stat().st_size] if packed.is_file() else [f.bytes for f in named]
         if promise.bytes not in sizes:
-            raise InputError(
+            yield InputError(
                 f"{said}: {sizes[0]:,} bytes came, the manifest says {promise.bytes:,}; the file was cut or changed",
                 hint="ask for the file again",
             )
-        promised |= {f.name: replace(f, rows=promise.rows) for f in named if len(named) == 1}
-    return files | promised

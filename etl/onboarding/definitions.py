@@ -22,7 +22,8 @@ from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.load import load_mappings
 from etl.mapping.read.codemaps import format_of
 from etl.night.check.overall import FIGURES
-from etl.night.check.suites import SuiteError
+from etl.night.check.overrides import check_names, read_overrides, told
+from etl.night.check.suites import SuiteError, load_suites
 from etl.night.lake.views import create_empty
 from etl.night.map.map import map_sources
 from etl.onboarding.expressions import unbound_expressions
@@ -51,6 +52,8 @@ def check_everything(settings: Settings, hospitals: Sequence[str] | None) -> Ite
     """One line per hospital that is right, then warnings; raises the errors of all that is wrong, at once."""
     mappings = load_mappings(settings.mappings, hospitals)
     read_consortium(settings.mappings)
+    if not hospitals:
+        check_names(settings.expectations / "cdm", mappings)
     release = current_release(settings) if releases(settings) else None
     found = _Found()
     with _engine(settings) as con:
@@ -116,6 +119,10 @@ def _check_hospital(
             f"{name:<9} number {mapping.hospital.number:<3} {len(mapping.sources):>3} sources "
             f"{len(mapping.entries):>3} entries {promises:>4} source expectations  ok"
         )
+    if not found.promises:
+        cdm = settings.expectations / "cdm"
+        common = load_suites(cdm, columns={n: t.columns for n, t in tables().items()})
+        yield from told(read_overrides(cdm, name, common), date.today())
     yield from map_files(mapping)
 
 

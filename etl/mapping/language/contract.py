@@ -122,8 +122,16 @@ class Source(Strict):
     columns: Annotated[dict[str, Column | None], Field(description="what lands; other columns of the file do not")]
     computed: Annotated[dict[str, Computed], Field(description="columns made while landing")] = {}
     unused: Annotated[
-        str | None, Field(description="why no entry reads this source; its rows are accounted as filtered")
+        str | None,
+        Field(
+            description="why no entry reads this source; its rows are accounted as filtered, its file may be missing"
+        ),
     ] = None
+
+    @property
+    def required(self) -> bool:
+        """Whether a delivery without a file of it is refused."""
+        return not self.optional and self.unused is None
 
     @property
     def declared(self) -> dict[str, Column]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from etl.engine import IN_SCRATCH, copy_to
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.delivery import Delivery
 from etl.night.lake.layers import write_layer
-from etl.night.lake.names import REJECTED
+from etl.night.lake.names import COLUMNS, REJECTED
 from etl.night.land import identifiers
-from etl.night.land.contract import SourceFile, open_source
+from etl.night.land.contract import SourceFile, open_sources
 from etl.night.land.decode import as_utf8
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
@@ -45,18 +46,15 @@ def land(
     con: DuckDBPyConnection, mapping: HospitalMapping, delivery: Delivery, keys: KeyStore, target: Path, number: int,
     progress: Callable[[str], None] | None = None,
 ) -> Accounts:  # fmt: skip
-    """Land a delivery into the folder `target`: `<source>/<n>.parquet` per file, `rejected.parquet`, `layer.json`.
+    """Land a delivery into the folder `target`: `<source>/<n>.parquet` per file, `rejected.parquet`, `columns.json`,
+    `layer.json`.
 
     `number` is its place in the order of arrival (see `etl.night.lake.layers`).
 
     Every file and header is held against the contract before the first row is read. Raises InputError naming file,
     line and column when a file cannot be used.
     """
-    asked = {name: source.file for name, source in mapping.sources.items()}
-    opened = {
-        name: open_source(name, source, delivery, [f for n, f in asked.items() if n != name])
-        for name, source in mapping.sources.items()
-    }
+    opened = open_sources(mapping, delivery)
     identifiers.create_tables(con)
     for naming in (False, True) if mapping.is_delta else (False,):
         for name, source in mapping.sources.items():
@@ -71,6 +69,8 @@ def land(
         tasks = [pool.submit(_land_file, con, mapping, n, i, f, target, progress) for n, i, f in work]
         landed = [task.result() for task in tasks]
     _write_rejects(landed, target / REJECTED)
+    unnamed = {n: max(len(f.ignored) for f in files) for n, files in opened.items() if files}
+    (target / COLUMNS).write_text(json.dumps(unnamed), encoding="utf-8")
     write_layer(target, number, delivery, keys.id, {n: [f.name for f in files] for n, files in opened.items()})
     return _accounts(landed)
 

@@ -15,7 +15,8 @@ from duckdb import DuckDBPyConnection
 from etl.errors import InputError
 from etl.mapping.language.contract import Source
 from etl.night.content import Content
-from etl.night.land.contract import SourceFile, undecodable
+from etl.night.land.contract import SourceFile
+from etl.night.land.headers import undecodable
 from etl.sql import literal, quote
 
 BAD_QUOTE = "bad_quote"

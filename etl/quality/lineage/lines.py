@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from etl.mapping.language.contract import Source
-from etl.night.land.contract import SourceFile, read_header
+from etl.night.land.contract import SourceFile
 from etl.night.land.decode import as_utf8, utf8_chunks
+from etl.night.land.headers import read_header
 from etl.night.land.read import Reject, rejected, relation
 from etl.quality.lineage.places import Position, landed_rows
 from etl.sql import quote

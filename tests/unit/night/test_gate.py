@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ import pytest
 
 from etl.cdm.concept_domains import column_domains
 from etl.cdm.spec import tables
+from etl.engine import define_night
 from etl.night.check.gate import closed, run_suites
 from etl.night.check.suites import Expectation, Suite, load_suites
 
@@ -80,6 +82,7 @@ BREAKS_BY_DESCRIPTION = {
 def empty_cdm() -> duckdb.DuckDBPyConnection:
     """All CDM tables and the figures of a hospital, without rows."""
     con = duckdb.connect()
+    define_night(con, date(2020, 6, 1))
     for table in tables().values():
         columns = ", ".join(f'"{f.name}" {f.duckdb_type}' for f in table.fields)
         con.execute(f"create table {table.name} ({columns})")
