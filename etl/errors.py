@@ -45,6 +45,14 @@ class InputError(EtlError):
     exit_code = 3
 
 
+def all_of(errors: Sequence[InputError]) -> InputError:
+    """One error that says several at once, each with its next step; a single one as it is."""
+    if len(errors) == 1:
+        return errors[0]
+    lines = (f"\n  {e.message}" + (f"\n  → {e.hint}" if e.hint else "") for e in errors)
+    return InputError(f"{len(errors)} reasons to refuse the delivery:{''.join(lines)}")
+
+
 class GateClosed(InputError):
     """A quality gate with severity `block` found something; last night's data stays published."""
 
@@ -95,10 +103,21 @@ class MappingError(ConfigError):
         )
 
 
+def closest(word: str, names: Iterable[str]) -> str | None:
+    """The name that was most likely meant: the same in another case, else one that is nearly the same."""
+    known = sorted(names)
+    plain = {name.casefold(): name for name in reversed(known)}
+    same = plain.get(word.casefold())
+    near = [same] if same else get_close_matches(word, known, n=1, cutoff=0.6)
+    if not near:  # in letters, capitals are as far from small ones as from anything else
+        near = [plain[n] for n in get_close_matches(word.casefold(), plain, n=1, cutoff=0.6)]
+    return near[0] if near else None
+
+
 def nearest(word: str, names: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or the list of names when nothing is near."""
     known = sorted(str(n) for n in names)
-    close = get_close_matches(str(word), known, n=1, cutoff=0.6)
+    close = closest(str(word), known)
     if close:
-        return f"; did you mean '{close[0]}'?"
+        return f"; did you mean '{close}'?"
     return f"; known: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}" if known else ""

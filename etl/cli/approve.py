@@ -81,7 +81,7 @@ def _show_waiting(ledger: Ledger, *, as_json: bool) -> None:
     for row in rows:
         out.print(f"{row['run_id']}  {row['gate']} gate, asked {row['asked_at']:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
         for line in question_of(row).lines:
-            out.print(f"  {line}", soft_wrap=True, markup=False)
+            out.print(f"  {line}", soft_wrap=True)
     out.print("→ etl approve RUN --reason …" if rows else "nothing waits for an approval")
 
 
@@ -95,11 +95,11 @@ def _show_decided(ledger: Ledger, run_id: str | None, *, as_json: bool) -> None:
         return
     for asked in found:
         by = f" by {asked.actor}" if asked.actor else ""
-        out.print(f"{asked.run_id}  {asked.gate} gate, {asked.decision}{by}", soft_wrap=True, markup=False)
+        out.print(f"{asked.run_id}  {asked.gate} gate, {asked.decision}{by}", soft_wrap=True)
         out.print(f"  asked {asked.asked_at:%Y-%m-%d %H:%M} UTC, decided {asked.decided_at:%Y-%m-%d %H:%M} UTC")
-        out.print(f"  {asked.reason or 'no reason given'}", soft_wrap=True, markup=False)
+        out.print(f"  {asked.reason or 'no reason given'}", soft_wrap=True)
         for line in asked.lines:
-            out.print(f"    {line}", soft_wrap=True, markup=False)
+            out.print(f"    {line}", soft_wrap=True)
     if not found:
         out.print("nothing has been decided yet")
 
@@ -124,9 +124,9 @@ def _decide(
         return
     for question in asked:
         for line in question.lines:
-            out.print(f"{decision}  {line}", soft_wrap=True, markup=False)
+            out.print(f"{decision}  {line}", soft_wrap=True)
     if not refuse:
-        err.print(f"→ {_again(settings, run_id)}", soft_wrap=True, markup=False)
+        err.print(f"→ {_again(settings, run_id)}", soft_wrap=True)
 
 
 def _again(settings: Settings, run_id: str) -> str:

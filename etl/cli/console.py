@@ -16,9 +16,15 @@ from rich.text import Text
 
 from etl.errors import EtlError, of_file_system
 
+
+def _console(**where: Any) -> Console:
+    """A console that shows every text as it is: sources write `[iU]`, `[/hpf]` and `:ab:`, which are no markup."""
+    return Console(highlight=False, markup=False, emoji=False, **where)
+
+
 # where there is no terminal (a log, a pipe), lines are as long as their content
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-err = Console(stderr=True, highlight=False)
+out = _console(width=None if sys.stdout.isatty() else 200)
+err = _console(stderr=True)
 
 
 def print_json(value: Any) -> None:

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from etl.cli.commands import COMMANDS, Command
+from etl.cli.complete import Completed
 from etl.loading import load
 
 _BY_NAME = {command.name: command for command in COMMANDS}
@@ -37,6 +38,8 @@ class Commands(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name is None:
             return name, command, rest
+        if ctx.resilient_parsing:  # the shell completes
+            return name, Completed(name, lambda: self.commands[name]), rest
         if (before := _BY_NAME[name].before) and "--help" not in rest:
             load(before)()
         return name, self.commands[name], rest

@@ -89,7 +89,7 @@ def profile(
         print_json(_as_json(found, written))
         return
     for file in found.files:
-        out.print(_line(file), soft_wrap=True, markup=False)
+        out.print(_line(file), soft_wrap=True)
     for path in written:
         out.print(f"wrote {path}", soft_wrap=True)
 
@@ -136,10 +136,10 @@ def new(
         draft = make_draft(settings.mappings, found, Request(hospital, number, name_en, name_ko, layout))
         files = write_draft(draft, home)
         for line in _taken_for(draft):
-            out.print(line, soft_wrap=True, markup=False)
+            out.print(line, soft_wrap=True)
         for file in files:
             checks = file.read_text(encoding="utf-8").count("check:")
-            out.print(f"wrote {file}" + (f": {checks} to check" if checks else ""), soft_wrap=True, markup=False)
+            out.print(f"wrote {file}" + (f": {checks} to check" if checks else ""), soft_wrap=True)
         mapping = load_mappings(settings.mappings, [hospital])[hospital]
         suites = write_drafts(mapping, settings.expectations / "source" / hospital)
     out.print(f"wrote {len(suites)} suites into {settings.expectations / 'source' / hospital}", soft_wrap=True)

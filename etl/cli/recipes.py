@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from etl.cli.answer import show_query
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app
-from etl.cli.sql import open_reader, show_query
+from etl.cli.sql import open_reader
 from etl.errors import UsageError
 from etl.research.recipes.recipes import Recipe, recipes
 from etl.settings import load_settings
@@ -73,7 +74,7 @@ def recipes_command(
             return
         recipe = _chosen(name)
         if not (run or as_csv):
-            out.print(recipe.sql, end="", markup=False, soft_wrap=True)
+            out.print(recipe.sql, end="", soft_wrap=True)
             return
         with open_reader(load_settings(), None) as con:
             show_query(con, recipe.sql, limit, as_csv=as_csv)

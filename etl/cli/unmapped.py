@@ -19,6 +19,8 @@ from etl.store.ledger.ledger import Ledger
 app = command_app()
 
 TOP = 30
+#: Where it is told how a code gets a concept: the page with its section, and a map to copy from.
+GUIDE = ("docs/worklist.md", "Write a map", "mappings/shared/maps/visit_type.yaml")
 _WIDE = 110  # columns of a terminal that holds the whole table
 
 
@@ -63,6 +65,8 @@ def _show_table(worklist: Worklist, limit: int) -> None:
     out.print(f"\nmapping {'this code' if len(shown) == 1 else f'these {len(shown):,} codes'} would bring")
     for line in gains(worklist, shown):
         out.print(f"  {line}")
+    page, section, example = GUIDE
+    err.print(f"→ how a code gets a concept: {page}, “{section}”; an example: {example}", style="cyan", soft_wrap=True)
     if len(worklist.codes) > limit:
         err.print(f"the first {limit:,} codes; --limit shows more, --csv and --usagi write all", style="dim")
 

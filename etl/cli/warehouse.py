@@ -125,7 +125,7 @@ def _show(found: Status) -> None:
     behind = "" if found.revision == found.wanted else f" (this version of the pipeline needs {found.wanted})"
     out.print(f"PostgreSQL {found.server}, database {found.database}, revision {found.revision or 'none'}{behind}")
     for role, names in found.logins.items():
-        out.print(f"{role:<8} {', '.join(names) or '-'}", markup=False, soft_wrap=True)
+        out.print(f"{role:<8} {', '.join(names) or '-'}", soft_wrap=True)
     if found.hospitals:
         shown = Table("hospital", "no.", "night", "MB", "kept MB", "run", box=None, header_style="bold")
         for row in found.hospitals:
@@ -138,7 +138,7 @@ def _show(found: Status) -> None:
         until = f" until {c.until}" if c.until else ""
         out.print(
             f"{c.login} sees {c.hospital}{until}: {c.reason} ({c.granted_by}, {c.granted_at:%Y-%m-%d})",
-            markup=False, soft_wrap=True,
+            soft_wrap=True,
         )  # fmt: skip
 
 
@@ -234,4 +234,4 @@ def clear(
         else:
             grant(url, name, hospitals, reason, until.date() if until else None)
         sees = "no longer sees" if take else "sees"
-        out.print(f"{name} {sees} {', '.join(hospitals)}", markup=False, soft_wrap=True)
+        out.print(f"{name} {sees} {', '.join(hospitals)}", soft_wrap=True)

@@ -17,6 +17,7 @@ from etl.cli.options import AsJson, Hospital, command_app, day_of
 from etl.engine import open_engine
 from etl.errors import ConfigError, UsageError
 from etl.mapping.compile.inputs import create_inputs
+from etl.mapping.explain.constants import constants_of
 from etl.mapping.explain.explain import explain, lookups_of
 from etl.mapping.explain.explanation import Attempt, Chosen, Concept, Explanation, Found, Meaning
 from etl.mapping.load import load_mappings
@@ -33,8 +34,10 @@ def show_why(
 ) -> None:
     """Explain a code by the hospital's mappings of now, the release in use and the newest night that landed."""
     mapping = load_mappings(settings.mappings, [hospital])[hospital]
-    if field and not any(lookups_of(mapping, field)):
-        known = ", ".join(dict.fromkeys(f"{entry.label}.{name}" for entry, name, _ in lookups_of(mapping, None)))
+    if field and not (any(lookups_of(mapping, field)) or any(constants_of(mapping, field))):
+        looked_up = (f"{entry.label}.{name}" for entry, name, _ in lookups_of(mapping, None))
+        constant = (f"{entry.label}.concept" for entry, _ in constants_of(mapping, None))
+        known = ", ".join(dict.fromkeys([*looked_up, *constant]))
         raise UsageError(f"{hospital} has no look-up '{field}'; it has {known}")
     release = current_release(settings)
     state = newest_state(settings, hospital)
@@ -50,7 +53,7 @@ def show_why(
             f"the look-ups of {hospital} cannot be asked ({type(error).__name__})",
             hint=f"correct the mapping: etl check {hospital} names what does not bind",
         ) from None
-    delivered = any(e.records for e in found)
+    delivered = any(e.delivered for e in found)
     if as_json:
         about = {"hospital": hospital, "code": code, "night": night, "release": release.version}
         print_json({**about, "delivered": delivered, "lookups": [asdict(e) for e in found]})
@@ -63,18 +66,19 @@ def show_why(
 def _tell_what_is_known(hospital: str, code: str, night: date | None, found: list[Explanation]) -> None:
     if night is None:
         err.print(f"no night of {hospital} has landed: its code masters are empty, and nobody delivered a code yet")
-    elif not any(e.records for e in found):
+    elif not any(e.delivered for e in found):
         out.print(Text(f"{code} is not in the newest night ({night})."))
     if not found:
         out.print("No look-up knows it: a record with it would get concept 0 and be on the worklist.")
-    elif not any(e.records for e in found):
+    elif not any(e.delivered for e in found):
         out.print("If it came, it would become:")
 
 
 def tree(explanation: Explanation) -> Tree:
     """An explanation as a tree: the steps as they are tried, then what the code becomes."""
     e = explanation
-    where = f"source {e.source}" + (f", {e.records:,} records" if e.records else "")
+    where = f"source {e.source}" + (f", {e.records:,} records" if e.delivered else "")
+    where += f" (and {e.left_out:,} that its `where` leaves out)" if e.left_out else ""
     root = Tree(Text.assemble((f"{e.entry}.{e.field}", "bold"), f"  {where}"))
     root.add(Text(", ".join(f"{column} = {code or '(empty)'}" for column, code in e.codes.items())))
     if e.description:
@@ -83,7 +87,7 @@ def tree(explanation: Explanation) -> Tree:
     for attempt in e.attempts:
         _add_attempt(root, attempt, won)
     for meaning in e.meanings:
-        _add_meaning(root, meaning)
+        _add_meaning(root, meaning) if e.constant is None else _add_constant(root, e.constant, meaning)
     return root
 
 
@@ -131,6 +135,14 @@ def _add_meaning(root: Tree, meaning: Meaning) -> None:
     branch.add(Text.assemble("source concept ", source))
 
 
+def _add_constant(root: Tree, concept_id: int, meaning: Meaning) -> None:
+    branch = root.add(
+        Text.assemble(("becomes", "bold"), f"  as every row of the entry, which says concept: {concept_id}")
+    )
+    for line in _chosen(meaning.targets):
+        branch.add(line)
+
+
 def _chosen(targets: Iterable[Chosen]) -> Iterator[Text]:
     for target in targets:
         concept = named(target.concept) if target.concept else Text("concept 0", style="yellow")
@@ -173,7 +185,8 @@ def why(
 ) -> None:
     """Tell how a code is looked up, step by step, and why it ends where it does.
 
-    Shown is every look-up that takes the code in the newest landed night, by the mappings and vocabulary of now.
+    Shown is every look-up that takes the code in the newest landed night, by the mappings and vocabulary of now, and
+    every entry of a constant concept that has rows with it. Records are those that an entry's `where` keeps.
 
     Of a code that nobody delivered it tells what it would become.
     """

@@ -40,5 +40,5 @@ def load_mappings(root: Path, names: Sequence[str] | None = None) -> dict[str, H
         if mapping is not None:
             found[name] = mapping
     if problems:
-        raise MappingError(problems)
+        raise MappingError(list(dict.fromkeys(problems)))  # what hospitals share is wrong once
     return found

@@ -58,12 +58,12 @@ def _remembered(settings: Settings, run_id: str) -> dict[str, Any]:
 def delivery_of(settings: Settings, run_id: str) -> Delivery:
     """The delivery of a run that `begin` has remembered; ConfigError when it is unknown."""
     said = _remembered(settings, run_id)
-    files = [DeliveredFile(**{**f, "path": Path(f["path"])}) for f in said["files"]]
+    files = [DeliveredFile(**{**f, "path": Path(f["path"]), "also": tuple(f.get("also", ()))}) for f in said["files"]]
     return Delivery(
         said["hospital"],
         date.fromisoformat(said["night"]),
         Path(said["folder"]),
-        {f.path.name: f for f in files},
+        {f.name: f for f in files},
         said["sha256"],
     )
 

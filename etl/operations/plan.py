@@ -169,10 +169,10 @@ def missing(folder: Path, settle_seconds: float) -> str | None:
     """
     if not folder.is_dir():
         return f"there is no folder {folder}"
-    files = [f for f in folder.iterdir() if f.is_file() and not f.name.startswith(".")]
+    files = [f for f in folder.rglob("*") if f.is_file() and not f.name.startswith(".")]
     if not files:
         return f"{folder} is empty"
-    if any(f.name == MANIFEST for f in files):
+    if (folder / MANIFEST).is_file():
         return None
     changed = max(f.stat().st_mtime for f in files)
     return f"files are still coming into {folder}" if seconds_now() - changed < settle_seconds else None

@@ -82,3 +82,26 @@ def test_a_link_to_a_table_that_the_search_hides_shows_it(browser, url):
     browser.evaluate("location.hash = '#measurement'")
     browser.evaluate("new Promise(done => setTimeout(done, 50))")
     assert "measurement" in seen(browser)
+
+
+def test_every_concept_of_the_page_is_found_by_its_name_and_id(browser, url):
+    browser.open(url, 1280)
+    press(browser, "/")
+    missed = browser.evaluate(
+        """(() => {
+          const box = document.getElementById('find');
+          const concepts = [...document.querySelectorAll('.content th')].map((th) => th.parentElement);
+          if (concepts.length < 10) return ['too few concepts: ' + concepts.length];
+          const said = (row) => [row.cells[0].textContent, row.querySelector('code').textContent];
+          return concepts.flatMap((row) => said(row).filter((text) => {
+            box.value = text;
+            box.dispatchEvent(new Event('input'));
+            return !(row.checkVisibility() && row.classList.contains('hit'));
+          }));
+        })()"""
+    )
+    assert missed == []
+    press(browser, "Escape")
+    assert browser.evaluate("document.querySelectorAll('.hit').length") == 0
+    type_in(browser, "nothing has this")
+    assert "etl concept" in browser.evaluate("document.getElementById('found').textContent")

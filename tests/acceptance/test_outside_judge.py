@@ -187,6 +187,7 @@ class Atlas:
 @pytest.fixture(scope="module")
 def atlas(home: Path) -> Iterator[Atlas]:
     file = shutil.copy(home / "cdm.duckdb", home / "atlas.duckdb")
+    subprocess.run([sys.executable, str(PLACE / "for_atlas.py"), str(file)], check=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -203,6 +204,16 @@ def test_atlas_shows_every_report_of_the_warehouse(con: DuckDBPyConnection, atla
     shown = atlas.ask("cdmresults/OMOP/person")["gender"]
     genders = "select gender_concept_id, count(*) from cdm.person group by all"
     assert {row["conceptId"]: row["countValue"] for row in shown} == dict(con.execute(genders).fetchall())
+
+
+def test_atlas_shows_the_vocabulary(con: DuckDBPyConnection, atlas: Atlas) -> None:
+    version = con.execute("select vocabulary_version from cdm.vocabulary where vocabulary_id = 'None'").fetchone()
+    assert version == (atlas.ask("vocabulary/OMOP/info")["version"],)
+    for table in ("domain", "vocabulary"):
+        names = con.execute(f"select {table}_id from cdm.{table} order by 1").fetchall()
+        plural = {"domain": "domains", "vocabulary": "vocabularies"}[table]
+        shown = [row[f"{table.upper()}_ID"] for row in atlas.ask(f"vocabulary/OMOP/{plural}")]
+        assert sorted(shown) == [name for (name,) in names]
 
 
 def test_a_cohort_defined_in_atlas_is_generated_on_the_warehouse(con: DuckDBPyConnection, atlas: Atlas) -> None:

@@ -212,3 +212,52 @@ def test_before_a_night_has_landed_it_says_so(hospital: Tiny, monkeypatch: pytes
     assert code == 0
     assert "no night of tiny has landed" in text
     assert "condition_occurrence" in text
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Tiny:
+    """A mapped night whose visits of the kind I are one more entry with a constant concept, by their `where`."""
+    hospital = tiny.make(tmp_path_factory.mktemp("constant") / "home", vocabulary)
+    with (hospital.mappings / "subjects.yaml").open("a", encoding="utf-8") as file:
+        file.write(
+            """
+- name: stays
+  from: visits
+  event: procedure
+  where: {a_stay: "KIND = 'I'", not_surgery: "DEPT is not null"}
+  person: PT_NO
+  start: IN_DTM
+  concept: 4163872
+  type: 32817
+"""
+        )
+    for row in hospital.tables["DIAG.csv"][1:]:
+        if row[2] == "I10.9":
+            row[5] = "Y"
+    hospital.tables["DIAG.csv"].append(["70001", "A01", "I10.9", "", "20260603", "N"])
+    hospital.mapped()
+    return hospital
+
+
+def test_an_entry_of_a_constant_concept_is_told(chosen: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = [row[2] for row in chosen.tables["ADM.csv"][1:]]
+    for extra in ((), ("--field", "stays")):
+        code, text = said(chosen, monkeypatch, "I", *extra)
+        assert code == 0
+        assert f"stays.concept  source visits, {kinds.count('I')} records\n" in text
+        assert "KIND = I" in text
+        assert "as every row of the entry, which says concept: 4163872" in text
+        assert "→ procedure_occurrence" in text
+    _, text = said(chosen, monkeypatch, "O", "--json")
+    told = {(e["entry"], e["field"]): e for e in json.loads(text)["lookups"]}
+    assert told["stays", "concept"]["left_out"] == kinds.count("O")
+    assert told["stays", "concept"]["records"] == 0
+    assert told["visits_visit_occurrence", "concept"]["constant"] is None
+
+
+def test_records_are_those_that_where_keeps(chosen: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row[5] for row in chosen.tables["DIAG.csv"] if row[2] == "I10.9"]
+    _, text = said(chosen, monkeypatch, "I10.9")
+    assert f"source diagnoses, 1 records (and {rows.count('Y')} that its `where` leaves out)" in text
+    [file] = (chosen.settings.lake / "3_mapped" / "hospital=tiny").glob("*/condition_occurrence.parquet")
+    assert sum(row["condition_source_value"] == "I10.9" for row in tiny.parquet_rows(file)) == 1

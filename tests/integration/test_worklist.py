@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from etl.cli import app, unmapped
 from etl.errors import InputError, UsageError
 from etl.onboarding.worklist.unmapped import gains, read_worklist, write_csv, write_usagi
+from etl.settings import PROJECT
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.records import Accounts
 from etl.store.ledger.tables import MAPPING_RATE, UNMAPPED
@@ -181,3 +182,15 @@ def test_a_ledger_of_an_older_version_is_taken_over(tmp_path: Path) -> None:
     rows = ledger.read(sa.select(UNMAPPED).where(UNMAPPED.c.code == "2"))
     assert [(r["patients"], r["last_seen"]) for r in rows] == [(6, date(2026, 6, 2))]
     assert ledger.read(sa.select(MAPPING_RATE.c.records)) == [{"records": 9}]
+
+
+def test_the_table_leads_to_how_a_map_is_written(night: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, section, example = unmapped.GUIDE
+    assert f"## {section}\n" in (PROJECT / page).read_text(encoding="utf-8")
+    assert (PROJECT / example).is_file()
+    for name in ("home", "mappings"):
+        monkeypatch.setenv(f"ETL_{name.upper()}", str(getattr(night.settings, name)))
+    shown = CliRunner().invoke(app, ["unmapped", "tiny"])
+    assert shown.exit_code == 0
+    assert f"{page}, “{section}”; an example: {example}" in shown.output
+    assert page not in CliRunner().invoke(app, ["unmapped", "tiny", "--json"]).output

@@ -15,7 +15,7 @@ from etl.mapping.check.conversions import conversion_problems
 from etl.mapping.check.entries import check_entry, check_references, read_entries
 from etl.mapping.check.lookups import read_map_rows
 from etl.mapping.check.problems import keys_of, problems_of
-from etl.mapping.check.sources import check_delivery, check_source, check_used, with_deletions
+from etl.mapping.check.sources import check_delivery, check_registration, check_source, check_used, with_deletions
 from etl.mapping.language.hospital import Hospital
 from etl.mapping.language.landed import landed_columns
 from etl.mapping.language.mapping import Declarations, HospitalMapping
@@ -79,6 +79,7 @@ def check_document(document: Document, folder: str) -> tuple[HospitalMapping | N
         check_entry(check, entry, known)
     check_references(check, entries)
     check_used(check, data, known)
+    check_registration(check, known)
     for path, message in query_problems(document.root, document.places, hospital, known.sources):
         check.add(path, message)
     if hospital is not None:

@@ -98,6 +98,8 @@ def problems_of(
                 rest.append(part)
         expected = _EXPECTED.get(item["type"])
         message = f"expected {expected}" if expected else item["msg"]
+        if item["type"] == "string_type" and (text := document.place(path).text):
+            message += f'; write it in quotes: "{text}"'
         if item["type"] == "extra_forbidden":
             reader = model if path[:-1] == prefix and model else _models(path[:-1], document)
             message = f"unknown key{nearest(str(path[-1]), keys_of(reader) if reader else [])}"

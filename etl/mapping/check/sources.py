@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from etl.cdm.shapes import ENTITIES
@@ -12,6 +13,8 @@ from etl.mapping.language.hospital import Hospital
 from etl.mapping.language.landed import entity_columns, landed_columns, person_columns
 from etl.mapping.language.mapping import Declarations
 from etl.mapping.language.places import Path_
+
+_WORKBOOK = re.compile(r"\.xls[xm](!|$)", re.IGNORECASE)
 
 
 def check_source(check: Checker, name: str, source: Source) -> None:
@@ -32,6 +35,10 @@ def check_source(check: Checker, name: str, source: Source) -> None:
     for key, sql in (("version", source.version), ("deleted", source.deleted)):
         if sql:
             check.expression((*path, key), sql, known, f"source '{name}'")
+    if _WORKBOOK.search(source.file) and not source.written_plainly:
+        check.add(
+            (*path, "file"), "a sheet is read as UTF-8 with commas; leave out `encoding`, `delimiter` and `quote`"
+        )
     try:
         if "\n".encode(source.encoding) != b"\n":
             check.add((*path, "encoding"), f"'{source.encoding}' is not supported: a line end must be one byte")
@@ -55,6 +62,18 @@ def check_delivery(check: Checker, hospital: Hospital, known: Declarations) -> N
                 f"'{scrubbing[0]}' has free text in which this source's names are blanked out, so the names must come "
                 "with every night: say `delivery: full` here",
             )
+
+
+def check_registration(check: Checker, known: Declarations) -> None:
+    """Some column says who the patients are: without it, no row of any source would be somebody's."""
+    persons = {name: columns for name, source in known.sources.items() if (columns := person_columns(source))}
+    registers = (known.sources[n].declared[c].registers for n, columns in persons.items() for c in columns)
+    if persons and not any(registers) and not any(kind == "sources" for kind, _ in check.broken):
+        name, (column, *_) = next(iter(persons.items()))
+        check.add(
+            ("sources", name, "columns", column),
+            "no column registers patients, so that nobody would get an id: say `registers: true` where their list is",
+        )
 
 
 def with_deletions(sources: dict[str, Source]) -> dict[str, Source]:

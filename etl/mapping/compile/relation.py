@@ -71,7 +71,8 @@ def source_relation(mapping: HospitalMapping, entry: Entry, schema: str | None =
     within = Within(person, (*known, "_row")) if person else None
     beside = {word: mapping.sources[other.source] for word, other in entry.with_.items()}
     rows = Rows(relation, known, source, within, beside)
-    return _looked_into(entry, rows, schema, person) if beside else rows
+    rows = _looked_into(entry, rows, schema, person) if beside else rows
+    return _naming_visits(rows) if _uses_visits(entry, rows) else rows
 
 
 def _looked_into(entry: Entry, rows: Rows, schema: str, person: str | None) -> Rows:
@@ -130,18 +131,29 @@ def _one_each(other: Beside, source: Source, schema: str, keys: list[str], taken
     return f"select {grouped}, ambiguous{', ' + told if told else ''} from ({summed})" if listed else summed
 
 
+def _uses_visits(entry: Entry, rows: Rows) -> bool:
+    known = {*rows.known, *VISIT_COLUMNS}
+    return any(c in VISIT_COLUMNS for sql in entry.expressions() for c in columns_of(sql, known))
+
+
+def _naming_visits(rows: Rows) -> Rows:
+    """The rows with `visit.start` and `visit.end`, which nobody knows before the visits are written."""
+    unknown = ", ".join(f"null::varchar as {quote(c)}" for c in VISIT_COLUMNS)
+    return replace(rows, sql=f"(select *, {unknown} from {rows.sql})", known=[*rows.known, *VISIT_COLUMNS])
+
+
 def with_visits(rows: Rows, entry: Entry) -> Rows:
-    """The rows with `visit.start` and `visit.end` of the visit they name, where the entry uses one of them.
+    """The rows with the times of the visit they name, where the entry uses one of them.
 
     Needs what `etl.night.map.references` makes once the visits are written.
     """
-    known = [*rows.known, *VISIT_COLUMNS]
     visit = entry.said().get("visit")
-    if visit is None or not any(c in VISIT_COLUMNS for sql in entry.expressions() for c in columns_of(sql, known)):
+    if visit is None or VISIT_COLUMNS[0] not in rows.known:
         return rows
     person, key = quote(str(entry.said()["person"])), rows.text(str(visit))
+    times = ", ".join(f"v.{quote(c)}::varchar as {quote(c)}" for c in VISIT_COLUMNS)
     sql = (
-        f"(select r.*, {', '.join(f'v.{quote(c)}::varchar as {quote(c)}' for c in VISIT_COLUMNS)} from {rows.sql} r "
+        f"(select r.* replace ({times}) from {rows.sql} r "
         f"left join {VISIT_SPANS} v on v.person = r.{person} and v.key = {key})"
     )
-    return replace(rows, sql=sql, known=known)
+    return replace(rows, sql=sql)

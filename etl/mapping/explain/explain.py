@@ -11,7 +11,10 @@ from duckdb import DuckDBPyConnection
 from etl.mapping.compile.lookup import choose, collect_codes, narrowed, searched
 from etl.mapping.compile.masters import step_query
 from etl.mapping.compile.relation import source_relation
-from etl.mapping.explain.explanation import Attempt, Chosen, Concept, Explanation, Found, Hop, Meaning, Window
+from etl.mapping.compile.status import filtered
+from etl.mapping.explain.constants import explain_constants
+from etl.mapping.explain.explanation import Attempt, Chosen, Explanation, Found, Hop, Meaning, Window
+from etl.mapping.explain.release import concept_of
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.lookups import Lookup, Step
 from etl.mapping.language.mapping import HospitalMapping
@@ -19,7 +22,8 @@ from etl.sql import literal, quote
 
 _CHOSEN = "chosen_code"
 _MOST = 5  # combinations with the codes of other columns that are told
-_Case = tuple[tuple[str | None, ...], int]  # the codes of one combination, and how many records hold it
+# the codes of one combination, how many records hold it, and how many more that `where` leaves out
+_Case = tuple[tuple[str | None, ...], int, int]
 
 
 def lookups_of(mapping: HospitalMapping, field: str | None) -> Iterator[tuple[Entry, str, Lookup]]:
@@ -35,11 +39,13 @@ def explain(
 ) -> list[Explanation]:
     """Explain `code` in every look-up whose source holds it; when none does, in those that know it.
 
-    `day` leaves out the windows of other days. Needs what `create_inputs` makes.
+    Entries with a constant concept whose rows hold the code come last. `day` leaves out the windows of other days.
+    Needs what `create_inputs` makes.
     """
     wanted = list(lookups_of(mapping, field))
     asked = [_Asked(con, mapping, *item, code, day) for item in wanted]
     held = [e for one in asked for e in one.explain(one.collect())]
+    held += explain_constants(con, mapping, code, field)
     return held or [e for one in asked for e in one.explain(one.suppose()) if field or _known(e)]
 
 
@@ -70,15 +76,17 @@ class _Asked:
         selected = ", ".join(f"{sql} as k{i}" for i, sql in enumerate(narrowed(self.lookup, rows, result=self.result)))
         keys = [f"k{i}" for i in range(len(self.keys))]
         holds = " or ".join(f"{k} = {literal(self.code)}" for k in keys)
-        coded = f"(select *, {selected} from {rows.sql})"
+        rule = filtered(self.mapping.hospital, self.entry, rows)
+        coded = f"(select *, {selected}, {rule} as _rule from {rows.sql})"
         cases = self.con.execute(
-            f"select {', '.join(keys)}, count(*) as records from {coded} where {holds} group by all "
-            f"order by records desc, {', '.join(keys)} limit {_MOST}"
+            f"select {', '.join(keys)}, count(*) filter (_rule is null) as records, "
+            f"count(*) filter (_rule is not null) as left_out from {coded} where {holds} group by all "
+            f"order by records desc, left_out desc, {', '.join(keys)} limit {_MOST}"
         ).fetchall()
         if cases:
-            kept = replace(rows, sql=f"(select * exclude ({', '.join(keys)}) from {coded} where {holds})")
+            kept = replace(rows, sql=f"(select * exclude ({', '.join(keys)}, _rule) from {coded} where {holds})")
             collect_codes(self.con, self.lookup, kept, result=self.result)
-        return [(tuple(codes), int(records)) for *codes, records in cases]
+        return [(tuple(codes), int(records), int(left_out)) for *codes, records, left_out in cases]
 
     def suppose(self) -> list[_Case]:
         """Make the table `code` as if a row held the code in every column that is looked up."""
@@ -88,13 +96,13 @@ class _Asked:
             f"create or replace temp table code as select *, null::varchar as description from (select {keys}) "
             f"where {taken}"
         )
-        return [((self.code,) * len(self.keys), 0)] if self.con.execute("select 1 from code").fetchone() else []
+        return [((self.code,) * len(self.keys), 0, 0)] if self.con.execute("select 1 from code").fetchone() else []
 
     def explain(self, cases: list[_Case]) -> Iterator[Explanation]:
         """What becomes of the code in each case that `collect` or `suppose` has just found."""
         if cases:
             choose(self.con, self.mapping, self.lookup, _CHOSEN, self.entry.target)
-        for codes, records in cases:
+        for codes, records, left_out in cases:
             here = " and ".join(f"k{i} is not distinct from {_text(c)}" for i, c in enumerate(codes))
             described = self.con.execute(f"select description from code where {here}").fetchone()
             steps = [(step, self.lookup.keys.index(key)) for step, key in self.lookup.steps]
@@ -103,6 +111,7 @@ class _Asked:
                 self.name,
                 self.entry.from_,
                 records,
+                left_out,
                 dict(zip(self.keys, codes, strict=True)),
                 described[0] if described else None,
                 tuple(self._attempt(i, step, key, here) for i, (step, key) in enumerate(steps)),
@@ -171,8 +180,8 @@ class _Asked:
                 where vocabulary_id = {literal(step.vocabulary or "")} and concept_id = {source_id or 0} order by all
                 """
             ).fetchall()
-        targets = tuple(c for (i,) in said if (c := self._concept(i)) is not None)
-        return Found(code, self._concept(source_id), bool(source_id) or bool(said), targets)
+        targets = tuple(c for (i,) in said if (c := concept_of(self.con, i)) is not None)
+        return Found(code, concept_of(self.con, source_id), bool(source_id) or bool(said), targets)
 
     def _meanings(self, here: str) -> Iterator[Meaning]:
         rows = self.con.execute(
@@ -185,20 +194,11 @@ class _Asked:
         routed = self.entry.shape.event is not None and self.name == "concept"
         for first, until, step, source_id, targets, values, tables in rows:
             chosen = tuple(
-                Chosen(self._concept(c), self._concept(v), t if routed else None)
+                Chosen(concept_of(self.con, c), concept_of(self.con, v), t if routed else None)
                 for c, v, t in zip(targets, values, tables, strict=True)
             )
             won = None if step is None else step + 1
-            yield Meaning(_first(first), _last(until), won, self._concept(source_id), chosen)
-
-    def _concept(self, concept_id: int | None) -> Concept | None:
-        if not concept_id:
-            return None
-        row = self.con.execute(
-            "select concept_name, domain_id, vocabulary_id, concept_code, coalesce(standard_concept = 'S', false), "
-            f"invalid_reason, valid_start_date, valid_end_date from vocab.concept where concept_id = {concept_id}"
-        ).fetchone()
-        return Concept(concept_id, *(row or (None, None, None, None, False, None, None, None)))
+            yield Meaning(_first(first), _last(until), won, concept_of(self.con, source_id), chosen)
 
 
 def _joined(meanings: Iterable[Meaning]) -> Iterator[Meaning]:

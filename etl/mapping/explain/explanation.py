@@ -96,13 +96,24 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A code in one look-up, with the codes of other columns it looks at; `records` is 0 when the night holds none."""
+    """A code in one look-up, with the codes of other columns it looks at.
+
+    `records` are those that the entry's `where` keeps, `left_out` the others; both are 0 when the night holds none.
+    `constant` is the concept of an entry that looks nothing up: it says the same of every row.
+    """
 
     entry: str
     field: str
     source: str
     records: int
+    left_out: int
     codes: dict[str, str | None]
     description: str | None
     attempts: tuple[Attempt, ...]
     meanings: tuple[Meaning, ...]
+    constant: int | None = None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the night has a row with the code."""
+        return bool(self.records or self.left_out)

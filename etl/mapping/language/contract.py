@@ -30,6 +30,10 @@ class Column(Strict):
         Field(description="free text: names, resident registration, phone and record numbers are blanked out"),
     ] = False
     reads: Annotated[Reading | None, Field(description="how its texts are written, where the source's do not")] = None
+    not_a_person: Annotated[
+        str | None,
+        Field(description="why values that look like patients' record numbers are none: landing does not look for any"),
+    ] = None
     aliases: Annotated[tuple[str, ...], Field(description="other names this column has in some exports")] = ()
     optional: Annotated[bool, Field(description="may be missing from the file; it is then empty")] = False
     note: Annotated[str | None, Field(description="for the reader")] = None
@@ -52,7 +56,12 @@ class Source(Strict):
     """One table of the delivery: where it is, how it is written, and the columns the mapping may use."""
 
     file: Annotated[
-        str, Field(description="file name or glob inside the delivery; several files are read as one. Or say `query`")
+        str,
+        Field(
+            description="file inside the delivery, or a glob; several files are read as one. `ward/labs.csv` lies in a "
+            "sub-folder, `labs.csv` may have come as `labs.csv.gz` or inside a .zip, `book.xlsx!labs` is a sheet of a "
+            "workbook. Or say `query`"
+        ),
     ] = ""
     query: Annotated[
         str | None,
@@ -116,8 +125,16 @@ class Source(Strict):
     columns: Annotated[dict[str, Column | None], Field(description="what lands; other columns of the file do not")]
     computed: Annotated[dict[str, Computed], Field(description="columns made while landing")] = {}
     unused: Annotated[
-        str | None, Field(description="why no entry reads this source; its rows are accounted as filtered")
+        str | None,
+        Field(
+            description="why no entry reads this source; its rows are accounted as filtered, its file may be missing"
+        ),
     ] = None
+
+    @property
+    def required(self) -> bool:
+        """Whether a delivery without a file of it is refused."""
+        return not self.optional and self.unused is None
 
     @property
     def declared(self) -> dict[str, Column]:
@@ -128,6 +145,11 @@ class Source(Strict):
         """How the texts of a column are written."""
         own = self.declared[column].reads if column in self.declared else None
         return own.beside(self.reads) if own else self.reads
+
+    @property
+    def written_plainly(self) -> bool:
+        """Whether its files are UTF-8 with commas, as the sheets of a workbook are read."""
+        return (self.encoding.lower().replace("-", ""), self.delimiter, self.quote) == ("utf8", ",", '"')
 
 
 def deletions_of(source: str) -> str:

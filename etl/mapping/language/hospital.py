@@ -142,6 +142,15 @@ class Hospital(Strict):
         ),
     ] = None
     units: Annotated[Units, Field(description="units of measured values")] = Units()
+    undeclared_numbers: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="landing stops when of the different values of a column that is declared as nothing more than "
+            "this share are record numbers of patients; 1: it does not look",
+        ),
+    ] = 0.1
     small_cell: Annotated[
         int,
         Field(

@@ -10,7 +10,8 @@ Path_ = tuple[Hashable, ...]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something is written."""
+    """Where something is written; `text` as it stands there, when YAML reads it as something else than a text."""
 
     file: str
     line: int
+    text: str = ""

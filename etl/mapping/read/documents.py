@@ -6,7 +6,7 @@ Later files win: the same key replaces, mappings merge, entries merge by name, t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from etl.errors import Problem
 from etl.mapping.language.places import Path_, Place
 
 ABSENT = "absent"
+_TRUTH = ("true", "false")  # the words that YAML 1.2 kept; 1.1 takes yes, no, on and off for truth values, too
 
 
 @dataclass(slots=True)
@@ -57,7 +58,14 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
-        return self.constructor.construct_object(node)
+        value = self.constructor.construct_object(node)
+        if isinstance(value, bool) and str(node.value).lower() not in _TRUTH:
+            return str(
+                node.value
+            )  # a column may be called NO or ON; where a truth value is due, `yes` is one as a text
+        if value is not None and not isinstance(value, str):
+            self.places[path] = replace(self.places[path], text=str(node.value))
+        return value
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -159,6 +167,8 @@ def read_hospital(folder: Path) -> Document:
     layout = head.data.get("layout")
     folders = [root / "shared", *([root / "shared" / "layouts" / str(layout)] if layout else []), folder]
     for place in folders:
+        if place == root / "shared" and not place.exists():
+            continue  # a consortium need not share anything
         if not place.is_dir():
             if place == root / "shared":  # nothing need be shared
                 continue

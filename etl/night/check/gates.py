@@ -10,13 +10,16 @@ from etl.cdm.spec import tables
 from etl.engine import one_number, open_engine
 from etl.mapping.language.landed import landed_columns_sql
 from etl.night.check.codemaps import map_findings
+from etl.night.check.columns import new_columns
 from etl.night.check.gate import run_suites
 from etl.night.check.overall import with_figures
+from etl.night.check.overrides import overridden, read_overrides
 from etl.night.check.partial import count_findings, without_counts
 from etl.night.check.suites import Suite, load_suites
 from etl.night.check.views import create_candidate, create_sources
 from etl.night.lake.candidate import candidate_files, file_rows
 from etl.night.lake.history import brings_changes
+from etl.night.lake.layers import read_layer
 from etl.night.lake.published import state_of
 from etl.night.run import Progress, Run
 from etl.sql import quote
@@ -24,9 +27,15 @@ from etl.store.ledger.records import Finding
 
 
 def source_suites(run: Run) -> list[Suite]:
-    """Suites of the hospital's landed tables, checked against its contract."""
+    """Suites of the hospital's landed tables, checked against its contract.
+
+    An unused source that did not come has nothing to be held against its suite.
+    """
     columns = {n: ["_row", *landed_columns_sql(s)] for n, s in run.mapping.sources.items()}
-    return load_suites(run.settings.expectations / "source" / run.delivery.hospital, columns=columns)
+    suites = load_suites(run.settings.expectations / "source" / run.delivery.hospital, columns=columns)
+    came = read_layer(run.folder("land")).sources
+    absent = {n for n, source in run.mapping.sources.items() if source.unused and n not in came}
+    return [suite for suite in suites if suite.table not in absent]
 
 
 def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:
@@ -36,14 +45,16 @@ def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[
         suites = without_counts(suites)
     with open_engine(run.settings, run.delivery.night) as con:
         create_sources(con, run)
-        return _rows(con, suites), _evaluate(con, suites, progress)
+        return _rows(con, suites), _evaluate(con, suites, progress) + new_columns(run.folder("land"))
 
 
 def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:
     """Evaluate the CDM suites on the candidate; returns the rows looked at and the findings."""
     columns = {n: t.columns for n, t in tables().items()}
-    suites = load_suites(run.settings.expectations / "cdm", columns=columns)
+    folder = run.settings.expectations / "cdm"
+    suites = load_suites(folder, columns=columns)
     state, _ = state_of(run)
+    suites = overridden(suites, read_overrides(folder, run.delivery.hospital, suites), state.as_of)
     with open_engine(run.settings, state.as_of) as con:
         folders = create_candidate(con, run)
         rows = sum(file_rows(f) for f in candidate_files(folders).values())

@@ -35,8 +35,16 @@ _TOLD: Mapping[str, tuple[str, str]] = {
 }
 
 
+def create_empty_figures(con: DuckDBPyConnection) -> None:
+    """Make the tables of figures without rows."""
+    con.execute(f"create table {RATES} (domain varchar, records bigint, mapped bigint, rate double, "
+                "previous_rate double, change double)")  # fmt: skip
+    con.execute(f"create table {VOLUMES} (cdm_table varchar, rows bigint, previous_rows bigint, change double)")
+
+
 def create_figures(con: DuckDBPyConnection, run: Run) -> None:
     """Make the tables of figures."""
+    create_empty_figures(con)
     _create_rates(con, run)
     _create_volumes(con, run)
     _create_changes(con, run)
@@ -55,8 +63,6 @@ def with_figures(con: DuckDBPyConnection, finding: Finding) -> Finding:
 
 
 def _create_rates(con: DuckDBPyConnection, run: Run) -> None:
-    con.execute(f"create table {RATES} (domain varchar, records bigint, mapped bigint, rate double, "
-                "previous_rate double, change double)")  # fmt: skip
     rates = run.ledger.rate_rows(run.run_id)
     if rates:
         con.executemany(
@@ -67,7 +73,6 @@ def _create_rates(con: DuckDBPyConnection, run: Run) -> None:
 
 
 def _create_volumes(con: DuckDBPyConnection, run: Run) -> None:
-    con.execute(f"create table {VOLUMES} (cdm_table varchar, rows bigint, previous_rows bigint, change double)")
     last = run.ledger.last_published(run.delivery.hospital, before=run.run_id)
     now = run.ledger.accounts(run.run_id).rows_by_table()
     before = run.ledger.accounts(last["run_id"]).rows_by_table() if last else {}

@@ -12,13 +12,13 @@ schemas it ships. Every problem of every file is reported at once.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from etl.errors import ConfigError, Problem
+from etl.errors import ConfigError, Problem, closest
 from etl.night.check.catalog import Kind, kinds
 from etl.night.check.lines import LineFinder, Step
 
@@ -33,6 +33,14 @@ QUERY = "unexpected_rows_query"
 _SUITE_KEYS = ("name", "expectations", "meta", "notes", "id", "suite_parameters")
 _EXPECTATION_KEYS = ("type", "kwargs", "meta", "description", "severity", "notes", "id")
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
+COLUMN_ARGUMENTS = (*_COLUMN_ARGUMENTS, "column_list", "column_set")
+#: What DuckDB knows of the day and time of its own clock.
+_CLOCK = re.compile(
+    r"\b(current_date|current_time|current_timestamp|current_localtime|current_localtimestamp|localtime|localtimestamp"
+    r"|get_current_time|get_current_timestamp|transaction_timestamp|now|today)\b(?![\w.\"'])",
+    re.IGNORECASE,
+)
+_CALLED = ("now", "today", "get_current_time", "get_current_timestamp", "transaction_timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,16 @@ def load_suites(
     if problems:
         raise SuiteError(problems)
     return suites
+
+
+def reread(path: Path, text: str, step: Step, content: Mapping[str, Any]) -> tuple[Expectation | None, list[Problem]]:
+    """An expectation that another file than its suite changes, and what is wrong with it.
+
+    `path` and `text` are that file's, `step` is where in it the change stands.
+    """
+    reader = _Reader(path, None)
+    reader._lines = LineFinder(text)
+    return reader._expectation((step,), dict(content)), reader.problems
 
 
 @dataclass
@@ -201,6 +219,9 @@ class _Reader:
         for argument in kind.required:
             if argument not in kwargs:
                 self._say(path, argument, f"is required by {name}")
+        for argument, clock in _clocks(kwargs):
+            self._say((*path, argument), argument, f"{clock} is the day of the check, which must not change what is "
+                      "found: say omop_night(), the day of the newest night delivered")  # fmt: skip
         for argument, message in _bad_values(kind, kwargs):
             self._say((*path, argument), argument, message)
         for argument, column in _columns_in(kwargs):
@@ -238,6 +259,19 @@ def _bad_values(kind: Kind, kwargs: Mapping[str, Any]) -> Iterator[tuple[str, st
         yield QUERY, "expected a query that selects from {batch}"
 
 
+def _clocks(kwargs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Arguments that ask for the time of the clock, each with the word that does."""
+    for argument, value in kwargs.items():
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        # what stands in quotes is a value of a column
+        bare = re.sub(r"'[^']*'", "''", text) if argument == QUERY else text
+        for found in _CLOCK.finditer(bare):
+            called = bare[found.end() :].lstrip().startswith("(")
+            if found[1].lower() not in _CALLED or called:
+                yield argument, found[1] + ("()" if called else "")
+                break
+
+
 def _columns_in(kwargs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Every column the arguments name, with the argument."""
     for argument in _COLUMN_ARGUMENTS:
@@ -249,5 +283,5 @@ def _columns_in(kwargs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = closest(name, known)
+    return f"; did you mean {close}?" if close else ""

@@ -1,22 +1,22 @@
-"""Holds a delivery against the contract before any row is read: files, headers, columns, encodings."""
+"""Holds a delivery against the contract before any row is read: files, headers, columns, encodings; all at once."""
 
 from __future__ import annotations
 
-import csv
-import fnmatch
-import unicodedata
+import re
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from difflib import get_close_matches
 
-import pyarrow.parquet as pq
-
-from etl.errors import InputError, nearest
+from etl.errors import InputError, all_of, nearest
 from etl.mapping.language.contract import Source
-from etl.night.delivery import DeliveredFile, Delivery
+from etl.mapping.language.mapping import HospitalMapping
+from etl.night.delivery import MANIFEST, DeliveredFile, Delivery
+from etl.night.lake.layers import WHOLE
+from etl.night.land.headers import other_delimiter, read_header
+from etl.night.naming import called, doubly_called
 
-_HEADER_BYTES = 1 << 20
-_ENCODINGS = ("utf-8", "cp949")
+_IDENTIFIER = re.compile(r"(?!\d+$)[0-9A-Za-z_가-힣]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class SourceFile:
     @property
     def name(self) -> str:
         """File name."""
-        return self.file.path.name
+        return self.file.name
 
     @property
     def ignored(self) -> list[str]:
@@ -38,94 +38,203 @@ class SourceFile:
         return sorted(set(self.header) - set(self.raw.values()))
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which a delivery is not what the contract says; `refuses`: no night of it can land.
+
+    `delivered` are column names that the file brings and the contract does not know: they are shown to who asks at a
+    terminal, and go into no log, ledger or page.
+    """
+
+    kind: str
+    refuses: bool
+    source: str | None
+    file: str | None
+    message: str
+    hint: str | None = None
+    delivered: tuple[str, ...] = ()
+
+    def error(self) -> InputError:
+        """The difference as the error that stops a night."""
+        return InputError(self.message, hint=self.hint)
+
+
+def matching(source: Source, delivery: Delivery) -> list[DeliveredFile]:
+    """Files of the delivery that belong to a source."""
+    return [f for f in delivery.files.values() if called(f, source.file)]
+
+
 def find_files(name: str, source: Source, delivery: Delivery) -> list[DeliveredFile]:
     """Files of the delivery that belong to a source; InputError when a required one is missing."""
-    # macOS and some FTP servers decompose Hangul in file names
-    wanted = unicodedata.normalize("NFC", source.file)
-    found = [f for n, f in delivery.files.items() if fnmatch.fnmatchcase(unicodedata.normalize("NFC", n), wanted)]
-    if not found and not source.optional:
-        raise InputError(
-            f"{source.file} is missing from the delivery of {delivery.hospital} for {delivery.night}"
-            f" (source '{name}'){nearest(source.file, delivery.files)}",
-            hint="ask for the file, or set `optional: true` in the source's contract",
-        )
+    found = matching(source, delivery)
+    if not found and source.required:
+        raise _missing_file(name, source, delivery, ()).error()
     return found
 
 
-def _other_encoding(data: bytes, declared: str) -> str:
-    for encoding in _ENCODINGS:
-        if encoding != declared.lower():
-            try:
-                data.decode(encoding)
-            except UnicodeDecodeError as error:
-                if error.start < len(data) - 4:
-                    continue
-            return f"; it reads as {encoding}"
-    return ""
+def asked_by_others(mapping: HospitalMapping, name: str) -> list[str]:
+    """The files that other sources ask for: none of them is what this one misses."""
+    return [source.file for other, source in mapping.sources.items() if other != name]
 
 
-def undecodable(path: Path, declared: str) -> str:
-    """What to say of a file that its declared encoding does not fit."""
-    with path.open("rb") as stream:
-        return f"does not read as {declared}{_other_encoding(stream.read(_HEADER_BYTES), declared)}"
+def _twice(name: str, source: Source, found: Iterable[DeliveredFile]) -> Iterator[Difference]:
+    """A file that came more than once, as it is and in an archive: its rows would be there twice."""
+    if twice := doubly_called({f.name: called(f, source.file) for f in found}):
+        said = f"{source.file} is there more than once: {', '.join(twice)} (source '{name}')"
+        hint = "ask for it once, or name in `file` which one counts, such as: july.zip!patients.csv"
+        yield Difference("file_twice", True, name, source.file, said, hint)
 
 
-def _first_line(path: Path, encoding: str) -> str:
-    with path.open("rb") as stream:
-        data = stream.read(_HEADER_BYTES)
-    if not data:
-        raise InputError(f"{path.name} is empty: not even a header", hint="ask for the file again")
-    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-        encoding = "utf-8-sig"
-    try:
-        return data.split(b"\n", 1)[0].decode(encoding).rstrip("\r")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path.name}, line 1: {undecodable(path, encoding.removesuffix('-sig'))}",
-            hint="correct `encoding` in the source's contract",
-        ) from error
+def _missing_file(name: str, source: Source, delivery: Delivery, others: Sequence[str]) -> Difference:
+    place = f"{source.file} is missing from the delivery of {delivery.hospital} for {delivery.night} (source '{name}')"
+    if not source.required:
+        why = "its source is not used" if source.unused else "it may be"
+        return Difference("file_missing", False, name, source.file, f"{place}; {why}")
+    free = [f.name for f in delivery.files.values() if not any(called(f, other) for other in others)]
+    return Difference(
+        "file_missing", True, name, source.file, f"{place}{nearest(source.file, free)}",
+        "ask for the file, or set `optional: true` in the source's contract",
+    )  # fmt: skip
 
 
-def read_header(path: Path, source: Source) -> tuple[str, ...]:
-    """Column names of a file, without byte order mark and quotes; InputError for a doubled name."""
-    if source.format == "parquet":
-        try:
-            names = tuple(pq.read_schema(path).names)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path.name} is no readable Parquet file", hint="ask for the file again") from error
-    else:
-        line = _first_line(path, source.encoding)
-        row = next(csv.reader([line], delimiter=source.delimiter, quotechar=source.quote), [])
-        names = tuple(cell.strip() for cell in row)
-    doubled = [n for n, count in Counter(names).items() if count > 1]
-    if doubled:
-        raise InputError(
-            f"{path.name}, line 1: column '{doubled[0]}' is there twice, first as number {names.index(doubled[0]) + 1}",
-            hint="ask for the file with each column once",
-        )
-    return names
+def unknown_files(mapping: HospitalMapping, delivery: Delivery) -> list[Difference]:
+    """Files of the delivery that no source reads."""
+    known = {f.name for source in mapping.sources.values() for f in matching(source, delivery)}
+    return [
+        Difference("file_new", False, None, name, f"{name}: no source of the contract reads it")
+        for name in sorted(set(delivery.files) - known - {MANIFEST, WHOLE})
+    ]
+
+
+def open_sources(mapping: HospitalMapping, delivery: Delivery) -> dict[str, list[SourceFile]]:
+    """The files of every source, their headers matched to the contract; InputError with all that refuses them."""
+    examined = {
+        name: examine(name, source, delivery, asked_by_others(mapping, name))
+        for name, source in mapping.sources.items()
+    }
+    _refuse(difference for _, differences in examined.values() for difference in differences)
+    return {name: files for name, (files, _) in examined.items()}
 
 
 def open_source(name: str, source: Source, delivery: Delivery) -> list[SourceFile]:
     """The source's files with their headers matched to the contract; InputError naming file, line and column."""
+    files, differences = examine(name, source, delivery)
+    _refuse(differences)
+    return files
+
+
+def _refuse(differences: Iterable[Difference]) -> None:
+    wrong = [d.error() for d in differences if d.refuses]
+    if wrong:
+        raise all_of(wrong)
+
+
+def examine(
+    name: str, source: Source, delivery: Delivery, others: Sequence[str] = ()
+) -> tuple[list[SourceFile], list[Difference]]:
+    """The source's files that can be read, and every difference of all of them from the contract.
+
+    `others` are the files that other sources ask for.
+    """
+    found = matching(source, delivery)
+    differences = [*_twice(name, source, found)] if found else [_missing_file(name, source, delivery, others)]
     opened = []
-    for file in find_files(name, source, delivery):
-        header = read_header(file.path, source)
-        raw: dict[str, str] = {}
-        for column, declared in source.columns.items():
-            names = (column, *(declared.aliases if declared else ()))
-            present = next((n for n in names if n in header), None)
-            if present is not None:
-                raw[column] = present
-            elif declared is None or not declared.optional:
-                raise InputError(
-                    f"{file.path.name}, line 1: column '{column}' is missing{nearest(column, header)}",
-                    hint=f"if it was renamed, add the new name to `aliases` of {name}.columns.{column}",
-                )
-        if source.format == "csv" and source.final_newline and not file.ends_with_newline:
-            raise InputError(
-                f"{file.path.name}, line {file.lines + 1}: the last line has no end; the file was cut in the middle",
-                hint="ask for the file again; if this export never ends its last line, set `final_newline: false`",
-            )
-        opened.append(SourceFile(file, header, raw))
-    return opened
+    for file in found:
+        try:
+            header = read_header(file.content, source)
+        except InputError as error:
+            differences.append(Difference("header", True, name, file.name, error.message, error.hint))
+            continue
+        matched = SourceFile(file, header, _raw(source, header))
+        wrong = [*_doubled(name, source, matched), *_columns(name, source, matched), *_cut(name, source, file)]
+        differences += wrong
+        if not any(d.refuses for d in wrong):
+            opened.append(matched)
+    return opened, differences
+
+
+def _names(source: Source, column: str) -> tuple[str, ...]:
+    declared = source.columns[column]
+    return (column, *(declared.aliases if declared else ()))
+
+
+def _raw(source: Source, header: Sequence[str]) -> dict[str, str]:
+    """The name in the file of each contract column that it has."""
+    found = ((c, next((n for n in _names(source, c) if n in header), None)) for c in source.columns)
+    return {column: name for column, name in found if name is not None}
+
+
+def _doubled(name: str, source: Source, file: SourceFile) -> Iterator[Difference]:
+    known = {n for column in source.columns for n in _names(source, column)}
+    for column, count in Counter(file.header).items():
+        if count > 1:
+            first = file.header.index(column) + 1
+            what = f"column '{column}'" if column in known else f"the name of column {first}"
+            yield Difference(
+                "column_doubled", True, name, file.name,
+                f"{file.name}, line 1: {what} is there twice, first as number {first}",
+                "ask for the file with each column once", () if column in known else (column,),
+            )  # fmt: skip
+
+
+def _columns(name: str, source: Source, file: SourceFile) -> Iterator[Difference]:
+    """Columns that are missing, under another name, or new."""
+    missing = [c for c in source.columns if c not in file.raw]
+    wrong = [c for c in missing if not ((declared := source.columns[c]) and declared.optional)]
+    split = other_delimiter(file.file.content, source, set(wrong)) if wrong and source.format == "csv" else None
+    if split:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        yield Difference(
+            "delimiter", True, name, file.name,
+            f"{file.name}, line 1: column '{wrong[0]}' is missing{more}; the line is cut by {split!r}, the contract "
+            f"says {source.delimiter!r}",
+            f"correct `delimiter` of {name}, or ask for the file as it was",
+        )  # fmt: skip
+        return
+    for column in missing:
+        yield _missing_column(name, file, column, refuses=column in wrong)
+    for column, raw in file.raw.items():
+        if raw != column:
+            yield Difference(
+                "column_renamed", False, name, file.name,
+                f"{file.name}, line 1: column '{column}' comes under its alias '{raw}'",
+            )  # fmt: skip
+    # the first line of a file without a header is a row of somebody
+    new = [n for n in dict.fromkeys(file.header) if n not in file.raw.values()] if file.raw else []
+    if new:
+        at = ", ".join(str(file.header.index(n) + 1) for n in new)
+        yield Difference(
+            "column_new", False, name, file.name,
+            f"{file.name}, line 1: {len(new):,} column{'s' if len(new) > 1 else ''} that the contract does not name, "
+            f"number {at}",
+            delivered=tuple(new),
+        )  # fmt: skip
+
+
+def _missing_column(name: str, file: SourceFile, column: str, *, refuses: bool) -> Difference:
+    text = f"{file.name}, line 1: column '{column}' is missing"
+    if not refuses:
+        return Difference("column_missing", False, name, file.name, f"{text}; it may be")
+    hint = f"if it was renamed, add the new name to `aliases` of {name}.columns.{column}"
+    kind, free = "column_missing", [n for n in file.header if n not in file.raw.values() and presentable(n)]
+    other_case = next((n for n in free if n.casefold() == column.casefold()), None)
+    close = [other_case] if other_case else get_close_matches(column, free, n=1) if file.raw else []
+    if other_case:
+        kind, text = "column_case", f"{text}; it is there in other letters: '{other_case}'"
+    elif close:
+        text = f"{text}; did you mean '{close[0]}'?"
+    return Difference(kind, True, name, file.name, text, hint)
+
+
+def _cut(name: str, source: Source, file: DeliveredFile) -> Iterator[Difference]:
+    if source.format == "csv" and source.final_newline and not file.ends_with_newline:
+        yield Difference(
+            "cut", True, name, file.name,
+            f"{file.name}, line {file.lines + 1}: the last line has no end; the file was cut in the middle",
+            "ask for the file again; if this export never ends its last line, set `final_newline: false`",
+        )  # fmt: skip
+
+
+def presentable(name: str) -> bool:
+    """Whether a delivered name looks like one of a column, and not like what stands in a row."""
+    return _IDENTIFIER.fullmatch(name) is not None

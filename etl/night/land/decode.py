@@ -1,4 +1,4 @@
-"""Feeds a file of any encoding to the engine as UTF-8, through a pipe: no decoded copy of it lies on disk."""
+"""Feeds a file of any encoding, packed or not, to the engine as UTF-8, through a pipe: no copy of it lies on disk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from etl.night.content import Content
 
 _CHUNK = 1 << 22
 _MARK = "\udcff"  # encodes to the byte FF, which no UTF-8 text holds: the engine rejects exactly that row
@@ -28,7 +30,7 @@ def is_utf8(encoding: str) -> bool:
     return codecs.lookup(encoding).name in ("utf-8", "ascii")
 
 
-def utf8_chunks(source: Path, encoding: str) -> Iterator[bytes]:
+def utf8_chunks(source: Content, encoding: str) -> Iterator[bytes]:
     """The bytes that the engine reads of a file: its own, or decoded and written as UTF-8."""
     with source.open("rb") as stream:
         if is_utf8(encoding):
@@ -40,7 +42,7 @@ def utf8_chunks(source: Path, encoding: str) -> Iterator[bytes]:
         yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
 
 
-def _pump(source: Path, encoding: str, pipe: Path) -> None:
+def _pump(source: Content, encoding: str, pipe: Path) -> None:
     try:
         with pipe.open("wb") as sink:
             for chunk in utf8_chunks(source, encoding):
@@ -50,9 +52,9 @@ def _pump(source: Path, encoding: str, pipe: Path) -> None:
 
 
 @contextmanager
-def as_utf8(source: Path, encoding: str, folder: Path) -> Iterator[Path]:
+def as_utf8(source: Content, encoding: str, folder: Path) -> Iterator[Path]:
     """A path that reads once, from start to end, as UTF-8."""
-    if is_utf8(encoding):
+    if is_utf8(encoding) and isinstance(source, Path):
         yield source
         return
     pipe = folder / f"{uuid4().hex}.pipe"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ from etl.engine import IN_SCRATCH, copy_to
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.delivery import Delivery
 from etl.night.lake.layers import write_layer
-from etl.night.lake.names import REJECTED
+from etl.night.lake.names import COLUMNS, REJECTED
 from etl.night.land import identifiers
-from etl.night.land.contract import SourceFile, open_source
+from etl.night.land.contract import SourceFile, open_sources
 from etl.night.land.decode import as_utf8
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
+from etl.night.land.undeclared import check_undeclared, create_numbers
 from etl.store.keys.keystore import KeyStore
 from etl.store.ledger.records import Accounts
 
@@ -44,27 +46,31 @@ def land(
     con: DuckDBPyConnection, mapping: HospitalMapping, delivery: Delivery, keys: KeyStore, target: Path, number: int,
     progress: Callable[[str], None] | None = None,
 ) -> Accounts:  # fmt: skip
-    """Land a delivery into the folder `target`: `<source>/<n>.parquet` per file, `rejected.parquet`, `layer.json`.
+    """Land a delivery into the folder `target`: `<source>/<n>.parquet` per file, `rejected.parquet`, `columns.json`,
+    `layer.json`.
 
     `number` is its place in the order of arrival (see `etl.night.lake.layers`).
 
     Every file and header is held against the contract before the first row is read. Raises InputError naming file,
     line and column when a file cannot be used.
     """
-    opened = {name: open_source(name, source, delivery) for name, source in mapping.sources.items()}
+    opened = open_sources(mapping, delivery)
     identifiers.create_tables(con)
     for naming in (False, True) if mapping.is_delta else (False,):
         for name, source in mapping.sources.items():
             for file in opened[name]:
-                with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
+                with as_utf8(file.file.content, source.encoding, target) as path, reading(source, file):
                     identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
     identifiers.seal(con, mapping.hospital.number)
+    create_numbers(con)
     work = [(n, i, f) for n, files in opened.items() for i, f in enumerate(files)]
     work.sort(key=lambda item: -item[2].file.bytes)
     with ThreadPoolExecutor(2) as pool:
         tasks = [pool.submit(_land_file, con, mapping, n, i, f, target, progress) for n, i, f in work]
         landed = [task.result() for task in tasks]
     _write_rejects(landed, target / REJECTED)
+    unnamed = {n: max(len(f.ignored) for f in files) for n, files in opened.items() if files}
+    (target / COLUMNS).write_text(json.dumps(unnamed), encoding="utf-8")
     write_layer(target, number, delivery, keys.id, {n: [f.name for f in files] for n, files in opened.items()})
     return _accounts(landed)
 
@@ -79,14 +85,16 @@ def _land_file(
     cursor = con.cursor()
     cursor.execute(IN_SCRATCH)
     table = f"rejects_{uuid4().hex}"
-    with as_utf8(file.file.path, source.encoding, target) as path, reading(source, file):
+    with as_utf8(file.file.content, source.encoding, target) as path, reading(source, file):
         read = relation(source, file, path, table)
         query = identifiers.landing_query(source, mapping.hospital.number, file, read)
-        rows = copy_to(cursor, query, folder / f"{position:04}.parquet")
+        landed = folder / f"{position:04}.parquet"
+        rows = copy_to(cursor, query, landed)
     rejects = placed(source, file, rows, rejected(cursor, table)) if source.format == "csv" else []
     check_line_count(cursor, source, file, target, rows, rejects)
     check_rejects(source, file, rows, rejects)
     check_promised_rows(source, file, rows, rejects)
+    check_undeclared(cursor, name, source, file, landed, mapping.hospital.undeclared_numbers)
     cursor.close()
     if progress:
         progress(f"{file.name}: {rows:,} rows")

@@ -11,6 +11,7 @@ from duckdb import DuckDBPyConnection
 from etl.engine import one_number
 from etl.errors import InputError
 from etl.mapping.language.contract import Source
+from etl.night.content import Content
 from etl.night.land.contract import SourceFile
 from etl.night.land.decode import as_utf8, utf8_chunks
 from etl.night.land.read import BAD_QUOTE, Reject, relation
@@ -26,11 +27,11 @@ def placed(source: Source, file: SourceFile, rows: int, rejects: list[Reject]) -
     if not rejects or source.format != "csv" or _lines_of_data(file) == rows + len(rejects):
         return rejects
     rejects = sorted(rejects, key=lambda r: r.position)
-    lines = _lines_at(file.file.path, source.encoding, [r.position for r in rejects])
+    lines = _lines_at(file.file.content, source.encoding, [r.position for r in rejects])
     return [replace(r, line=line) for r, line in zip(rejects, lines, strict=True)]
 
 
-def _lines_at(path: Path, encoding: str, positions: Sequence[int]) -> list[int]:
+def _lines_at(path: Content, encoding: str, positions: Sequence[int]) -> list[int]:
     """The line that each byte of the decoded file lies on; `positions` ascend."""
     found: list[int] = []
     line, begin = 1, 0
@@ -56,7 +57,7 @@ def _lines_inside_fields(con: DuckDBPyConnection, source: Source, file: SourceFi
     return one_number(con, f"select sum(len(piece) - 1 - {blank}) from ({pieces})")
 
 
-def _quote_left_open(path: Path, quote_mark: bytes) -> tuple[int, int]:
+def _quote_left_open(path: Content, quote_mark: bytes) -> tuple[int, int]:
     """Line of the first row whose quotes do not close on it, and the number of blank lines."""
     first = blank = 0
     with path.open("rb") as stream:
@@ -79,10 +80,10 @@ def check_line_count(
     if source.format != "csv" or lines == rows + len(rejects):
         return
     delivered = file.file
-    first, blank = _quote_left_open(delivered.path, source.quote.encode())
+    first, blank = _quote_left_open(delivered.content, source.quote.encode())
     inside = sum(r.spans for r in rejects if r.reason != BAD_QUOTE)
     if first:
-        with as_utf8(delivered.path, source.encoding, folder) as path:
+        with as_utf8(delivered.content, source.encoding, folder) as path:
             inside += _lines_inside_fields(con, source, file, path)
     if lines == rows + len(rejects) + blank + inside:
         return

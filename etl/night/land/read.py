@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from duckdb import DuckDBPyConnection
 
 from etl.errors import InputError
 from etl.mapping.language.contract import Source
-from etl.night.land.contract import SourceFile, undecodable
+from etl.night.content import Content
+from etl.night.land.contract import SourceFile
+from etl.night.land.headers import undecodable
 from etl.sql import literal, quote
 
 BAD_QUOTE = "bad_quote"
@@ -43,16 +46,21 @@ def relation(source: Source, file: SourceFile, path: Path, rejects: str | None) 
     """SQL of a relation with the file's own column names, all text; `rejects` names the table of rejected rows."""
     if source.format == "parquet":
         columns = ", ".join(f"{quote(c)}::varchar as {quote(c)}" for c in file.header)
-        return f"(select {columns} from read_parquet({literal(str(path))}))"
+        return f"(select {columns} from read_parquet({_one(path)}, hive_partitioning = false))"
     columns = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in file.header)
     # rejects are always kept: merely ignoring errors, the engine passes over good rows behind a quote out of place
     rejects = rejects or f"unread_{uuid4().hex}"
     options = f", store_rejects = true, rejects_table = '{rejects}', rejects_scan = '{rejects}_scan'"
     return (
-        f"read_csv({literal(str(path))}, auto_detect = false, header = true, strict_mode = true, "
+        f"read_csv({_one(path)}, auto_detect = false, header = true, strict_mode = true, hive_partitioning = false, "
         f"delim = {literal(source.delimiter)}, quote = {literal(source.quote)}, escape = {literal(source.quote)}, "
         f"columns = {{{columns}}}{options})"
     )
+
+
+def _one(path: Path) -> str:
+    """SQL of a path that means one file, whatever letters its folders are named with."""
+    return literal(re.sub(r"[*?[]", r"[\g<0>]", str(path)))
 
 
 @contextmanager
@@ -61,12 +69,12 @@ def reading(source: Source, file: SourceFile) -> Iterator[None]:
     try:
         yield
     except duckdb.InvalidInputException:
-        line = _odd_line_end(file.file.path, source.quote.encode()) if source.format == "csv" else 0
+        line = _odd_line_end(file.file.content, source.quote.encode()) if source.format == "csv" else 0
         said = f", line {line}: ends otherwise than the header's line" if line else " cannot be read"
         raise InputError(f"{file.name}{said}", hint="ask for the file with one kind of line end") from None
 
 
-def _odd_line_end(path: Path, quote_mark: bytes) -> int:
+def _odd_line_end(path: Content, quote_mark: bytes) -> int:
     """The first line, outside of quotes, that has a carriage return where the header has none or lacks it; or 0."""
     inside = False
     end = b"\n"
@@ -103,7 +111,7 @@ def check_rejects(source: Source, file: SourceFile, rows: int, rejects: list[Rej
         return
     first = rejects[0]
     bad = sum(r.reason == "undecodable" for r in rejects)
-    why = f"; {undecodable(file.file.path, source.encoding)}" if bad * 2 > len(rejects) else ""
+    why = f"; {undecodable(file.file.content, source.encoding)}" if bad * 2 > len(rejects) else ""
     raise InputError(
         f"{file.name}, line {first.line}: {len(rejects):,} of {rows + len(rejects):,} rows cannot be read "
         f"(the first: {first.reason}){why}",

@@ -13,6 +13,7 @@ from etl.errors import EtlError, MappingError
 from etl.mapping.consortium import read_consortium
 from etl.mapping.language.landed import landed_columns_sql
 from etl.mapping.load import load_mappings
+from etl.night.check.overrides import read_overrides
 from etl.night.check.suites import load_suites
 from etl.operations.doctor.finding import Finding, Look, from_error
 from etl.store.ledger.tables import RUN
@@ -47,7 +48,10 @@ def check_mappings(look: Look) -> Iterator[Finding]:
 def check_shared(look: Look) -> Iterator[Finding]:
     """The consortium's row and the suites of the CDM."""
     read_consortium(look.settings.mappings)
-    suites = load_suites(look.settings.expectations / "cdm", columns={n: t.columns for n, t in tables().items()})
+    cdm = look.settings.expectations / "cdm"
+    suites = load_suites(cdm, columns={n: t.columns for n, t in tables().items()})
+    for hospital in look.hospitals:
+        read_overrides(cdm, hospital, suites)
     promises = sum(len(s.expectations) for s in suites)
     yield Finding(SUBJECT, "CDM", "ok", f"consortium and {promises} expectations of the CDM load")
 

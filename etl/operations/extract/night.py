@@ -83,7 +83,7 @@ def waits_for(settings: Settings, hospital: str, night: date) -> str | None:
 
 def _lacking(mapping: HospitalMapping, folder: Path) -> str | None:
     """Files of the hospital's own must lie there first: what is extracted would make half a delivery look complete."""
-    own = [s.file for s in mapping.sources.values() if s.query is None and not s.optional]
+    own = [s.file for s in mapping.sources.values() if s.query is None and s.required]
     if not own:
         return None
     absent = [file for file in own if not (folder.is_dir() and any(folder.glob(file)))]

@@ -90,7 +90,9 @@ def trace_line(settings: Settings, hospital: str, file: str, line: int, night: d
 
 
 def _names(run: Run, source: str) -> list[str]:
-    return [f.path.name for f in find_files(source, run.mapping.sources[source], run.delivery)]
+    """What the files of a source are called; an archive's may be named as if they lay in its place."""
+    files = find_files(source, run.mapping.sources[source], run.delivery)
+    return [name for f in files for name in (f.name, *f.also)]
 
 
 def _found(run: Run, at: Position, line: int) -> Found:
@@ -98,14 +100,14 @@ def _found(run: Run, at: Position, line: int) -> Found:
     index = line_index(source, at)
     if index is None and source.format == "csv":
         raise InputError(
-            f"{at.file.path.name} is gone from the delivery, and without it its lines cannot be counted",
+            f"{at.file.name} is gone from the delivery, and without it its lines cannot be counted",
             hint="put the delivery back where it was",
         )
     found = index.at(line) if index else _row_of_parquet(at, line)
     if found.kind == "beyond":
-        raise InputError(f"{at.file.path.name} has no line {line:,}")
+        raise InputError(f"{at.file.name} has no line {line:,}")
     if found.kind in ("header", "blank"):
-        raise UsageError(f"{at.file.path.name}:{line} is {'the header' if found.kind == 'header' else 'a blank line'}")
+        raise UsageError(f"{at.file.name}:{line} is {'the header' if found.kind == 'header' else 'a blank line'}")
     return found
 
 

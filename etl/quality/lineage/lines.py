@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from etl.mapping.language.contract import Source
-from etl.night.land.contract import SourceFile, read_header
+from etl.night.land.contract import SourceFile
 from etl.night.land.decode import as_utf8, utf8_chunks
+from etl.night.land.headers import read_header
 from etl.night.land.read import Reject, rejected, relation
 from etl.quality.lineage.places import Position, landed_rows
 from etl.sql import quote
@@ -115,13 +116,13 @@ def line_index(source: Source, at: Position) -> LineIndex | None:
 
 
 def _names(at: Position) -> tuple[str, str]:
-    return at.source, at.file.path.name
+    return at.source, at.file.name
 
 
 def _rejects_again(source: Source, at: Position) -> list[Reject]:
     """The rejects in the order of the file, with the line ends inside each, by reading the file once more."""
-    file = SourceFile(at.file, read_header(at.file.path, source), {})
-    with duckdb.connect() as con, as_utf8(at.file.path, source.encoding, at.rejected.parent) as path:
+    file = SourceFile(at.file, read_header(at.file.content, source), {})
+    with duckdb.connect() as con, as_utf8(at.file.content, source.encoding, at.rejected.parent) as path:
         every = ", ".join(f"count({quote(c)})" for c in file.header)  # of all columns, so that all are parsed
         con.execute(f"select {every} from {relation(source, file, path, 'refused')}").fetchall()
         return sorted(rejected(con, "refused"), key=lambda r: r.position)
@@ -148,7 +149,7 @@ def _quote_parity(source: Source, at: Position) -> tuple[npt.NDArray[np.int8], n
     mark = ord(source.quote)
     parities, empties = [], []
     rest = b""
-    chunks = utf8_chunks(at.file.path, source.encoding)
+    chunks = utf8_chunks(at.file.content, source.encoding)
     ended = False
     while not ended:
         chunk = next(chunks, None)

@@ -146,9 +146,9 @@ def landed_rows(at: Position) -> int:
     if at.parquet.exists():
         return int(pq.read_metadata(at.parquet).num_rows)
     said = json.loads((at.rejected.parent / ROWS_REMOVED).read_text(encoding="utf-8"))["accounts"]["files"]
-    came = next(f["rows"] for f in said if (f["source"], f["file"]) == (at.source, at.file.path.name))
+    came = next(f["rows"] for f in said if (f["source"], f["file"]) == (at.source, at.file.name))
     rejects = pq.ParquetFile(at.rejected).read(columns=["source", "file"]).to_pylist()
-    return int(came) - rejects.count({"source": at.source, "file": at.file.path.name})
+    return int(came) - rejects.count({"source": at.source, "file": at.file.name})
 
 
 def numbered(run: Run, source: str, file: str) -> tuple[Position, int]:
@@ -156,7 +156,7 @@ def numbered(run: Run, source: str, file: str) -> tuple[Position, int]:
     layer = read_layer(run.folder("land"))
     for index, make in enumerate(_positions(run, source, run.delivery, layer.folder)):
         first = make(0)
-        if first.file.path.name == file:
+        if file in (first.file.name, *first.file.also):
             return first, (layer.number << FILE_BITS | index) << ROW_BITS
     raise InputError(f"'{file}' is no file of the source '{source}'", hint="name a file as it was delivered")
 

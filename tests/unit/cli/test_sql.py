@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from etl.cdm.spec import tables
 from etl.cli import app
-from etl.cli.sql import show_query
+from etl.cli.answer import show_query
 from etl.errors import UsageError
 
 
@@ -62,7 +62,7 @@ def test_the_help_of_a_command_shows_how_it_is_typed(command):
 
 def test_a_reader_that_stops_early_is_no_fault():
     script = (
-        "import duckdb; from etl.cli.sql import show_query; from etl.cli.console import errors_to_exit_codes\n"
+        "import duckdb; from etl.cli.answer import show_query; from etl.cli.console import errors_to_exit_codes\n"
         "with errors_to_exit_codes(): show_query(duckdb.connect(), 'from range(1000000)', 1, as_csv=True)"
     )
     with subprocess.Popen(

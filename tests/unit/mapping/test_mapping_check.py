@@ -110,6 +110,29 @@ def test_a_right_mapping_is_typed(tmp_path: Path) -> None:
     assert mapping.maps["sex"].codes == {"M": 8507, "F": 8532}
 
 
+def test_words_that_yaml_takes_for_truth_values_are_the_texts_they_were_written_as(tmp_path: Path) -> None:
+    files = {
+        **GOOD,
+        "small/sources.yaml": GOOD["small/sources.yaml"].replace("      CODE:\n", "      CODE:\n      NO:\n      ON:\n")
+        .replace("registers: true", "registers: yes"),
+        "small/events.yaml": GOOD["small/events.yaml"].replace("start: DAY", "start: ON")
+        .replace("    code: CODE", "    code: NO", 1).replace("CODE is not null", "NO"),
+        "shared/maps/sex.yaml": "maps: {sex: {codes: {Y: 8507, NO: 8532, OFF: 0}}}",
+    }  # fmt: skip
+    mapping = load(tmp_path, files)
+    said = mapping.entries[1].said()
+    assert (said["start"], said["concept"].code, mapping.entries[1].rules) == ("ON", "NO", {"coded": "NO"})
+    assert list(mapping.maps["sex"].codes) == ["Y", "NO", "OFF"]
+    assert mapping.sources["patients"].declared["PT_NO"].registers is True
+
+
+def test_another_scalar_where_a_text_is_due_says_how_it_is_written(tmp_path: Path) -> None:
+    files = changed("small/events.yaml", "start: DAY", "start: 010")
+    assert problems(tmp_path, files) == [
+        'small/events.yaml:5  entries.diagnoses_condition.start: expected a text; write it in quotes: "010"'
+    ]
+
+
 ONE = {
     "unknown key of an entry": (
         "small/events.yaml", "  provider: DOCTOR", "  provder: DOCTOR",

@@ -142,3 +142,18 @@ def test_asking_for_a_table_without_suite_names_the_nearest(tmp_path: Path) -> N
     (tmp_path / "pat.json").write_text(GOOD, encoding="utf-8")
     with pytest.raises(SuiteError, match="did you mean pat"):
         load_suites(tmp_path, ["patt"])
+
+
+@pytest.mark.parametrize("clock", ["current_date", "CURRENT_TIMESTAMP", "now()", "today ()", "year(current_date)"])
+def test_the_clock_is_no_part_of_a_suite(tmp_path: Path, clock: str) -> None:
+    (said,) = problems(tmp_path, GOOD.replace("SEX not in ('M', 'F')", f"BIRTHDATE > {clock}"))
+    assert said.startswith("13 unexpected_rows_query: ")
+    assert "omop_night()" in said
+    in_condition = '"mostly": 0.99, "row_condition": {"parameter": "now()"}'
+    assert "omop_night()" in problems(tmp_path, GOOD.replace('"mostly": 0.99', in_condition))[0]
+
+
+@pytest.mark.parametrize("query", ["NOW = 'current_date'", "omop_night() > BIRTHDATE", "knowns = today", "s.now = 1"])
+def test_what_only_looks_like_a_clock_is_none(tmp_path: Path, query: str) -> None:
+    (tmp_path / "pat.json").write_text(GOOD.replace("SEX not in ('M', 'F')", query), encoding="utf-8")
+    assert load_suites(tmp_path)

@@ -18,7 +18,7 @@ from etl.night.publish.approval import exceeds
 from etl.operations.airflow.connections import source_conn_id, task_settings, url_of
 from etl.operations.airflow.notify import failed, night_of_run
 from etl.operations.airflow.tasks import Stopped
-from etl.operations.plan import Scheduling, read_plan, time_allowed
+from etl.operations.plan import Scheduling, missing, read_plan, time_allowed
 from etl.store.ledger.records import Finding
 
 sys.path.append(str(Path(__file__).parents[2] / "acceptance"))
@@ -31,6 +31,16 @@ def test_the_hour_a_night_must_be_done_by_is_the_next_one_after_it_is_due() -> N
     assert time_allowed("30 2 * * *", time(7)) == timedelta(hours=4, minutes=30)
     assert time_allowed("0 22 * * *", time(7)) == timedelta(hours=9)
     assert time_allowed("0 7 * * *", time(7)) == timedelta(days=1)
+
+
+def test_files_in_sub_folders_are_waited_for(tmp_path: Path) -> None:
+    assert missing(tmp_path, 60) == f"{tmp_path} is empty"
+    (tmp_path / "ward").mkdir()
+    (tmp_path / "ward" / "manifest.csv").write_bytes(b"file,bytes\n")
+    assert missing(tmp_path, 60) == f"files are still coming into {tmp_path}"
+    assert missing(tmp_path, 0) is None
+    (tmp_path / "manifest.csv").write_bytes(b"file,bytes\n")
+    assert missing(tmp_path, 60) is None
 
 
 def test_no_hour_means_no_alert(monkeypatch: pytest.MonkeyPatch) -> None:

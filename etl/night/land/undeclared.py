@@ -1,0 +1,89 @@
+"""Looks for patients' record numbers in columns of which the contract says nothing: they would land as they are.
+
+Values that are all digits are compared without leading zeros. What is shorter than a record number, or is a day such as
+20260701, says nothing: amounts, counts and days would be found among the numbers of any large hospital. Of a large file
+a sample is looked at, its beginning and as many rows in its middle: who exports a column of record numbers fills it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
+
+from etl.engine import parquet
+from etl.errors import InputError
+from etl.mapping.language.contract import Source
+from etl.night.land.contract import SourceFile
+from etl.sql import literal, quote
+
+SAMPLE = 4_000  # rows of a file's beginning, and of its middle
+_SHORTEST = 5
+_FEW = 3  # so many different values may be there by chance
+_DAY = "(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
+
+
+def create_numbers(con: DuckDBPyConnection) -> None:
+    """Make the table `ident.number`(number) of the patients' record numbers, once all of them are registered."""
+    con.execute(
+        f"create table ident.number as select distinct {_plain('raw')} as number from ident.person "
+        f"where length(raw) >= {_SHORTEST}"
+    )
+
+
+def undeclared_columns(source: Source) -> list[str]:
+    """Columns of a source that land as plain text: of no identifier, no entity, not blanked out."""
+    return [
+        name
+        for name, c in source.declared.items()
+        if c.identifier is None and c.entity is None and not c.scrub and c.not_a_person is None
+    ]
+
+
+def check_undeclared(
+    con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, landed: Path, share: float
+) -> None:  # fmt: skip
+    """InputError when of a plain column's different values more than `share` are record numbers of patients."""
+    columns = undeclared_columns(source)
+    if not columns or share >= 1:
+        return
+    given = " union all ".join(
+        f"select {literal(c)} as name, value from (select distinct {quote(c)} as value from sample)" for c in columns
+    )
+    found = con.execute(
+        f"""
+        with sample as materialized ({_sample(columns, landed)}),
+        given as (select * from ({given}) where length(value) >= {_SHORTEST} and not regexp_full_match(value, '{_DAY}'))
+        select name, count(*) as values, count(number) as numbers
+        from given left join ident.number on number = {_plain("value")}
+        group by name having numbers >= {_FEW} and numbers > {share} * count(*) order by name
+        """
+    ).fetchall()
+    if not found:
+        return
+    column, values, numbers = found[0]
+    others = f"; so do {', '.join(other for other, _, _ in found[1:])}" if found[1:] else ""
+    raise InputError(
+        f"{file.name}: column '{column}' holds record numbers of patients ({numbers:,} of {values:,} different values "
+        f"looked at), and the contract does not say so{others}",
+        hint=f"in sources.{name}.columns.{column} say `identifier: person` if they are whose rows these are, "
+        "`identifier: other` if nobody needs them; if they are something else: `not_a_person: why`",
+    )
+
+
+def _plain(text: str) -> str:
+    """SQL of a number without leading zeros; any other text as it is."""
+    return f"case when regexp_full_match({text}, '[0-9]+') then ltrim({text}, '0') else {text} end"
+
+
+def _sample(columns: list[str], landed: Path) -> str:
+    """SQL of the rows looked at."""
+    listed = ", ".join(f"omop_blank({quote(c)}) as {quote(c)}" for c in columns)
+    rows = int(pq.read_metadata(landed).num_rows)
+    begin = f"(select {listed} from {parquet(landed)} limit {SAMPLE})"
+    if rows <= SAMPLE:
+        return begin
+    middle = max(rows // 2, SAMPLE)
+    between = f"file_row_number between {middle} and {middle + SAMPLE - 1}"
+    return f"{begin} union all (select {listed} from {parquet(landed)} where {between})"

@@ -1,0 +1,1 @@
+"""Finds concepts for people who know a word or a code, and tells how far the warehouse has them."""
