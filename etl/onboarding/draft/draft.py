@@ -11,11 +11,12 @@ from typing import Any
 import jinja2
 
 from etl.errors import UsageError
-from etl.mapping.read.documents import Document, hospital_folders, read_file
+from etl.mapping.read.documents import Document, hospital_folders, read_file, read_head
 from etl.onboarding.draft.contract import draft_contract, draft_differences, scalar, sql_name
 from etl.onboarding.draft.layouts import Layout, known_layout
-from etl.onboarding.draft.roles import Guess, file_kinds, guess
-from etl.onboarding.profile.model import Profile
+from etl.onboarding.draft.roles import Guess, file_kinds, guess, likely
+from etl.onboarding.profile.model import Column, FileProfile, Profile
+from etl.onboarding.profile.rules import plain_name, rules
 
 _TEMPLATES = Path(__file__).with_name("templates")
 #: Files of entries, each written when one of its kinds of files is there.
@@ -26,11 +27,12 @@ _ENTRIES = {
     "drugs": ("drug_orders",),
     "measurements": ("results", "vital_signs"),
     "orders": ("orders",),
+    "events": ("immunizations", "devices", "allergies", "care_plans"),
 }
 #: The shared map that a role's codes are looked up in.
 _MAPS = {
     "sex": "sex", "kind": "visit_type", "from": "admitted_from", "to": "discharge", "route": "route",
-    "foreigner": "nationality", "intensive": "level_of_care",
+    "foreigner": "nationality", "intensive": "level_of_care", "race": "race", "ethnicity": "ethnicity",
 }  # fmt: skip
 _MAPPED = ("patients", "staff", "visits", "ward_moves", "drug_orders")
 
@@ -56,6 +58,16 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Coded:
+    """How the codes of a file are looked up when no code master leads anywhere: a vocabulary, or a map to be filled."""
+
+    vocabulary: str = ""
+    clean: str = ""
+    fallback: tuple[str, ...] = ()
+    map: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Said:
     """A guess as the templates see it: `c` holds columns as YAML, `q` as SQL, by role."""
 
@@ -68,17 +80,59 @@ class _Said:
     birth: str
     status: str
     vitals: list[dict[str, Any]]
+    coded: Coded
+    event: str | None
+    always: bool  # every row says when it began
 
 
-def _when(columns: dict[str, str], role: str) -> str:
-    """SQL of a time that may be written in two columns."""
+def _when(file: FileProfile, columns: dict[str, str], role: str) -> str:
+    """SQL of a time that may be written in two columns, or otherwise than a contract reads by itself."""
     if role not in columns:
         return ""
     if f"{role}_time" in columns:
         return f"concat_ws(' ', {sql_name(columns[role])}, {sql_name(columns[f'{role}_time'])})"
     if f"{role}_later" in columns:
         return f"coalesce(omop_blank({sql_name(columns[role])}), {sql_name(columns[f'{role}_later'])})"
-    return columns[role]
+    return read_time(file.column(columns[role]))
+
+
+def read_time(column: Column) -> str:
+    """SQL that reads a column of times: the column, or its own formats, the first of those that read the same texts."""
+    formats = [rules().format(name.split(" or ")[0]) for name, _ in column.formats]
+    if all(f.native for f in formats):
+        return column.name
+    parse = ", ".join(f"'{f.parse}'" for f in formats)
+    return f"strftime(try_strptime(omop_blank({sql_name(column.name)}), [{parse}]), '%Y-%m-%d %H:%M:%S')"
+
+
+def _birth(found: Guess) -> str:
+    """SQL of a date of birth, or of the year that an age in a year leaves."""
+    columns = found.columns
+    if "birth" in columns:
+        return read_time(found.file.column(columns["birth"]))
+    if "age" in columns and "age_year" in columns:
+        year, age = sql_name(columns["age_year"]), sql_name(columns["age"])
+        return f"(try_cast({year} as integer) - try_cast({age} as integer))::varchar"
+    return "BIRTH"
+
+
+def ambiguous(found: Guess) -> list[str]:
+    """Columns of times in which day and month may stand either way round."""
+    used = set(found.columns.values())
+    return [c.name for c in found.file.columns if c.name in used and any(" or " in name for name, _ in c.formats)]
+
+
+def _coded(found: Guess, *, korean: bool) -> Coded:
+    """Korean hospitals write KCD and EDI; elsewhere the codes themselves tell, or a map takes them."""
+    kind = file_kinds()[found.kind]
+    if "code" not in found.columns:
+        return Coded()
+    column = found.file.column(found.columns["code"])
+    for coding in kind.vocabularies:
+        if coding.fits(column) and not (korean and coding.clean):
+            steps = tuple(step.replace("{code}", sql_name(column.name)) for step in coding.fallback)
+            return Coded(coding.vocabulary, coding.clean or "", steps)
+    return Coded(map=f"{found.source}_codes") if column.values and not korean else Coded()
 
 
 def _status(q: dict[str, str]) -> str:
@@ -86,7 +140,7 @@ def _status(q: dict[str, str]) -> str:
     return f"case {unsure}when {q['main']} = 'Y' then 'main' else 'additional' end" if "main" in q else ""
 
 
-def _said(found: Guess) -> _Said:
+def _said(found: Guess, *, korean: bool) -> _Said:
     columns = found.columns
     q = {role: sql_name(column) for role, column in columns.items()}
     roles = file_kinds()[found.kind].roles
@@ -97,23 +151,25 @@ def _said(found: Guess) -> _Said:
     ]
     return _Said(
         found.source, columns, {role: scalar(column) for role, column in columns.items()}, q,
-        scalar(_when(columns, "start")), scalar(_when(columns, "end")) if "end" in columns else "",
-        scalar(columns.get("birth", "BIRTH")), _status(q), vitals,
+        scalar(_when(found.file, columns, "start")),
+        scalar(_when(found.file, columns, "end")) if "end" in columns else "",
+        scalar(_birth(found)), _status(q), vitals, _coded(found, korean=korean), file_kinds()[found.kind].event,
+        "start" in columns and found.file.column(columns["start"]).empty == 0,
     )  # fmt: skip
 
 
-def _masters(guesses: Sequence[Guess]) -> dict[str, list[_Said]]:
+def _masters(guesses: Sequence[Guess], *, korean: bool) -> dict[str, list[_Said]]:
     """Code masters; an order master that leads to prices is followed by the price master."""
     by_kind: dict[str, list[Guess]] = {}
     for found in guesses:
         by_kind.setdefault(found.kind, []).append(found)
     masters = {
-        name: [_said(by_kind[kind][0])]
+        name: [_said(by_kind[kind][0], korean=korean)]
         for name, kind in (("diagnosis", "diagnosis_codes"), ("drug", "drug_codes"), ("order", "order_codes"))
         if kind in by_kind
     }
     if "order" in masters and "prices" in by_kind:
-        masters["order"].append(_said(by_kind["prices"][0]))
+        masters["order"].append(_said(by_kind["prices"][0], korean=korean))
     return masters
 
 
@@ -125,12 +181,15 @@ def _shared(root: Path) -> dict[str, dict[str, Any]]:
     return {name: dict(said.get("codes") or {}) for name, said in (document.data.get("maps") or {}).items()}
 
 
-def _maps(root: Path, guesses: Sequence[Guess]) -> dict[str, list[tuple[str, int, str]]]:
+def _maps(root: Path, guesses: Sequence[Guess], *, korean: bool) -> dict[str, list[tuple[str, int, str]]]:
     """Codes and names that the shared maps lack: code, concept (0: undecided), what the export says of it."""
     shared = _shared(root)
     found: dict[str, dict[str, tuple[int, str]]] = {}
     for item in guesses:
         roles = file_kinds()[item.kind].roles if item.decided else {}
+        own = _coded(item, korean=korean).map if item.decided else ""
+        for value, rows in item.file.column(item.columns["code"]).values if own else ():
+            found.setdefault(own, {})[value] = (0, f"{rows:,} rows")
         for role, column in item.columns.items():
             told = roles.get(role)
             if told is not None and told.concept and column not in shared.get("vitals", {}):
@@ -139,20 +198,23 @@ def _maps(root: Path, guesses: Sequence[Guess]) -> dict[str, list[tuple[str, int
                 for value, rows in item.file.column(column).values:
                     if value not in shared.get(_MAPS[role], {}):
                         about = f"{column} of {item.source}: {rows:,} rows"
-                        found.setdefault(_MAPS[role], {}).setdefault(value, (0, about))
+                        concept = likely().get(_MAPS[role], {}).get(plain_name(value), 0)
+                        about += ", proposed by its word" if concept else ""
+                        found.setdefault(_MAPS[role], {}).setdefault(value, (concept, about))
     return {
         name: [(scalar(code), concept, about) for code, (concept, about) in codes.items()]
         for name, codes in found.items()
     }
 
 
+def _numbers(root: Path) -> set[object]:
+    """The numbers that hospitals have."""
+    return {read_head(folder).data.get("number") for folder in hospital_folders(root)}
+
+
 def _free_number(root: Path) -> int:
     """The smallest number that no hospital has."""
-    taken = set()
-    for folder in hospital_folders(root):
-        document = Document()
-        read_file(folder / "hospital.yaml", root, document)
-        taken.add(document.data.get("number"))
+    taken = _numbers(root)
     return next(n for n in range(1, 64) if n not in taken)
 
 
@@ -175,6 +237,11 @@ def make_draft(root: Path, profile: Profile, request: Request) -> Draft:
     folder = root / request.hospital
     if folder.exists():
         raise UsageError(f"{folder} is there already", hint="choose another name; a draft never overwrites")
+    if request.number is not None and request.number in _numbers(root):
+        raise UsageError(
+            f"number {request.number} belongs to another hospital",
+            hint="leave --number out: the draft takes a free one",
+        )
     layout = known_layout(root, profile)
     if request.layout is not None and (layout is None or layout.name != request.layout):
         raise UsageError(
@@ -196,17 +263,18 @@ def make_draft(root: Path, profile: Profile, request: Request) -> Draft:
     if layout is not None:
         return Draft({"hospital.yaml": head, "sources.yaml": draft_differences(profile, layout)}, layout)
     files = {"hospital.yaml": head, "sources.yaml": draft_contract(profile, guesses)}
-    return Draft(files | _entries(environment, root, guesses), None, guesses)
+    return Draft(files | _entries(environment, root, guesses, korean=profile.korean), None, guesses)
 
 
-def _entries(environment: jinja2.Environment, root: Path, guesses: Sequence[Guess]) -> dict[str, str]:
-    masters, maps = _masters(guesses), _maps(root, guesses)
+def _entries(environment: jinja2.Environment, root: Path, guesses: Sequence[Guess], *, korean: bool) -> dict[str, str]:
+    masters, maps = _masters(guesses, korean=korean), _maps(root, guesses, korean=korean)
     kinds: dict[str, list[_Said]] = {kind: [] for kind in file_kinds()}
     for found in guesses:
         if found.decided:
-            kinds[found.kind].append(_said(found))
+            kinds[found.kind].append(_said(found, korean=korean))
     known = {
-        **kinds, "masters": masters, "maps": maps,
+        **kinds, "masters": masters, "maps": maps, "known_maps": {*maps, *_shared(root)},
+        "ambiguous": {found.source: ambiguous(found) for found in guesses if ambiguous(found)},
         "drug_master": next((m for m in ("drug", "order") if m in masters), None),
     }  # fmt: skip
     wanted = {name: any(kinds[kind] for kind in used) for name, used in _ENTRIES.items()}
@@ -216,11 +284,3 @@ def _entries(environment: jinja2.Environment, root: Path, guesses: Sequence[Gues
         for name, there in wanted.items()
         if there
     }
-
-
-def write_draft(draft: Draft, folder: Path) -> list[Path]:
-    """Write the draft's files into a new folder."""
-    folder.mkdir(parents=True)
-    for name, text in draft.files.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in draft.files]

@@ -12,7 +12,7 @@ import yaml
 
 from etl.files import packaged
 from etl.onboarding.profile.model import Column, FileProfile, Profile
-from etl.onboarding.profile.rules import any_of, plain_name
+from etl.onboarding.profile.rules import any_of, plain_name, rules
 
 _UNDECIDED = "undecided"
 
@@ -28,22 +28,47 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
+class Coding:
+    """A vocabulary that codes may be of, told by how they are written (`written`) or by their column's name (`column`).
+
+    `fallback` holds steps of a look-up as YAML; `{code}` stands for the column.
+    """
+
+    vocabulary: str
+    written: str | None = None
+    column: str | None = None
+    clean: str | None = None
+    fallback: tuple[str, ...] = ()
+
+    def fits(self, column: Column) -> bool:
+        """Whether a column's codes may be of this vocabulary."""
+        named = self.column is not None and re.fullmatch(self.column, plain_name(column.name)) is not None
+        return named or (self.written is not None and self.written in column.codes)
+
+
+@dataclass(frozen=True, slots=True)
 class FileKind:
-    """A kind of file."""
+    """A kind of file; `event` of those that become one simple entry."""
 
     file: re.Pattern[str]
     needs: tuple[str, ...]
     roles: dict[str, Role]
+    vocabularies: tuple[Coding, ...] = ()
+    event: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a file seems to be: `kind` (or undecided), its name as source, and a column for each role that was found."""
+    """What a file seems to be: `kind` (or undecided), its name as source, and a column for each role that was found.
+
+    `lacks` is the kind that an undecided file is called like, with what it would need to be one.
+    """
 
     file: FileProfile
     kind: str
     source: str
     columns: dict[str, str]
+    lacks: tuple[str, tuple[str, ...]] | None = None
 
     @property
     def decided(self) -> bool:
@@ -70,19 +95,29 @@ def file_kinds() -> dict[str, FileKind]:
         name: FileKind(
             any_of(kind["file"]),
             tuple(kind["needs"]),
-            {role: _role(said) for role, said in kind["columns"].items()} | common,
+            {role: _role(said) for role, said in kind["columns"].items()}
+            | {role: said for role, said in common.items() if role not in kind["columns"]},
+            tuple(Coding(**{**c, "fallback": tuple(c.get("fallback", ()))}) for c in kind.get("vocabularies", ())),
+            kind.get("event"),
         )
         for name, kind in data["files"].items()
     }
 
 
+@cache
+def likely() -> dict[str, dict[str, int]]:
+    """Concepts that words of code lists most likely stand for, by map."""
+    return dict(yaml.safe_load(packaged(__name__, "roles.yaml"))["likely"])
+
+
 def _person(file: FileProfile, profile: Profile) -> str | None:
-    """The column with the patient's record number: by its name, else because it leads to one."""
-    named = next((c.name for c in file.columns if c.hidden and c.hidden.kind == "person"), None)
-    if named:
-        return named
-    persons = {(f.name, c.name) for f in profile.files for c in f.columns if c.hidden and c.hidden.kind == "person"}
-    return next((j.column for j in profile.joins if j.file == file.name and (j.to_file, j.to_column) in persons), None)
+    """The column with the patient's number: called so, else called as in other files, else any that leads there."""
+    here = [c.name for c in file.columns if c.hidden and c.hidden.kind == "person"]
+    named = [name for name in here if rules().named(name) == "person"]
+    others = {
+        c.name for f in profile.files if f is not file for c in f.columns if c.hidden and c.hidden.kind == "person"
+    }
+    return next(iter([*named, *(name for name in here if name in others), *here]), None)
 
 
 def _column(role: Role, columns: tuple[Column, ...], taken: set[str]) -> str | None:
@@ -122,6 +157,16 @@ def _kind(file: FileProfile, profile: Profile) -> tuple[str, dict[str, str]]:
     return best, columns
 
 
+def _lacks(file: FileProfile, person: str | None) -> tuple[str, tuple[str, ...]] | None:
+    """The kind that a file is called like although it lacks something, the kind that lacks least."""
+    stem, near = _stem(file), []
+    for name, kind in file_kinds().items():
+        missing = tuple(r for r in kind.needs if r not in _found(kind, file, person))
+        if kind.file.search(stem) and len(missing) < len(kind.needs):
+            near.append((len(missing), name, missing))
+    return min(near)[1:] if near else None
+
+
 def guess(profile: Profile) -> list[Guess]:
     """A guess per readable file; sources are named after their kinds, or after the file where that is not enough."""
     kinds = [(file, *_kind(file, profile)) for file in profile.files if file.columns]
@@ -129,7 +174,8 @@ def guess(profile: Profile) -> list[Guess]:
     guesses = []
     for file, kind, columns in kinds:
         source = kind if times[kind] == 1 and kind != _UNDECIDED else _source_name(file, kind)
-        guesses.append(Guess(file, kind, source, columns))
+        lacks = _lacks(file, _person(file, profile)) if kind == _UNDECIDED else None
+        guesses.append(Guess(file, kind, source, columns, lacks))
     return guesses
 
 
