@@ -22,18 +22,14 @@ DEMO = PROJECT / "etl" / "sample" / "vocabulary"
 _NAMES = PROJECT / "tests" / "data" / "onboarding"
 
 
-def concepts(vocabulary: str, domain: str, class_: str | None = None) -> list[Row]:
-    """Standard concepts of the demonstration vocabulary, by id."""
-    with (DEMO / "CONCEPT.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    wanted = {"vocabulary_id": vocabulary, "domain_id": domain, "standard_concept": "S"}
-    wanted |= {"concept_class_id": class_} if class_ else {}
-    return sorted((c for c in rows if wanted.items() <= c.items()), key=lambda c: int(c["concept_id"]))
+def concepts(of: str) -> list[Row]:
+    """Standard concepts of the demonstration vocabulary that the exports write codes of, always the same."""
+    with (_NAMES / "codes.csv").open(encoding="utf-8", newline="") as lines:
+        return [row for row in csv.DictReader(lines) if row["of"] == of]
 
 
-CONDITIONS, PROCEDURES = concepts("SNOMED", "Condition")[:40], concepts("SNOMED", "Procedure")[:20]
-DEVICES, LABS = concepts("SNOMED", "Device"), concepts("LOINC", "Measurement")[:24]
-DRUGS = concepts("RxNorm", "Drug", "Clinical Drug")[:30]
+CONDITIONS, PROCEDURES, DEVICES = concepts("condition"), concepts("procedure"), concepts("device")
+LABS, DRUGS = concepts("lab"), concepts("drug")
 STAND_INS = {
     "NDC": {f"{60_000_000_000 + 1_237 * i}": drug for i, drug in enumerate(DRUGS)},
     "ICD10PCS": {f"0{i:02}B{i % 9}ZX": procedure for i, procedure in enumerate(PROCEDURES)},

@@ -105,6 +105,8 @@ def _taken_for(draft: Draft) -> list[str]:
 
 
 def _undecided(guess: Guess) -> str:
+    if guess.lists:
+        return f"a list of the codes of {', '.join(guess.lists)}"
     return (
         f"not decided (called like {guess.lacks[0]}, lacks {', '.join(guess.lacks[1])})"
         if guess.lacks

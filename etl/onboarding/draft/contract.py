@@ -125,6 +125,12 @@ def _keywords() -> frozenset[str]:
         )
 
 
+def free_name(file: FileProfile, name: str) -> str:
+    """A name for a column that is made, which no column of the file has."""
+    taken = {c.name.lower() for c in file.columns}
+    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, len(taken) + 3))) if n.lower() not in taken)
+
+
 def sql_name(column: str) -> str:
     """A column's name inside a SQL expression."""
     plain = re.fullmatch(r"[^\W\d]\w*", column) and column.lower() not in _keywords()
@@ -140,15 +146,17 @@ def _computed(guess: Guess) -> Iterator[str]:
     if "birth" not in guess.columns and parts:
         day, digit = parts
         said.append("      # check: no column holds the date of birth; the resident registration number tells it")
-        said.append("      BIRTH:")
+        said.append(f"      {free_name(guess.file, 'BIRTH')}:")
         said.append("        sql: >-")
         said.append(
             f"          case when {digit} in ('1', '2', '5', '6') then '19' when {digit} in ('3', '4', '7', '8')"
         )
         said.append(f"          then '20' when {digit} in ('9', '0') then '18' end || {day}")
     if "zip" in guess.columns:
+        name = free_name(guess.file, "AREA")
         area = scalar(f"left(omop_blank({sql_name(guess.columns['zip'])}), 3)")
-        said.append(f"      AREA: {{sql: {area}, entity: location, registers: true, note: no finer than three digits}}")
+        about = "entity: location, registers: true, note: no finer than three digits"
+        said.append(f"      {name}: {{sql: {area}, {about}}}")
     if said:
         yield "    computed:"
         yield from said
@@ -167,6 +175,8 @@ def _key(guess: Guess) -> Iterator[str]:
 def _unused(guess: Guess) -> Iterator[str]:
     if guess.kind == "reports":
         yield "    unused: free text, which is not mapped"
+    elif guess.lists:
+        yield f"    unused: a list of the codes of {', '.join(guess.lists)}"
     elif guess.lacks:
         kind, roles = guess.lacks[0], ", ".join(guess.lacks[1])
         yield f"    unused: not decided yet  # check: called like {kind}, but no column for {roles} was found"

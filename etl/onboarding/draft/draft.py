@@ -12,7 +12,7 @@ import jinja2
 
 from etl.errors import UsageError
 from etl.mapping.read.documents import Document, hospital_folders, read_file, read_head
-from etl.onboarding.draft.contract import draft_contract, draft_differences, scalar, sql_name
+from etl.onboarding.draft.contract import draft_contract, draft_differences, free_name, scalar, sql_name
 from etl.onboarding.draft.layouts import Layout, known_layout
 from etl.onboarding.draft.roles import Guess, file_kinds, guess, likely
 from etl.onboarding.profile.model import Column, FileProfile, Profile
@@ -83,6 +83,9 @@ class _Said:
     coded: Coded
     event: str | None
     always: bool  # every row says when it began
+    area: str  # names of columns that the draft makes
+    item: str
+    value: str
 
 
 def _when(file: FileProfile, columns: dict[str, str], role: str) -> str:
@@ -113,7 +116,7 @@ def _birth(found: Guess) -> str:
     if "age" in columns and "age_year" in columns:
         year, age = sql_name(columns["age_year"]), sql_name(columns["age"])
         return f"(try_cast({year} as integer) - try_cast({age} as integer))::varchar"
-    return "BIRTH"
+    return free_name(found.file, "BIRTH")
 
 
 def ambiguous(found: Guess) -> list[str]:
@@ -155,6 +158,7 @@ def _said(found: Guess, *, korean: bool) -> _Said:
         scalar(_when(found.file, columns, "end")) if "end" in columns else "",
         scalar(_birth(found)), _status(q), vitals, _coded(found, korean=korean), file_kinds()[found.kind].event,
         "start" in columns and found.file.column(columns["start"]).empty == 0,
+        *(free_name(found.file, name) for name in ("AREA", "item", "value")),
     )  # fmt: skip
 
 

@@ -61,7 +61,8 @@ class FileKind:
 class Guess:
     """What a file seems to be: `kind` (or undecided), its name as source, and a column for each role that was found.
 
-    `lacks` is the kind that an undecided file is called like, with what it would need to be one.
+    `lacks` is the kind that an undecided file is called like, with what it would need to be one; `lists` names the
+    files whose codes an undecided file lists.
     """
 
     file: FileProfile
@@ -69,6 +70,7 @@ class Guess:
     source: str
     columns: dict[str, str]
     lacks: tuple[str, tuple[str, ...]] | None = None
+    lists: tuple[str, ...] = ()
 
     @property
     def decided(self) -> bool:
@@ -167,6 +169,15 @@ def _lacks(file: FileProfile, person: str | None) -> tuple[str, tuple[str, ...]]
     return min(near)[1:] if near else None
 
 
+def _undecided(file: FileProfile, profile: Profile, source: str, columns: dict[str, str]) -> Guess:
+    """A file of no known kind: a list of codes when other files' columns lead to it and it is about nobody."""
+    person = _person(file, profile)
+    lists = tuple(dict.fromkeys(j.file for j in profile.joins if j.to_file == file.name and j.file != file.name))
+    if lists and person is None:
+        return Guess(file, _UNDECIDED, source, columns, lists=lists)
+    return Guess(file, _UNDECIDED, source, columns, _lacks(file, person))
+
+
 def guess(profile: Profile) -> list[Guess]:
     """A guess per readable file; sources are named after their kinds, or after the file where that is not enough."""
     kinds = [(file, *_kind(file, profile)) for file in profile.files if file.columns]
@@ -174,8 +185,9 @@ def guess(profile: Profile) -> list[Guess]:
     guesses = []
     for file, kind, columns in kinds:
         source = kind if times[kind] == 1 and kind != _UNDECIDED else _source_name(file, kind)
-        lacks = _lacks(file, _person(file, profile)) if kind == _UNDECIDED else None
-        guesses.append(Guess(file, kind, source, columns, lacks))
+        guesses.append(
+            _undecided(file, profile, source, columns) if kind == _UNDECIDED else Guess(file, kind, source, columns)
+        )
     return guesses
 
 
