@@ -33,6 +33,7 @@ def _line(file: FileProfile) -> str:
         return f"{file.name}: {file.problem}"
     hidden = sum(c.hidden is not None for c in file.columns)
     written = "parquet" if form.format == "parquet" else f"{form.encoding} {form.delimiter!r} {form.line_end}"
+    written += " gzip" if form.packed else ""
     lost = f", {file.rejected:,} unreadable" if file.rejected else ""
     return f"{file.rows:>12,} rows{lost}  {len(file.columns):>3} columns, {hidden:>2} hidden  {written:<16} {file.name}"
 

@@ -109,14 +109,15 @@ def read_time(column: Column) -> str:
 
 
 def _birth(found: Guess) -> str:
-    """SQL of a date of birth, or of the year that an age in a year leaves."""
+    """SQL of a date of birth, of the year that an age in a year leaves, or of the one that landing computes."""
     columns = found.columns
     if "birth" in columns:
         return read_time(found.file.column(columns["birth"]))
     if "age" in columns and "age_year" in columns:
         year, age = sql_name(columns["age_year"]), sql_name(columns["age"])
         return f"(try_cast({year} as integer) - try_cast({age} as integer))::varchar"
-    return free_name(found.file, "BIRTH")
+    numbered = any(c.hidden and c.hidden.kind == "rrn" for c in found.file.columns)
+    return free_name(found.file, "BIRTH") if numbered else "null"
 
 
 def ambiguous(found: Guess) -> list[str]:
