@@ -148,7 +148,7 @@ def new(
             found = profile_folder(settings, folder, Options(rows), lambda f: tell(f, ""))
         draft = make_draft(settings.mappings, found, Request(hospital, number, name_en, name_ko, layout))
         files, suites = install(settings, hospital, draft)
-        for line in [*_taken_for(draft), *(f"{f.name}: left out: {f.problem}" for f in found.files if f.problem)]:
+        for line in [*_taken_for(draft), *(f"left out: {f.problem}" for f in found.files if f.problem)]:
             out.print(line, soft_wrap=True, markup=False)
         for file in files:
             checks = file.read_text(encoding="utf-8").count("check:")

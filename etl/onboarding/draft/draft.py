@@ -34,6 +34,7 @@ _MAPS = {
     "sex": "sex", "kind": "visit_type", "from": "admitted_from", "to": "discharge", "route": "route",
     "foreigner": "nationality", "intensive": "level_of_care", "race": "race", "ethnicity": "ethnicity",
 }  # fmt: skip
+_SHIFTED = 2100  # visits after this year: the export's days are not the true ones
 _MAPPED = ("patients", "staff", "visits", "ward_moves", "drug_orders")
 
 
@@ -223,10 +224,11 @@ def _free_number(root: Path) -> int:
     return next(n for n in range(1, 64) if n not in taken)
 
 
-def _since(guesses: Sequence[Guess]) -> int | None:
-    """The first year of visits."""
-    years = [g.file.column(g.columns["start"]).years for g in guesses if g.kind == "visits" and "start" in g.columns]
-    return min((y[0] for y in years if y), default=None)
+def _years(guesses: Sequence[Guess]) -> tuple[int, int] | None:
+    """The first and the last year of visits."""
+    found = [g.file.column(g.columns["start"]).years for g in guesses if g.kind == "visits" and "start" in g.columns]
+    years = [y for y in found if y]
+    return (min(y[0] for y in years), max(y[1] for y in years)) if years else None
 
 
 def _one_each(guesses: Sequence[Guess]) -> list[Guess]:
@@ -263,7 +265,8 @@ def make_draft(root: Path, profile: Profile, request: Request) -> Draft:
         files=len(profile.files), hospital=request.hospital, number=request.number or _free_number(root),
         ko=scalar(request.name_ko or request.hospital), en=scalar(request.name_en or request.hospital),
         named=bool(request.name_ko and request.name_en), layout=layout.name if layout else None,
-        matched=len(layout.files) if layout else 0, sources=layout.sources if layout else 0, since=_since(guesses),
+        matched=len(layout.files) if layout else 0, sources=layout.sources if layout else 0,
+        years=_years(guesses), shifted=_SHIFTED,
     )  # fmt: skip
     if layout is not None:
         return Draft({"hospital.yaml": head, "sources.yaml": draft_differences(profile, layout)}, layout)

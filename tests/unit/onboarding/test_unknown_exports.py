@@ -346,3 +346,13 @@ def test_a_file_called_like_a_kind_tells_what_it_lacks(tmp_path: Path, consortiu
     assert "called like diagnoses, lacks start" in new(tmp_path / "d")
     text = (consortium / "newcomer" / "sources.yaml").read_text(encoding="utf-8")
     assert "no column for start was found" in text
+
+
+def test_a_draft_of_shifted_days_says_how_to_run_them(tmp_path: Path, consortium: Path) -> None:
+    people = [[str(1000 + i), "MF"[i % 2], "2101-02-03"] for i in range(40)]
+    write(tmp_path / "d", "patients.csv", ["PT_NO", "SEX", "BIRTH_DT"], people)
+    visits = [[str(1000 + i), f"V{i}", f"21{50 + i % 4}-02-03"] for i in range(40)]
+    write(tmp_path / "d", "visits.csv", ["PT_NO", "VISIT_NO", "VISIT_DT"], visits)
+    new(tmp_path / "d")
+    head = (consortium / "newcomer" / "hospital.yaml").read_text(encoding="utf-8")
+    assert "shifted, visits lie in 2150 to 2153" in head and "live_since" not in head
