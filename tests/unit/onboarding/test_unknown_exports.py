@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,12 @@ from typer.testing import CliRunner
 from etl.cli import app
 from etl.mapping.load import load_mappings
 from etl.onboarding.draft import install
+from etl.onboarding.draft.draft import Request, make_draft
 from etl.onboarding.draft.roles import guess
 from etl.onboarding.profile.model import Profile
 from etl.onboarding.profile.page import page_of
 from etl.onboarding.profile.scan import Options, profile_folder
+from etl.sample.generate import write_exports
 from etl.settings import PROJECT, Settings
 
 #: Words that DuckDB or the queries of a profile use.
@@ -223,6 +227,29 @@ def test_the_patients_number_is_found_by_where_its_values_stand(settings: Settin
     assert {g.file.name: g.columns.get("person") for g in guess(found)} == {f"F{i}.csv": "K7" for i in (1, 2, 3)}
 
 
+@pytest.mark.parametrize("renamed", [("PATNO",), ("PATNO", "RCPTNO")])
+def test_a_draft_is_the_same_whatever_the_tying_columns_are_called(
+    settings: Settings, tmp_path: Path, renamed: tuple[str, ...]
+) -> None:  # fmt: skip
+    export = write_exports(tmp_path / "raw", hospitals=["snuh"], patients=80, seed=5, night=date(2026, 11, 23))[
+        0
+    ].folder
+    (tmp_path / "d").mkdir()
+    for file in export.glob("*.csv"):
+        head, body = file.read_text(encoding="utf-8").split("\n", 1)
+        for i, name in enumerate(renamed):
+            head = re.sub(rf"\b{name}\b", f"Q{i}", head)
+        if file.name != "manifest.csv":
+            (tmp_path / "d" / file.name).write_text(f"{head}\n{body}", encoding="utf-8")
+    known, unknown = (
+        make_draft(PROJECT / "mappings" / "nobody", profiled(settings, folder), Request("newcomer", 9)).files
+        for folder in (export, tmp_path / "d")
+    )
+    for i, name in enumerate(renamed):
+        unknown = {file: re.sub(rf"\bQ{i}\b", name, text) for file, text in unknown.items()}
+    assert known == unknown
+
+
 def test_a_key_that_patients_numbers_lead_to_is_one_whatever_its_name(settings: Settings, tmp_path: Path) -> None:
     ids = [f"{700_000 + 37 * i}" for i in range(60)]
     write(tmp_path / "d", "people.csv", ["Id", "GENDER"], [[n, "MF"[i % 2]] for i, n in enumerate(ids)])
@@ -356,3 +383,41 @@ def test_a_draft_of_shifted_days_says_how_to_run_them(tmp_path: Path, consortium
     new(tmp_path / "d")
     head = (consortium / "newcomer" / "hospital.yaml").read_text(encoding="utf-8")
     assert "shifted, visits lie in 2150 to 2153" in head and "live_since" not in head
+
+
+@pytest.mark.parametrize(
+    ("file", "columns", "kind"),
+    [
+        ("hcpcsevents.csv", "subject_id hadm_id chartdate hcpcs_cd seq_num short_description", "orders"),
+        (
+            "procedureevents.csv",
+            "subject_id hadm_id stay_id caregiver_id starttime endtime itemid value valueuom",
+            "orders",
+        ),
+        (
+            "outputevents.csv",
+            "subject_id hadm_id stay_id caregiver_id charttime storetime itemid value valueuom",
+            "results",
+        ),
+        ("inputevents.csv", "subject_id hadm_id stay_id starttime endtime itemid amount amountuom rate", "drug_orders"),
+        ("provider.csv", "provider_id", "staff"),
+        ("caregiver.csv", "caregiver_id", "staff"),
+        ("ENCOUNTERS.CSV", "ID START STOP PATIENT PROVIDER ENCOUNTERCLASS CODE", "visits"),
+        ("Conditions.csv", "start stop patient encounter code description", "diagnoses"),
+        ("condition.csv", "patient_id encounter_id icd_code onset_date", "diagnoses"),
+        ("medications.csv", "start stop patient encounter code description dispenses", "drug_orders"),
+    ],
+)
+def test_english_files_are_known_by_their_columns(
+    settings: Settings, tmp_path: Path, file: str, columns: str, kind: str
+) -> None:  # fmt: skip
+    header = columns.split()
+    write(tmp_path / "d", file, header, [[cell(name, i) for name in header] for i in range(60)])
+    assert [g.kind for g in guess(profiled(settings, tmp_path / "d"))] == [kind]
+
+
+def cell(name: str, row: int) -> str:
+    """An invented value that a column of this name could hold."""
+    if re.search("time|date|^start|^stop", name.lower()):
+        return f"2025-01-{1 + row % 28:02} 10:00:00"
+    return f"{10_000 + row % 30}" if re.search("id$|^patient|^encounter$|itemid|code$|cd$", name.lower()) else "a"
