@@ -70,12 +70,13 @@ class Coded:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """A guess as the templates see it: `c` holds columns as YAML, `q` as SQL, by role."""
+    """A guess as the templates see it: `c` holds columns as YAML, `q` as SQL, `t` read as times, by role."""
 
     source: str
     columns: dict[str, str]
     c: dict[str, str]
     q: dict[str, str]
+    t: dict[str, str]
     start: str
     end: str
     birth: str
@@ -94,26 +95,45 @@ def _when(file: FileProfile, columns: dict[str, str], role: str) -> str:
     if role not in columns:
         return ""
     if f"{role}_time" in columns:
-        return f"concat_ws(' ', {sql_name(columns[role])}, {sql_name(columns[f'{role}_time'])})"
+        day = _parsed(file.column(columns[role]))
+        said = f"strftime({day}, '%Y-%m-%d')" if day else sql_name(columns[role])
+        return f"concat_ws(' ', {said}, {sql_name(columns[f'{role}_time'])})"
     if f"{role}_later" in columns:
-        return f"coalesce(omop_blank({sql_name(columns[role])}), {sql_name(columns[f'{role}_later'])})"
+        one, later = file.column(columns[role]), file.column(columns[f"{role}_later"])
+        first = read_time(one) if _parsed(one) else f"omop_blank({sql_name(one.name)})"
+        return f"coalesce({first}, {read_time(later) if _parsed(later) else sql_name(later.name)})"
     return read_time(file.column(columns[role]))
 
 
-def read_time(column: Column) -> str:
-    """SQL that reads a column of times: the column, or its own formats, the first of those that read the same texts."""
+def _parsed(column: Column) -> str | None:
+    """SQL of the moment in formats that a contract does not read by itself; of several that fit the first."""
     formats = [rules().format(name.split(" or ")[0]) for name, _ in column.formats]
     if all(f.native for f in formats):
-        return column.name
+        return None
     parse = ", ".join(f"'{f.parse}'" for f in formats)
-    return f"strftime(try_strptime(omop_blank({sql_name(column.name)}), [{parse}]), '%Y-%m-%d %H:%M:%S')"
+    return f"try_strptime(omop_blank({sql_name(column.name)}), [{parse}])"
+
+
+def read_time(column: Column) -> str:
+    """SQL that reads a column of times: the column itself, or its own formats."""
+    moment = _parsed(column)
+    return f"strftime({moment}, '%Y-%m-%d %H:%M:%S')" if moment else column.name
+
+
+def _read_birth(column: Column) -> str:
+    """SQL of a date of birth; years of two digits lie in the past."""
+    moment = _parsed(column)
+    if moment is None or not any("%y" in rules().format(name.split(" or ")[0]).parse for name, _ in column.formats):
+        return read_time(column)
+    past = f"case when {moment} > omop_night() then {moment} - interval 100 year else {moment} end"
+    return f"strftime({past}, '%Y-%m-%d')"
 
 
 def _birth(found: Guess) -> str:
     """SQL of a date of birth, of the year that an age in a year leaves, or of the one that landing computes."""
     columns = found.columns
     if "birth" in columns:
-        return read_time(found.file.column(columns["birth"]))
+        return _read_birth(found.file.column(columns["birth"]))
     if "age" in columns and "age_year" in columns:
         year, age = sql_name(columns["age_year"]), sql_name(columns["age"])
         return f"(try_cast({year} as integer) - try_cast({age} as integer))::varchar"
@@ -156,6 +176,7 @@ def _said(found: Guess, *, korean: bool) -> _Said:
     ]
     return _Said(
         found.source, columns, {role: scalar(column) for role, column in columns.items()}, q,
+        {role: scalar(read_time(found.file.column(column))) for role, column in columns.items()},
         scalar(_when(found.file, columns, "start")),
         scalar(_when(found.file, columns, "end")) if "end" in columns else "",
         scalar(_birth(found)), _status(q), vitals, _coded(found, korean=korean), file_kinds()[found.kind].event,

@@ -61,14 +61,14 @@ def consortium(tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
         (tmp_path / place).symlink_to(target)
     for name, value in {
         "ETL_HOME": tmp_path / "home", "ETL_MAPPINGS": root, "ETL_EXPECTATIONS": tmp_path / "expectations",
-        "ETL_THREADS": "2",
+        "ETL_THREADS": "2", "ETL_KEY_SECRET": "0" * 32,
     }.items():  # fmt: skip
         monkeypatch.setenv(name, str(value))
     return root
 
 
 def write(folder: Path, name: str, header: list[str], rows: list[list[str]], encoding: str = "utf-8") -> Path:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / name).open("w", encoding=encoding, newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
     return folder / name
@@ -203,6 +203,22 @@ def test_a_draft_reads_such_days_and_marks_those_that_fit_both_ways(tmp_path: Pa
     assert "'%m/%d/%Y'" in people_yaml and "fit both ways" not in people_yaml
     assert "'%m/%d/%Y'" in visits_yaml and "check: day and month of VISIT_DT fit both ways round" in visits_yaml
     assert CliRunner().invoke(app, ["check", "newcomer"]).exit_code == 0
+
+
+def test_years_of_two_digits_are_read_as_days_that_were(tmp_path: Path, consortium: Path) -> None:
+    people = [[str(1000 + i), "MF"[i % 2], f"{1 + i % 28:02}-JAN-{30 + i:02}", ""] for i in range(40)]
+    people[3][3] = "05-FEB-24"
+    write(tmp_path / "d" / "2025-01-01", "patients.csv", ["PT_NO", "SEX", "BIRTH_DT", "DEATH_DT"], people)
+    night = tmp_path / "d" / "2025-01-01"
+    new(night)
+    ran = CliRunner().invoke(app, ["run", "newcomer", str(night)])
+    assert ran.exit_code == 0, ran.output
+    births = (
+        CliRunner().invoke(app, ["sql", "select min(year_of_birth), max(year_of_birth) from person", "--csv"]).output
+    )
+    assert "1930,1969" in births
+    deaths = CliRunner().invoke(app, ["sql", "select death_date from death", "--csv"]).output
+    assert "2024-02-05" in deaths
 
 
 def people_and_events(folder: Path, number: str) -> None:
