@@ -29,9 +29,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 #: The modules that take longest, the longest first: begun last, one of them would leave the other cores idle.
 LONGEST = (
     "test_airflow_service", "test_consortium", "test_postgres_publish", "test_crashes", "test_deltas",
-    "test_killed_runs", "test_airflow", "test_outside_judge", "test_reruns", "test_recipes", "test_retention",
-    "test_trace", "test_source_database", "test_approval", "test_long_histories", "test_bad_files", "test_bad_rows",
-    "test_gate", "test_warehouse", "test_privacy", "test_exit_codes",
+    "test_killed_runs", "test_airflow", "test_first_night", "test_outside_judge", "test_reruns", "test_recipes",
+    "test_retention", "test_trace", "test_source_database", "test_approval", "test_long_histories", "test_bad_files",
+    "test_bad_rows", "test_gate", "test_warehouse", "test_privacy", "test_exit_codes",
 )  # fmt: skip
 
 

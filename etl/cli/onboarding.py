@@ -14,7 +14,9 @@ from etl.cli.options import AsJson, Hospital, command_app
 from etl.errors import UsageError
 from etl.mapping.load import load_mappings
 from etl.mapping.read.documents import ABSENT
-from etl.onboarding.draft.draft import Draft, Request, make_draft, write_draft
+from etl.onboarding.draft.draft import Draft, Request, make_draft
+from etl.onboarding.draft.install import install
+from etl.onboarding.draft.roles import Guess
 from etl.onboarding.draft.suites import write_drafts
 from etl.onboarding.profile.model import FileProfile, Profile
 from etl.onboarding.profile.page import write_page
@@ -31,6 +33,7 @@ def _line(file: FileProfile) -> str:
         return f"{file.name}: {file.problem}"
     hidden = sum(c.hidden is not None for c in file.columns)
     written = "parquet" if form.format == "parquet" else f"{form.encoding} {form.delimiter!r} {form.line_end}"
+    written += " gzip" if form.packed else ""
     lost = f", {file.rejected:,} unreadable" if file.rejected else ""
     return f"{file.rows:>12,} rows{lost}  {len(file.columns):>3} columns, {hidden:>2} hidden  {written:<16} {file.name}"
 
@@ -99,7 +102,17 @@ def _taken_for(draft: Draft) -> list[str]:
     if draft.layout is not None:
         said = [f"{file.name}: {name}" for name, file in draft.layout.files.items()]
         return [*said, f"the export follows layout {draft.layout.name}; drafted are the differences only"]
-    return [f"{g.file.name}: {g.source if g.decided else 'not decided'}" for g in draft.guesses]
+    return [f"{g.file.name}: {g.source if g.decided else _undecided(g)}" for g in draft.guesses]
+
+
+def _undecided(guess: Guess) -> str:
+    if guess.lists:
+        return f"a list of the codes of {', '.join(guess.lists)}"
+    return (
+        f"not decided (called like {guess.lacks[0]}, lacks {', '.join(guess.lacks[1])})"
+        if guess.lacks
+        else "not decided"
+    )
 
 
 @app.command()
@@ -134,14 +147,12 @@ def new(
         with console.progress("profiling") as tell:
             found = profile_folder(settings, folder, Options(rows), lambda f: tell(f, ""))
         draft = make_draft(settings.mappings, found, Request(hospital, number, name_en, name_ko, layout))
-        files = write_draft(draft, home)
-        for line in _taken_for(draft):
+        files, suites = install(settings, hospital, draft)
+        for line in [*_taken_for(draft), *(f"left out: {f.problem}" for f in found.files if f.problem)]:
             out.print(line, soft_wrap=True)
         for file in files:
             checks = file.read_text(encoding="utf-8").count("check:")
             out.print(f"wrote {file}" + (f": {checks} to check" if checks else ""), soft_wrap=True)
-        mapping = load_mappings(settings.mappings, [hospital])[hospital]
-        suites = write_drafts(mapping, settings.expectations / "source" / hospital)
     out.print(f"wrote {len(suites)} suites into {settings.expectations / 'source' / hospital}", soft_wrap=True)
     out.print(f"next: decide what is marked, then etl check {hospital}")
 

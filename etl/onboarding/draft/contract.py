@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
+import duckdb
 import yaml
 
 from etl.onboarding.draft.layouts import Layout
@@ -16,7 +18,9 @@ from etl.onboarding.profile.model import Column, FileProfile, Profile
 _UNUSED = {
     "orders": {"class", "department"}, "diagnoses": {"department"}, "drug_orders": {"department"},
     "ward_moves": {"department"}, "reports": {"text", "doctor", "department"}, "deaths": {"cause"},
-    "departments": {"ward"}, "diagnosis_codes": {"description"}, "order_codes": {"description"},
+    "departments": {"ward", "doctor", "visit"}, "diagnosis_codes": {"description"}, "order_codes": {"description"},
+    "patients": {"visit"}, "staff": {"visit", "doctor"}, "immunizations": {"doctor", "department"},
+    "devices": {"doctor", "department"}, "allergies": {"doctor", "department"}, "care_plans": {"doctor", "department"},
 }  # fmt: skip
 _NIGHT = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
 _IDENTIFIERS = ("name", "rrn", "phone", "address", "other")
@@ -112,13 +116,29 @@ def _rrn_parts(guess: Guess) -> tuple[str, str] | None:
     return f"left({digits}, 6)", f"substr({digits}, 7, 1)"
 
 
+@cache
+def _keywords() -> frozenset[str]:
+    """Words that mean something in SQL, so that a column called so is written in quotes."""
+    with duckdb.connect() as con:
+        return frozenset(
+            str(word).lower() for (word,) in con.execute("select keyword_name from duckdb_keywords()").fetchall()
+        )
+
+
+def free_name(file: FileProfile, name: str) -> str:
+    """A name for a column that is made, which no column of the file has."""
+    taken = {c.name.lower() for c in file.columns}
+    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, len(taken) + 3))) if n.lower() not in taken)
+
+
 def sql_name(column: str) -> str:
     """A column's name inside a SQL expression."""
-    plain = re.fullmatch(r"[^\W\d]\w*", column) and column.upper() not in ("START", "END", "DATE", "TIME", "FROM", "TO")
+    plain = re.fullmatch(r"[^\W\d]\w*", column) and column.lower() not in _keywords()
     return column if plain else '"' + column.replace('"', '""') + '"'
 
 
 def _computed(guess: Guess) -> Iterator[str]:
+    """What is made of columns that do not land: a date of birth, an area."""
     if guess.kind != "patients":
         return
     said = []
@@ -126,15 +146,17 @@ def _computed(guess: Guess) -> Iterator[str]:
     if "birth" not in guess.columns and parts:
         day, digit = parts
         said.append("      # check: no column holds the date of birth; the resident registration number tells it")
-        said.append("      BIRTH:")
+        said.append(f"      {free_name(guess.file, 'BIRTH')}:")
         said.append("        sql: >-")
         said.append(
             f"          case when {digit} in ('1', '2', '5', '6') then '19' when {digit} in ('3', '4', '7', '8')"
         )
         said.append(f"          then '20' when {digit} in ('9', '0') then '18' end || {day}")
     if "zip" in guess.columns:
+        name = free_name(guess.file, "AREA")
         area = scalar(f"left(omop_blank({sql_name(guess.columns['zip'])}), 3)")
-        said.append(f"      AREA: {{sql: {area}, entity: location, registers: true, note: no finer than three digits}}")
+        about = "entity: location, registers: true, note: no finer than three digits"
+        said.append(f"      {name}: {{sql: {area}, {about}}}")
     if said:
         yield "    computed:"
         yield from said
@@ -153,6 +175,11 @@ def _key(guess: Guess) -> Iterator[str]:
 def _unused(guess: Guess) -> Iterator[str]:
     if guess.kind == "reports":
         yield "    unused: free text, which is not mapped"
+    elif guess.lists:
+        yield f"    unused: a list of the codes of {', '.join(guess.lists)}"
+    elif guess.lacks:
+        kind, roles = guess.lacks[0], ", ".join(guess.lacks[1])
+        yield f"    unused: not decided yet  # check: called like {kind}, but no column for {roles} was found"
     elif not guess.decided:
         yield "    unused: not decided yet  # check: what does this file hold? Map it, or say why not"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from etl.sql import literal, quote
 DISTINCT = "distinct_values"  # temporary table of the file at hand: column by position, value (NULL: empty), n rows
 _SHOWN_INTEGERS = 60  # whole numbers with more distinct values count or measure something
 _LONG = 40  # characters beyond which a value is a text
+_CODED = 0.8  # share of values written as a vocabulary's codes are
+_CLASSES = 3  # ways of writing that are told of a column
 _HOURS = 6  # different hours that times without a colon must show
 
 
@@ -28,7 +31,8 @@ class Figures:
 
 def _stamp(format_: Format) -> str:
     """SQL of a value read in a format: seconds' fractions and the letters of ISO 8601 do not matter."""
-    return f"try_strptime(left(replace(value, 'T', ' '), 19), {literal(format_.parse)})"
+    text = "left(replace(value, 'T', ' '), 19)" if format_.native else "value"
+    return f"try_strptime({text}, {literal(format_.parse)})"
 
 
 def _readable(format_: Format) -> str:
@@ -36,7 +40,8 @@ def _readable(format_: Format) -> str:
     stamp = _stamp(format_)
     said = f"{stamp} is not null"
     if format_.kind != "time":
-        said = f"coalesce(year({stamp}) between 1850 and 2100 or year({stamp}) >= 2900, false)"
+        first, last, open_end = rules().years
+        said = f"coalesce(year({stamp}) between {first} and {last} or year({stamp}) >= {open_end}, false)"
     return _only_if(f"regexp_full_match(value, {literal(format_.pattern)})", said)
 
 
@@ -58,9 +63,13 @@ def _aggregates() -> dict[str, str]:
         "flags": f"value in ({', '.join(map(literal, known.flags))})",
         "sentences": r"regexp_full_match(value, '.*\s.*\.')",
         "compact": r"regexp_full_match(value, '[A-Za-z0-9._/+*#:-]+')",
-        "open_ends": _only_if("value[1:2] in ('29', '99')", "coalesce(year(omop_try_timestamp(value)) >= 2900, false)"),
+        "open_ends": _only_if(
+            "value[1:2] in ('29', '99')", f"coalesce(year(omop_try_timestamp(value)) >= {known.years[2]}, false)"
+        ),
         **{f"format {f.name}": _readable(f) for f in known.formats},
-        **{f"shape {s.kind}": f"regexp_full_match(value, {literal(s.pattern)})" for s in known.shapes},
+        **{f"shape {s.name}": f"regexp_full_match(value, {literal(s.pattern)})" for s in known.shapes},
+        **{f"code {name}": f"regexp_full_match(value, {literal(p)})" for name, p in known.codes.items()},
+        "hangul": "regexp_matches(value, '[가-힣]')",
     }
     return {
         "rows": "coalesce(sum(n), 0)",
@@ -78,8 +87,9 @@ def gather(con: DuckDBPyConnection, table: str, names: Sequence[str]) -> None:
     """Fill `distinct_values` with those of all columns of a table of texts."""
     con.execute(f"create or replace temp table {DISTINCT} (col integer, value varchar, n bigint)")
     for position, name in enumerate(names):
-        value = f"omop_blank({quote(name)}) as value"
-        con.execute(f"insert into {DISTINCT} select {position}, {value}, count(*) from {table} group by value")
+        # the inner query leaves one column, so that none of the file's can be taken for it, whatever it is called
+        values = f"select omop_blank({quote(name)}) as value from {table}"
+        con.execute(f"insert into {DISTINCT} select {position}, value, count(*) from ({values}) group by value")
 
 
 def measure(con: DuckDBPyConnection, names: Sequence[str], min_count: int) -> list[Figures]:
@@ -100,13 +110,38 @@ def _figures(con: DuckDBPyConnection, position: int, name: str, found: dict[str,
     column = Column(
         name, kind, int(found["rows"]), int(found["filled"]), found["distinct"], found["min_length"],
         found["max_length"], float(found["mean_length"]),
-        formats=tuple((f.name, found[f"format {f.name}"] / filled) for f in formats),
+        formats=_told(formats, found),
         years=_years(con, position, formats, min_count),
         open_ends=int(found["open_ends"]) if kind in ("date", "datetime") else 0,
         words=words,
         quartiles=_quartiles(con, position) if _measures(kind, found, min_count) else None,
+        classes=_classes(con, position, min_count) if kind in ("code", "integer", "text") else (),
+        codes=tuple(c for c in rules().codes if found[f"code {c}"] >= _CODED * filled) if found["filled"] else (),
+        hangul=bool(found["hangul"]),
     )  # fmt: skip
-    return Figures(column, {s.kind: found[f"shape {s.kind}"] / filled for s in rules().shapes})
+    return Figures(column, {s.name: found[f"shape {s.name}"] / filled for s in rules().shapes})
+
+
+def _told(formats: list[Format], found: dict[str, Any]) -> tuple[tuple[str, float], ...]:
+    """Formats with their shares; those that read as much of the same texts stand together, for a person to decide."""
+    filled = found["filled"] or 1
+    groups: dict[str, list[str]] = {}
+    for f in formats:
+        groups.setdefault(f.alike or f.name, []).append(f.name)
+    return tuple((" or ".join(names), found[f"format {names[0]}"] / filled) for names in groups.values())
+
+
+def _classes(con: DuckDBPyConnection, position: int, min_count: int) -> tuple[tuple[str, int], ...]:
+    """How values are written, the most frequent first: A for a letter, 9 for a digit, 가 for Hangul; never a value."""
+    written = "value"
+    for pattern, stands in ((r"[^A-Za-z0-9가-힣 -/:-@]", "?"), ("[A-Za-z]", "A"), ("[0-9]", "9"), ("[가-힣]", "가")):
+        written = f"regexp_replace({written}, {literal(pattern)}, {literal(stands)}, 'g')"
+    rows = con.execute(
+        f"select {written} as class, sum(n) as n from {DISTINCT} where col = {position} and value is not null "
+        f"and length(value) <= {_LONG} group by class having sum(n) >= {min_count} order by n desc, class "
+        f"limit {_CLASSES}"
+    ).fetchall()
+    return tuple((re.sub(r"(A|9|가)\1{4,}", lambda m: f"{m[1]}{{{len(m[0])}}}", text), int(n)) for text, n in rows)
 
 
 def _kind(found: dict[str, Any]) -> tuple[Kind, list[Format]]:
@@ -127,10 +162,14 @@ def _kind(found: dict[str, Any]) -> tuple[Kind, list[Format]]:
 
 
 def _words(found: dict[str, Any]) -> Kind:
-    """Codes are short, and either written without blanks and Hangul or repeated; everything else is text."""
+    """Codes are short, and either written without blanks and Hangul or repeated; everything else is text.
+
+    A full stop behind several words makes a sentence, unless ten rows share it.
+    """
     short = found["max_length"] <= 3 * _LONG and found["mean_length"] <= _LONG
     compact = found["compact"] >= rules().readable * found["filled"]
-    if found["sentences"] >= 0.2 * found["filled"]:
+    repeated = found["distinct"] <= found["filled"] / 10
+    if found["sentences"] >= 0.2 * found["filled"] and not repeated:
         return "text"
     return "code" if short and (compact or found["distinct"] <= found["filled"] / 2) else "text"
 
@@ -150,9 +189,14 @@ def _time_formats(found: dict[str, Any]) -> list[Format]:
         for f in known.formats
         if found[f"format {f.name}"] > 0 and (f.kind != "time" or ":" in f.name or bare)
     ]  # fmt: skip
+    most: dict[str, int] = {}
+    for f in used:
+        most[f.alike or f.name] = max(most.get(f.alike or f.name, 0), found[f"format {f.name}"])
+    used = [f for f in used if found[f"format {f.name}"] == most[f.alike or f.name]]
     for kinds in (("date", "datetime"), ("time",)):
         chosen = [f for f in used if f.kind in kinds]
-        if sum(found[f"format {f.name}"] for f in chosen) >= known.readable * filled:
+        groups = {f.alike or f.name for f in chosen}
+        if sum(most[g] for g in groups) >= known.readable * filled:
             return [f for f in chosen if found[f"format {f.name}"] >= 0.001 * filled]
     return []
 
@@ -170,7 +214,7 @@ def _years(con: DuckDBPyConnection, position: int, formats: list[Format], min_co
     year = f"coalesce({', '.join(f'case when {_readable(f)} then year({_stamp(f)}) end' for f in dated)})"
     row = con.execute(
         f"with years as (select {year} as y, sum(n) as n from {DISTINCT} where col = {position} group by y) "
-        f"select min(y), max(y) from years where n >= {min_count} and y < 2900"
+        f"select min(y), max(y) from years where n >= {min_count} and y < {rules().years[2]}"
     ).fetchone()
     return (row[0], row[1]) if row and row[0] is not None else None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator
+import re
+import zlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +16,9 @@ from etl.errors import InputError
 from etl.mapping.language.contract import Source
 from etl.night.delivery import DeliveredFile
 from etl.night.land.contract import SourceFile
+from etl.onboarding.profile.packed import chunks, is_packed, opened
+from etl.onboarding.profile.rules import rules
 
-_CHUNK = 1 << 22
 _HEAD = 1 << 20
 _DELIMITERS = (",", "|", "\t", ";", "^", "~")
 _MULTIBYTE = ("utf-8", "euc-kr", "cp949")  # each of the later ones reads more than the one before
@@ -24,7 +27,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How one file is written. `undecodable` counts the places that its encoding cannot read."""
+    """How one file is written. `undecodable` counts the places that its encoding cannot read; `packed` with gzip."""
 
     file: str
     format: str
@@ -37,6 +40,7 @@ class Form:
     lines: int
     ends_with_newline: bool
     header: tuple[str, ...]
+    packed: bool = False
 
     @property
     def contract_encoding(self) -> str:
@@ -58,11 +62,6 @@ class Form:
         return SourceFile(file, self.header, {c: c for c in self.header})
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        yield from iter(lambda: stream.read(_CHUNK), b"")
-
-
 def _marked(head: bytes) -> str | None:
     """An encoding that the first bytes give away: a byte order mark, or the zero bytes of UTF-16 text."""
     for mark, encoding in _BOMS:
@@ -78,7 +77,7 @@ def _surviving(path: Path) -> list[str]:
     """Encodings in which the whole file can be read; `ascii` when every one can because it holds nothing else."""
     decoders = {name: codecs.getincrementaldecoder(name)() for name in _MULTIBYTE}
     plain = True
-    for chunk in _chunks(path):
+    for chunk in chunks(path):
         plain = plain and chunk.isascii()
         for name in list(decoders):
             try:
@@ -90,7 +89,7 @@ def _surviving(path: Path) -> list[str]:
 
 def _undecodable(path: Path, encoding: str) -> int:
     decoder = codecs.getincrementaldecoder(encoding)("replace")
-    return sum(decoder.decode(chunk).count("\ufffd") for chunk in _chunks(path))
+    return sum(decoder.decode(chunk).count("\ufffd") for chunk in chunks(path))
 
 
 def _encoding(path: Path, head: bytes) -> tuple[str, int]:
@@ -131,7 +130,7 @@ def _count_lines(path: Path, encoding: str) -> tuple[int, bool]:
     """Line ends of the decoded text, and whether it ends with one."""
     lines, last = 0, True
     decoder = codecs.getincrementaldecoder(encoding)("replace")
-    for chunk in _chunks(path):
+    for chunk in chunks(path):
         text = decoder.decode(chunk) if encoding.startswith("utf-16") else ""
         lines += text.count("\n") if text else chunk.count(b"\n")
         last = text.endswith("\n") if text else chunk.endswith(b"\n")
@@ -146,25 +145,63 @@ def _parquet(path: Path) -> Form:
     return Form(path.name, "parquet", path.stat().st_size, "utf-8", 0, "", "", "", rows, True, tuple(schema.names))
 
 
-def detect(path: Path) -> Form:
-    """The form of a file; reads it as a whole, in bounded memory. InputError for a file without a header."""
-    if path.suffix.lower() == ".parquet":
-        return _parquet(path)
+def _no_table(path: Path) -> None:
+    """InputError for a file whose first bytes are those of something else than text or Parquet."""
     with path.open("rb") as stream:
-        head = stream.read(_HEAD)
+        first = stream.read(32)
+    what = next((what for what, sign in rules().no_tables.items() if first.startswith(sign)), None)
+    if what:
+        raise InputError(f"{path.name} is no table of text: {what}", hint="ask for CSV or Parquet, plain or in gzip")
+
+
+def _header(path: Path, line: str, delimiter: str, quote: str) -> tuple[str, ...]:
+    """Names of columns; InputError when line 1 does not hold such names. None of them is in the message."""
+    cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, quotechar=quote))]
+    again = "ask for the file with a line of names, each column once"
+    if _holds_data(cells):
+        raise InputError(f"{path.name}, line 1: holds data, not the names of columns", hint=again)
+    if "" in cells:
+        raise InputError(f"{path.name}, line 1: column {cells.index('') + 1} has no name", hint=again)
+    if max(Counter(cell.lower() for cell in cells).values()) > 1:
+        raise InputError(f"{path.name}, line 1: a column is there twice", hint=again)
+    return tuple(cells)
+
+
+def _holds_data(cells: list[str]) -> bool:
+    """Whether the first line is a row: something in it looks like a person's, or a third of it are plain figures."""
+    known = rules()
+    telling = [re.compile(s.pattern) for s in known.shapes if s.alone] + [re.compile(known.anywhere)]
+    filled = [cell for cell in cells if cell]
+    if any(pattern.fullmatch(cell) for cell in filled for pattern in telling):
+        return True
+    figures = sum(not re.search(r"[^\W\d_]", cell) for cell in filled)
+    return figures * 3 >= len(filled) > 0
+
+
+def detect(path: Path) -> Form:
+    """The form of a file; reads it as a whole, in bounded memory. InputError for what is no table with a header."""
+    _no_table(path)
+    packed = is_packed(path)
+    if path.suffix.lower() == ".parquet" and not packed:
+        return _parquet(path)
+    try:
+        with opened(path) as stream:
+            head = stream.read(_HEAD)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path.name} cannot be unpacked", hint="ask for it again") from error
     if not head.strip():
         raise InputError(f"{path.name} is empty: not even a header", hint="leave it out or ask for it again")
     encoding, wrong = _encoding(path, head)
+    if not encoding.startswith("utf-16") and b"\0" in head:
+        raise InputError(f"{path.name} is no text: it holds zero bytes", hint="ask for CSV or Parquet")
     text = codecs.getincrementaldecoder("utf-8" if encoding == "ascii" else encoding)("replace").decode(head)
     lines = text.splitlines()[:200]
-    lines = lines[:-1] if len(text) < path.stat().st_size and len(lines) > 1 and len(lines) < 200 else lines
+    lines = lines[:-1] if len(head) == _HEAD and 1 < len(lines) < 200 else lines
     delimiter = _delimiter(lines)
     quote = _quote(lines, delimiter)
-    header = tuple(cell.strip() for cell in next(csv.reader([lines[0]], delimiter=delimiter, quotechar=quote)))
-    if len(set(header)) < len(header):
-        raise InputError(f"{path.name}, line 1: a column is there twice", hint="ask for the file with each column once")
+    header = _header(path, lines[0], delimiter, quote)
     counted, ended = _count_lines(path, encoding)
     end = "CRLF" if "\r\n" in text[: len(lines[0]) + 2] else "LF"
     return Form(
-        path.name, "csv", path.stat().st_size, encoding, wrong, delimiter, quote, end, counted, ended, header
+        path.name, "csv", path.stat().st_size, encoding, wrong, delimiter, quote, end, counted, ended, header, packed
     )  # fmt: skip

@@ -8,12 +8,13 @@ from etl.onboarding.profile.columns import Figures
 from etl.onboarding.profile.model import Column, Hidden
 from etl.onboarding.profile.rules import plain_name, rules
 from etl.onboarding.profile.sets import Contained, comparable
+from etl.onboarding.profile.ties import names_its_rows, tied_persons
 
-#: Distinct values per filled row from which a column is close to naming its row (doubled rows stay possible).
-KEYLIKE = 0.98
 _PEOPLE = ("name", "rrn", "phone")  # a file with one of these is a file of people
 _SOME = 30  # rows from which being unique says something
 _CONTAINED = 0.9
+_RARE = 0.5  # different values per row from which a number is a record's
+_DIGITS = 5
 
 
 def told(column: Column, shapes: Mapping[str, float]) -> Hidden | None:
@@ -24,18 +25,13 @@ def told(column: Column, shapes: Mapping[str, float]) -> Hidden | None:
         return Hidden(kind, "by its name")
     for shape in known.shapes:
         spread = column.distinct >= shape.distinct and column.unique >= shape.spread
-        if shapes[shape.kind] >= shape.share and spread and column.kind not in ("date", "datetime"):
+        if shapes[shape.name] >= shape.share and spread and column.kind not in ("date", "datetime"):
             return Hidden(shape.kind, "by the shape of its values")
     if column.kind == "text" or (column.kind == "code" and known.free_text.fullmatch(plain_name(column.name))):
         return Hidden(
             "text", "by its name" if known.free_text.fullmatch(plain_name(column.name)) else "words, not codes"
         )
     return None
-
-
-def _near(column: Column, least: int) -> bool:
-    unique = column.unique >= KEYLIKE and column.filled >= KEYLIKE * column.rows
-    return unique and column.distinct >= least and column.kind in ("code", "integer", "text")
 
 
 def hidden_columns(
@@ -52,6 +48,7 @@ def hidden_columns(
             reason = told(figure.column, figure.shapes)
             if reason:
                 found[number] = reason
+    found |= tied_persons(figures, numbers, pairs, found)
     for kinds, least in ((_PEOPLE, 1), (("person", *_PEOPLE, "record"), _SOME)):
         for file, own in zip(figures, numbers, strict=True):
             if any(number in found and found[number].kind in kinds for number in own):
@@ -63,8 +60,19 @@ def hidden_columns(
 
 def _hide_keys(columns: Sequence[Column], own: Sequence[int], least: int, found: dict[int, Hidden]) -> None:
     for column, number in zip(columns, own, strict=True):
-        if number not in found and _near(column, least):
+        if number in found:
+            continue
+        if names_its_rows(column, least):
             found[number] = Hidden("record", "names one row of a file about people")
+        elif _numbers_records(column):
+            found[number] = Hidden("record", "few rows of a file about people share one")
+
+
+def _numbers_records(column: Column) -> bool:
+    """Long numbers that hardly repeat: codes do."""
+    long = column.mean_length >= _DIGITS and any("9" in written for written, _ in column.classes)
+    rare = column.unique >= _RARE and column.distinct >= _SOME
+    return long and rare and column.kind in ("code", "integer")
 
 
 def _namesakes(

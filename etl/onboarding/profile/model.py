@@ -38,6 +38,9 @@ class Column:
     hidden: Hidden | None = None
     values: tuple[tuple[str, int], ...] = ()
     rest: int = 0
+    classes: tuple[tuple[str, int], ...] = ()  # how values are written, with the rows written so
+    codes: tuple[str, ...] = ()  # vocabularies whose codes are written as these values are
+    hangul: bool = False
 
     @property
     def empty(self) -> float:
@@ -106,3 +109,8 @@ class Profile:
     def rows(self) -> int:
         """Rows of all files."""
         return sum(f.rows for f in self.files)
+
+    @property
+    def korean(self) -> bool:
+        """Whether anything of it is written in Hangul."""
+        return any(c.hangul or not c.name.isascii() for f in self.files for c in f.columns)

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.engine import one_number, open_engine
@@ -18,9 +19,11 @@ from etl.night.land.read import reading, rejected, relation
 from etl.onboarding.profile import sets
 from etl.onboarding.profile.columns import DISTINCT, Figures, gather, measure, shows_values
 from etl.onboarding.profile.form import Form, detect
-from etl.onboarding.profile.hiding import KEYLIKE, hidden_columns
+from etl.onboarding.profile.hiding import hidden_columns
 from etl.onboarding.profile.model import Column, FileProfile, Join, Key, Profile
+from etl.onboarding.profile.packed import unpacked
 from etl.onboarding.profile.rules import rules
+from etl.onboarding.profile.ties import KEYLIKE
 from etl.settings import Settings
 from etl.sql import literal, quote
 
@@ -73,11 +76,13 @@ def profile_folder(
         pairs = sets.contained(con, _JOINED)
         hidden = hidden_columns(scan.figures, scan.numbers, pairs)
         places = {n: (i, j) for i, own in enumerate(scan.numbers) for j, n in enumerate(own)}
+        # whole numbers that name rows of another file, not of people or records, are codes
+        coded = {p.column for p in pairs if p.other not in hidden}
         files = tuple(
             replace(
                 file,
                 columns=tuple(
-                    replace(f.column, hidden=hidden[n]) if n in hidden else _with_values(con, f.column, n)
+                    replace(f.column, hidden=hidden[n]) if n in hidden else _with_values(con, f.column, n, n in coded)
                     for f, n in zip(figures, numbers, strict=True)
                 ),
             )
@@ -123,9 +128,11 @@ def _file(con: DuckDBPyConnection, scan: _Scan, path: Path, scratch: Path, optio
     try:
         form = detect(path)
         lost, complete = _read(con, form, path, scratch, options.rows)
-    except InputError as error:
+    except (InputError, duckdb.Error) as error:
+        # what the engine says may quote the file, so only that it failed is told
+        said = error.message if isinstance(error, InputError) else f"{path.name} cannot be read as a table"
         form = Form(path.name, "csv", path.stat().st_size, "", 0, "", "", "", 0, True, ())
-        profile = FileProfile(form, problem=error.message)
+        profile = FileProfile(form, problem=said)
     else:
         gather(con, _ROWS, form.header)
         figures = measure(con, form.header, options.min_count)
@@ -146,7 +153,7 @@ def _read(con: DuckDBPyConnection, form: Form, path: Path, scratch: Path, limit:
     source, file = form.source(), form.opened(path)
     for table in ("lost", "lost_scan"):
         con.execute(f"drop table if exists {table}")
-    with as_utf8(path, source.encoding, scratch) as text, reading(source, file):
+    with unpacked(path) as plain, as_utf8(plain, source.encoding, scratch) as text, reading(source, file):
         query = f"select * from {relation(source, file, text, 'lost')}"
         con.execute(f"create or replace temp table {_ROWS} as {query}{f' limit {limit}' if limit else ''}")
     lost = len(rejected(con, "lost")) if form.format == "csv" else 0
@@ -158,7 +165,7 @@ def _keep(con: DuckDBPyConnection, number: int, file: int, position: int, column
     """Keep the column's hashes and its frequent values until all files are read and it is known what may be shown."""
     if sets.comparable(column):
         sets.keep(con, number, file, position, column, keylike=column.unique >= _LED_TO)
-    if shows_values(column):
+    if shows_values(column) or column.kind == "integer":
         numbers = "and omop_result_number(value) is null" if column.kind == "number" else ""
         con.execute(
             f"insert into frequent select {number}, value, n from {DISTINCT} where col = {position} "
@@ -168,7 +175,9 @@ def _keep(con: DuckDBPyConnection, number: int, file: int, position: int, column
         )
 
 
-def _with_values(con: DuckDBPyConnection, column: Column, number: int) -> Column:
+def _with_values(con: DuckDBPyConnection, column: Column, number: int, coded: bool) -> Column:
+    if not (coded or shows_values(column)):
+        return column
     rows = con.execute(f"select value, n from frequent where col = {number} order by n desc, value").fetchall()
     values = tuple((str(value), int(n)) for value, n in rows)
     return replace(column, values=values, rest=column.distinct - len(values) if values else 0)
