@@ -46,6 +46,8 @@ def load(settings: Settings, bundle: Path) -> None:
         if rows:
             table.add_row(name, f"{rows:,}")
     out.print(table)
+    for note in release.notes:
+        err.print(f"warning: {note}", style="yellow", soft_wrap=True)
     out.print(f"loaded {release.version} as {release.name}")
 
 
@@ -189,8 +191,9 @@ def vocabulary_load(
 ) -> None:
     """Load an Athena bundle beside the releases that are there; the next run maps with it.
 
-    A full bundle takes some minutes and no more than ETL_MEMORY. Loading the same bundle again is harmless; a load that
-    is broken off leaves nothing behind.
+    Missing names, texts that are too long and doubled lines are mended and told; what else is wrong with a bundle is
+    refused with file and line. A full bundle takes some minutes and no more than ETL_MEMORY. Loading the same bundle
+    again is harmless; a load that is broken off leaves nothing behind.
     """
     with errors_to_exit_codes():
         load(load_settings(), folder)

@@ -14,6 +14,8 @@ from etl.sample.frame import Flags, Floats, Ints
 HERE = Path(__file__).parent
 SETTINGS = ("O", "I", "E")
 ROUTES = ("PO", "IV", "SC", "IM", "INH", "TOP")
+#: KCD codes of what is asked at a check-up and stays true: smoking, diseases of the family, allergies.
+_ASKED = {"Z72", "Z80", "Z82", "Z88", "Z91"}
 #: COVID-19 came to Korea on 2020-01-20 (seconds since 1970); its codes are not written before.
 _COVID = 1_579_478_400
 
@@ -57,6 +59,8 @@ class Catalogue:
     department: Ints
     chronic: Ints
     acute: Ints
+    asked: Ints
+    check_up: int
     wards: Ints
     units_of_intensive_care: Ints
     condition_drugs: Links
@@ -114,6 +118,8 @@ def catalogue() -> Catalogue:
         department=np.array([department.get(row["department"], general) for row in conditions]),
         chronic=np.flatnonzero(chronic),
         acute=np.flatnonzero(~chronic),
+        asked=np.flatnonzero([row["kcd"][:3] in _ASKED for row in conditions]),
+        check_up=_positions(conditions)["checkup"],
         wards=np.flatnonzero((numbers(departments, "ward") > 0) & ~intensive),
         units_of_intensive_care=np.flatnonzero(intensive),
         condition_drugs=_links([row["drugs"] for row in conditions], _positions(files["drugs"])),

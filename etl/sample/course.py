@@ -22,7 +22,13 @@ NEVER = int(np.iinfo(np.int64).max)
 #: Chronic conditions one patient can have.
 SLOTS = 3
 #: Visits and episodes per patient and year.
-_FOLLOW_UPS, _PER_CONDITION, _EPISODES, _FLARES = 0.7, 0.3, 0.28, 0.09
+_FOLLOW_UPS, _PER_CONDITION, _EPISODES, _FLARES = 0.28, 0.14, 0.19, 0.08
+#: Share of chronic conditions that bring the patient here; the others begin a year to seven years later.
+_COME_WITH_IT = 0.15
+#: Share of first contacts of the others that are check-ups, and of the years with one.
+_FIRST_CHECK_UPS, _CHECK_UPS = 0.7, 0.85
+#: Share of patients of whom a check-up finds that they smoke, or what runs in the family.
+_ASKED = 0.45
 #: By severity 0 to 3: admission after an emergency visit, median days of stay, death at its end.
 _ADMITTED = np.array([0.05, 0.20, 0.55, 0.85])
 _STAY = np.array([2.0, 3.0, 5.5, 9.0])
@@ -31,10 +37,11 @@ _FATAL = np.array([0.0, 0.001, 0.01, 0.06])
 
 @dataclass
 class Illness:
-    """What a chunk of patients carries from year to year. conditions, onset: (patients, SLOTS)."""
+    """What a chunk of patients carries from year to year. conditions, onset: (patients, SLOTS); asked: -1 for none."""
 
     conditions: Ints
     onset: Ints
+    asked: Ints
     death: Ints
     death_of: Ints
     busy_until: Ints
@@ -87,19 +94,26 @@ def befall(rng: np.random.Generator, cat: Catalogue, pool: Ints, people: People,
 
 
 def begin(rng: np.random.Generator, cat: Catalogue, people: People) -> Illness:
-    """Chronic conditions and their onset: the older, the more of them, at or after the first contact."""
+    """Chronic conditions and their onset: the older, the more of them. Few are there at the first contact."""
     size = len(people)
     age = (people.registered - people.birth) / (365.25 * DAY)
     conditions = np.full((size, SLOTS), -1, dtype=np.int64)
     onset = np.full((size, SLOTS), NEVER, dtype=np.int64)
     for slot in range(SLOTS):
-        later = np.where(rng.random(size) < 0.5, 0, spread(rng, 0, 7 * 365 * DAY, size))
-        starts = people.registered + (later if slot else 0)
+        later = spread(rng, 400 * DAY, 7 * 365 * DAY, size)
+        starts = people.registered + np.where(rng.random(size) < _COME_WITH_IT, 0, later)
         ill = rng.random(size) < np.clip(age / 70, 0.08, 1) * (0.68, 0.45, 0.25)[slot]
         chosen = befall(rng, cat, cat.chronic, people, np.arange(size), starts)
         fresh = ill & (chosen >= 0) & (conditions != chosen[:, None]).all(axis=1)
         conditions[fresh, slot], onset[fresh, slot] = chosen[fresh], starts[fresh]
-    return Illness(conditions, onset, np.full(size, NEVER), np.full(size, -1), np.full(size, -(2**40), dtype=np.int64))
+    # the first condition is the one that begins first
+    order = np.argsort(onset, axis=1, kind="stable")
+    conditions, onset = np.take_along_axis(conditions, order, axis=1), np.take_along_axis(onset, order, axis=1)
+    told = befall(rng, cat, cat.asked, people, np.arange(size), people.registered)
+    return Illness(
+        conditions, onset, np.where(rng.random(size) < _ASKED, told, -1), np.full(size, NEVER), np.full(size, -1),
+        np.full(size, -(2**40), dtype=np.int64),
+    )  # fmt: skip
 
 
 def _office_hours(rng: np.random.Generator, when: Ints) -> Ints:
@@ -196,8 +210,26 @@ def _first_contacts(
     patient = np.flatnonzero((people.registered >= opening) & (people.registered < closing))
     start = people.registered[patient] + spread(rng, 8.5 * 60, 17 * 60, len(patient)) * 60
     acute = befall(rng, cat, cat.acute, people, patient, start)
-    condition = np.where(ill.conditions[patient, 0] >= 0, ill.conditions[patient, 0], acute)
+    other = np.where(rng.random(len(patient)) < _FIRST_CHECK_UPS, cat.check_up, acute)
+    condition = np.where(ill.onset[patient, 0] <= start, ill.conditions[patient, 0], other)
     return _made(patient, start, OUTPATIENT, condition, review=True).rows(condition >= 0)
+
+
+def _check_ups(rng: np.random.Generator, cat: Catalogue, people: People, low: Ints, high: Ints) -> Visits:
+    """Once a year, about the day of the first contact."""
+    years = -((people.registered - low) // (365 * DAY))
+    when = people.registered + years * 365 * DAY + spread(rng, 0, 45 * DAY, len(people))
+    comes = (rng.random(len(people)) < _CHECK_UPS) & (when >= low) & (when < high)
+    patient = np.flatnonzero(comes)
+    start = _office_hours(rng, when[patient])
+    return _made(patient, start, OUTPATIENT, np.full(len(patient), cat.check_up), review=True)
+
+
+def _onsets(rng: np.random.Generator, ill: Illness, low: Ints, high: Ints) -> Visits:
+    """The visit at which a chronic condition is found."""
+    patient, slot = np.nonzero((ill.onset >= low[:, None]) & (ill.onset < high[:, None]))
+    start = _office_hours(rng, ill.onset[patient, slot] + DAY)
+    return _made(patient, start, OUTPATIENT, ill.conditions[patient, slot], review=True)
 
 
 def _one_at_a_time(visits: Visits, busy_until: Ints) -> Visits:
@@ -232,7 +264,7 @@ def _deaths(
     last = visits.patient[fatal & (visits.end == ill.death[visits.patient])]
     ill.death_of[last] = visits.condition[fatal & (visits.end == ill.death[visits.patient])]
     newly = (ill.death < before) & (ill.death_of < 0)
-    ill.death_of[newly] = ill.conditions[newly, 0]
+    ill.death_of[newly] = np.where(ill.onset[newly, 0] <= ill.death[newly], ill.conditions[newly, 0], -1)
     death = ill.death[visits.patient]
     visits.outcome = np.where((visits.end != NO_TIME) & (visits.end >= death), DEATH, visits.outcome)
     visits.end = np.where(visits.end == NO_TIME, NO_TIME, np.minimum(visits.end, death))
@@ -247,6 +279,8 @@ def visits_of_year(rng: np.random.Generator, cat: Catalogue, people: People, ill
     fraction = np.clip((high - low) / (closing - opening), 0, 1)
     parts = [
         _first_contacts(rng, cat, people, ill, opening, closing),
+        _check_ups(rng, cat, people, low, high),
+        _onsets(rng, ill, low, high),
         _follow_ups(rng, ill, low, high, fraction),
         _episodes(rng, cat, people, ill, low, high, fraction),
     ]

@@ -27,7 +27,7 @@ class Diagnosed:
 
 
 def diagnosed(scene: Scene) -> Diagnosed:
-    """Main diagnoses, chronic conditions known at the time, and differential diagnoses."""
+    """Main diagnoses, chronic conditions known at the time, what a check-up asks for, and differential diagnoses."""
     visits, rng = scene.visits, scene.rng
     every = np.arange(len(visits))
     known = scene.ill.conditions[visits.patient]
@@ -35,15 +35,17 @@ def diagnosed(scene: Scene) -> Diagnosed:
     chance = np.where(visits.review, 0.45, np.where(visits.kind == OUTPATIENT, 0.1, 0.6))
     beside = begun & (known != visits.condition[:, None]) & (rng.random(known.shape) < chance[:, None])
     also, slot = np.nonzero(beside)
+    told = scene.ill.asked[visits.patient]
+    asked = every[(visits.condition == scene.cat.check_up) & (told >= 0)]
     doubted = every[struck(rng, scene.rates["ruleout"], len(visits))]
     suspected = befall(rng, scene.cat, scene.cat.acute, scene.people, visits.patient[doubted], visits.start[doubted])
     doubted, suspected = doubted[suspected >= 0], suspected[suspected >= 0]
-    visit = np.concatenate([every, also, doubted])
+    visit = np.concatenate([every, also, asked, doubted])
     return Diagnosed(
         visit=visit,
-        condition=np.concatenate([visits.condition, known[also, slot], suspected]),
+        condition=np.concatenate([visits.condition, known[also, slot], told[asked], suspected]),
         main=np.arange(len(visit)) < len(every),
-        ruled_out=np.arange(len(visit)) >= len(every) + len(also),
+        ruled_out=np.arange(len(visit)) >= len(visit) - len(doubted),
     )
 
 

@@ -88,9 +88,11 @@ _SPECIMENS = """
 select * exclude (value, decimals, word, form, unit, low, high, remark) from lab
 qualify row_number() over (partition by specimen_no order by code, mrn, visit_no) = 1 order by specimen_no
 """
-#: One row for each patient and cancer (the first three letters of its code): when it was first the main diagnosis.
+#: One row for each patient and cancer (the first three letters of its code): when it was first the main diagnosis. A
+#: registry knows its patients: a row of nobody would weigh more here than among the diagnoses, where a cancer has many.
 _CANCERS = """
 select * from diagnosis where starts_with(trim(code), 'C') and main and not ruleout and not slip
+  and mrn in (select mrn from person)
 qualify row_number() over (partition by mrn, left(trim(code), 3) order by noted_at, visit_no, code) = 1
 order by noted_at, mrn, code
 """

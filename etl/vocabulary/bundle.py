@@ -18,7 +18,8 @@ from etl.sql import literal, quote
 _OPTIONAL = {"concept_synonym", "drug_strength", "source_to_concept_map"}
 # a query that looks for some ids reads few row groups of a sorted table; the gates ask CONCEPT some fifty times a night
 _SORTED = {"concept": "order by concept_id"}
-_AGAIN = "download the bundle again and unpack the whole of it"
+AGAIN = "download the bundle again and unpack the whole of it"
+_CSV = "auto_detect = false, header = true, delim = '\t', quote = '', escape = '', nullstr = ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ def open_bundle(folder: Path) -> list[BundleFile]:
     return sorted(found, key=lambda f: -f.bytes)
 
 
+def read_rows(table: str, path: Path) -> str:
+    """SQL of the rows of a file that has the format of a bundle's table, whatever its name."""
+    return _rows(_open(vocabulary_tables()[table], path))
+
+
 def _open(table: Table, path: Path | None) -> BundleFile:
     if path is None:
         return BundleFile(table, None)
@@ -74,15 +80,18 @@ def _open(table: Table, path: Path | None) -> BundleFile:
     try:
         header = tuple(first.decode("utf-8-sig").rstrip("\r\n").lower().split("\t"))
     except UnicodeDecodeError as error:
-        raise InputError(f"{path.name}, line 1: is not UTF-8 text", hint=_AGAIN) from error
+        raise InputError(f"{path.name}, line 1: is not UTF-8 text", hint=AGAIN) from error
     missing = [f.name for f in table.fields if f.required and f.name not in header]
     if missing:
         raise InputError(
             f"{path.name}, line 1: column '{missing[0]}' is missing",
             hint="Athena's files are separated by tabs and name their columns in the first line",
         )
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path.name}, line 1: column '{twice}' stands twice", hint=AGAIN)
     if last != b"\n":
-        raise InputError(f"{path.name}: ends in the middle of a line, so it was cut", hint=_AGAIN)
+        raise InputError(f"{path.name}: ends in the middle of a line, so it was cut", hint=AGAIN)
     return BundleFile(table, path, header)
 
 
@@ -95,10 +104,17 @@ def _rows(file: BundleFile) -> str:
     types = {f.name: "INTEGER" if f.name in dates else f.duckdb_type for f in file.table.fields}
     columns = ", ".join(f"{literal(c)}: {literal(types.get(c, 'VARCHAR'))}" for c in file.header)
     select = ", ".join(_column(f, f.name in file.header) for f in file.table.fields)
-    return (
-        f"select {select} from read_csv({literal(str(file.path))}, auto_detect = false, header = true, delim = '\t', "
-        f"quote = '', escape = '', nullstr = '', columns = {{{columns}}})"
-    )
+    return f"select {select} from read_csv({literal(str(file.path))}, {_CSV}, columns = {{{columns}}})"
+
+
+def lines_where(con: DuckDBPyConnection, file: BundleFile, condition: str, most: int) -> list[int]:
+    """The first lines of a file whose columns, as text, meet an SQL condition."""
+    columns = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in file.header)
+    con.execute("set preserve_insertion_order = true")
+    rows = f"read_csv({literal(str(file.path))}, {_CSV}, columns = {{{columns}}})"
+    numbered = f"select *, row_number() over () + 1 as line from {rows}"
+    found = con.execute(f"select line from ({numbered}) where {condition} limit {most}").fetchall()
+    return [int(line) for (line,) in found]
 
 
 def _column(field: Field, there: bool) -> str:
@@ -113,18 +129,36 @@ def _column(field: Field, there: bool) -> str:
 def write_table(con: DuckDBPyConnection, file: BundleFile, target: Path) -> int:
     """Write a file's rows as Parquet; returns how many. InputError naming the line that cannot be read."""
     try:
-        row = con.execute(
-            f"copy ({_rows(file)} {_SORTED.get(file.table.name, '')}) to {literal(str(target))} "
-            "(format parquet, compression zstd)"
-        ).fetchone()
+        return copy_sorted(con, file.table, _rows(file), target)
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        raise InputError(_said(file, str(error)), hint=_AGAIN) from error
+        raise InputError(_said(con, file, str(error)), hint=AGAIN) from error
+
+
+def copy_sorted(con: DuckDBPyConnection, table: Table, query: str, target: Path) -> int:
+    """Write rows of a table in its order; zstd's first level is the quickest, and no bigger on these tables."""
+    row = con.execute(
+        f"copy (from ({query}) {_SORTED.get(table.name, '')}) to {literal(str(target))} "
+        "(format parquet, compression zstd, compression_level 1)"
+    ).fetchone()
     return int(row[0]) if row else 0
 
 
-def _said(file: BundleFile, engine: str) -> str:
+def _no_day(con: DuckDBPyConnection, file: BundleFile) -> str | None:
+    """The line of the first number in a column of dates that is no day (20240231); the engine does not tell it."""
+    for column in file.table.fields:
+        if column.duckdb_type == "DATE" and column.name in file.header:
+            name = quote(column.name)
+            wrong = f"regexp_full_match({name}, '\\d{{8}}') and try_strptime({name}, '%Y%m%d') is null"
+            for line in lines_where(con, file, wrong, 1):
+                return f"{file.name}, line {line}: is not in Athena's format: column '{column.name}' is no day"
+    return None
+
+
+def _said(con: DuckDBPyConnection, file: BundleFile, engine: str) -> str:
     """What the engine found, with file and line."""
     line = re.search(r"[Ll]ine:? (\d+)", engine)
+    if not line and (no_day := _no_day(con, file)):
+        return no_day
     where = f"{file.name}{f', line {line.group(1)}' if line else ''}: is not in Athena's format"
     if "not utf-8" in engine:
         return f"{where}: it is not UTF-8 text"

@@ -21,6 +21,7 @@ from etl.files import packaged
 from etl.settings import Settings
 from etl.sql import literal
 from etl.vocabulary.bundle import BundleFile, open_bundle, write_table
+from etl.vocabulary.mend import mended, unmerged_cpt4
 
 
 def use_release(settings: Settings, name: str) -> Release:
@@ -40,12 +41,16 @@ Progress = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A loaded release; `version` is what the bundle calls itself, `name` the folder's; `rows` by vocabulary table."""
+    """A loaded release; `version` is what the bundle calls itself, `name` the folder's; `rows` by vocabulary table.
+
+    `notes` say what was mended when it was loaded, and what is missing.
+    """
 
     name: str
     version: str
     folder: Path
     rows: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def table(self, name: str) -> Path:
         """The Parquet file of a vocabulary or look-up table."""
@@ -56,7 +61,10 @@ def releases(settings: Settings) -> list[Release]:
     """Loaded releases, the one loaded last first."""
     markers = sorted(settings.vocabularies.glob(f"[!.]*/{MARKER}"), key=lambda p: p.stat().st_mtime_ns, reverse=True)
     said = {m.parent: json.loads(m.read_text(encoding="utf-8")) for m in markers}
-    return [Release(f.name, s["version"], f, s["rows"]) for f, s in said.items() if s.get("format") == FORMAT]
+    return [
+        Release(f.name, s["version"], f, s["rows"], tuple(s.get("notes", ())))
+        for f, s in said.items() if s.get("format") == FORMAT
+    ]  # fmt: skip
 
 
 def current_release(settings: Settings) -> Release:
@@ -118,38 +126,48 @@ def _work_folder(settings: Settings) -> Iterator[Path]:
 def load_bundle(settings: Settings, bundle: Path, progress: Progress | None = None) -> Release:
     """Load an Athena bundle beside the releases already there and make it the one used; loading again is harmless.
 
-    Raises InputError naming the missing or broken file, TransientError when the disk is full or another load is at
-    work. Memory stays within `ETL_MEMORY` at any size; a load that is killed leaves no release.
+    What is safe to mend is mended and told in `notes`. Raises InputError naming the missing or broken file and its
+    line, TransientError when the disk is full or another load is at work. Memory stays within `ETL_MEMORY` at any size;
+    a load that is killed leaves no release.
     """
     tell = progress or (lambda _what, _how: None)
     found = open_bundle(bundle)
     with _work_folder(settings) as place, open_engine(settings) as con, ThreadPoolExecutor(1) as reader:
         con.execute("set preserve_insertion_order = false")
         digests = [(f.table.name, reader.submit(f.sha256)) for f in found]
-        rows = _write_tables(con, found, place, tell)
+        rows, notes = _write_tables(con, found, place, tell)
+        notes += unmerged_cpt4(con, bundle, place / "concept.parquet")
         tell("look-up tables", _so_far(rows))
         _write_lookups(con, place)
         _check_whole(con)
         digest = hashlib.sha256("\0".join(f"{n}={d.result()}" for n, d in sorted(digests)).encode()).hexdigest()
         version = _version(con) or f"unnamed {digest[:8]}"
-        said = {"version": version, "format": FORMAT, "rows": dict(sorted(rows.items()))}
+        said = {"version": version, "format": FORMAT, "rows": dict(sorted(rows.items())), "notes": notes}
         (place / MARKER).write_text(json.dumps(said, indent=1), encoding="utf-8")
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", version).strip("-").lower()
         target = settings.vocabularies / f"{slug}-{digest[:8]}"
         _take_place(place, target)
-    return Release(target.name, version, target, rows)
+    return Release(target.name, version, target, rows, tuple(notes))
 
 
 def _write_tables(
     con: DuckDBPyConnection, found: list[BundleFile], place: Path, tell: Progress
-) -> dict[str, int]:  # fmt: skip
+) -> tuple[dict[str, int], list[str]]:  # fmt: skip
     rows: dict[str, int] = {}
+    notes: list[str] = []
     there = [file for file in found if file.path]
-    for number, file in enumerate(found, 1):
-        if file.path:
-            tell(f"{file.name} ({number} of {len(there)}, {file.bytes / 1e6:,.0f} MB)", _so_far(rows))
-        rows[file.table.name] = write_table(con, file, place / f"{file.table.name}.parquet")
-    return rows
+    with ThreadPoolExecutor(1) as pool:  # a file is looked through while the next one is read
+        looked = []
+        for number, file in enumerate(found, 1):
+            if file.path:
+                tell(f"{file.name} ({number} of {len(there)}, {file.bytes / 1e6:,.0f} MB)", _so_far(rows))
+            written = place / f"{file.table.name}.parquet"
+            rows[file.table.name] = write_table(con, file, written)
+            looked.append((file, pool.submit(mended, con.cursor(), file, written)))
+        for file, future in looked:
+            rows[file.table.name], said = future.result()
+            notes += said
+    return rows, notes
 
 
 def _so_far(rows: Mapping[str, int]) -> str:

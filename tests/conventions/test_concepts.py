@@ -72,7 +72,7 @@ def test_convention_2_routes_and_statuses_follow_the_same_rule(case: Case) -> No
     cdm = case(
         "- {from: drugs, event: drug, person: PT, start: DAY, concept: 1503297, type: 32838, "
         "route: {code: ROUTE, map: route}}\n",
-        maps="  route: {codes: {PO: 4132135}}",
+        maps="  route: {codes: {PO: 4132161}}",
         patients=PATIENTS,
         drugs="""
         PT | DAY        | ROUTE
@@ -83,7 +83,7 @@ def test_convention_2_routes_and_statuses_follow_the_same_rule(case: Case) -> No
     )
     cdm.shows("drug_exposure", """
         route_source_value | route_concept_id
-        PO                 | 4132135
+        PO                 | 4132161
         ?                  | 0
         -                  | -
         """)  # fmt: skip

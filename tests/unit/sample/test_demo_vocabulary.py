@@ -148,10 +148,11 @@ def test_concepts_are_complete_and_typed() -> None:
 
 
 def test_source_vocabularies_are_local_and_never_standard() -> None:
+    """The ids of SOPT's codes are known of Medicare only; the others have stand-ins, as all of KCD7 and EDI have."""
     for row in vocabulary("CONCEPT"):
-        is_source = row["vocabulary_id"] in {"KCD7", "EDI"}
-        assert is_source == (int(row["concept_id"]) > LOCAL_MIN)
-        assert not (is_source and row["standard_concept"])
+        is_local = int(row["concept_id"]) > LOCAL_MIN
+        assert is_local == (row["vocabulary_id"] in {"KCD7", "EDI", "SOPT"} and row["concept_id"] != "280")
+        assert not (is_local and row["standard_concept"])
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ def test_standard_concepts_map_to_themselves_and_have_a_self_ancestor() -> None:
     assert {a for a, b in relationships("Maps to") if a == b} == standard
     ancestry = vocabulary("CONCEPT_ANCESTOR")
     own = {r["ancestor_concept_id"] for r in ancestry if r["ancestor_concept_id"] == r["descendant_concept_id"]}
-    assert own == standard
+    assert own == standard | {i for i, row in concepts().items() if row["standard_concept"] == "C"}
 
 
 def test_ancestry_is_acyclic_and_has_levels() -> None:
@@ -205,6 +206,72 @@ def test_ancestry_is_acyclic_and_has_levels() -> None:
         lowest, highest = int(row["min_levels_of_separation"]), int(row["max_levels_of_separation"])
         assert 0 <= lowest <= highest
         assert (highest == 0) == (row["ancestor_concept_id"] == row["descendant_concept_id"])
+
+
+@cache
+def levels() -> dict[tuple[str, str], tuple[int, int]]:
+    """Least and most levels between an ancestor and a descendant."""
+    return {
+        (r["ancestor_concept_id"], r["descendant_concept_id"]): (
+            int(r["min_levels_of_separation"]), int(r["max_levels_of_separation"])
+        ) for r in vocabulary("CONCEPT_ANCESTOR")
+    }  # fmt: skip
+
+
+def test_ancestors_of_ancestors_are_ancestors() -> None:
+    below = defaultdict(list)
+    for (ancestor, descendant), separation in levels().items():
+        below[ancestor].append((descendant, separation))
+    missing, too_far, too_near = [], [], []
+    for (ancestor, middle), upper in levels().items():
+        for descendant, lower in below[middle]:
+            found = levels().get((ancestor, descendant))
+            if found is None:
+                missing.append((ancestor, middle, descendant))
+            else:
+                too_far += [(ancestor, middle, descendant)] if found[0] > upper[0] + lower[0] else []
+                too_near += [(ancestor, middle, descendant)] if found[1] < upper[1] + lower[1] else []
+    assert (missing, too_far, too_near) == ([], [], [])
+
+
+def test_what_a_standard_concept_is_stands_directly_above_it() -> None:
+    pairs = [(a, b) for a, b in relationships("Is a") if concepts()[a]["standard_concept"] == "S"]
+    assert len(pairs) > 400
+    assert [(a, b) for a, b in pairs if levels().get((b, a), (0, 0))[0] != 1] == []
+
+
+def test_every_condition_of_the_catalogue_is_a_clinical_finding() -> None:
+    """So a concept set with descendants finds it under each group that it belongs to."""
+    found = {t["concept_id"] for row in catalog("conditions") for t in targets("KCD7", row["kcd"])
+             if t["domain_id"] == "Condition"}  # fmt: skip
+    assert len(found) > 100
+    assert {concepts()[i]["concept_name"] for i in found if ("441840", i) not in levels()} == set()
+
+
+@pytest.mark.parametrize(
+    ("ancestor", "descendant"),
+    [
+        ("201820", "201826"),  # diabetes mellitus: type 2
+        ("201820", "201254"),  # diabetes mellitus: type 1
+        ("442793", "443731"),  # complication due to diabetes mellitus: of the kidney, due to type 2
+        ("192279", "443731"),
+        ("4185932", "312327"),  # ischemic heart disease: acute myocardial infarction
+        ("4329847", "4270024"),  # myocardial infarction: acute, without elevation
+        ("316139", "319835"),  # heart failure: congestive
+        ("316866", "320128"),  # hypertensive disorder: essential hypertension
+        ("198124", "46271022"),  # kidney disease: chronic
+        ("46271022", "443597"),  # chronic kidney disease: stage 3
+        ("320136", "255573"),  # disorder of respiratory system: chronic obstructive
+        ("436073", "435783"),  # psychotic disorder: schizophrenia
+        ("444100", "440383"),  # mood disorder: depressive
+        ("443392", "4112853"),  # malignant neoplastic disease: of the breast
+        ("4027663", "4265600"),  # peptic ulcer: of the stomach
+        ("381591", "443454"),  # cerebrovascular disease: infarction
+        ("1503297", "40163924"),  # metformin: a tablet
+    ],
+)
+def test_groups_hold_what_belongs_to_them(ancestor: str, descendant: str) -> None:
+    assert levels()[ancestor, descendant][0] >= 1
 
 
 def test_valid_targets_are_standard_except_named_traps() -> None:

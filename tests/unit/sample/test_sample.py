@@ -355,3 +355,42 @@ def test_little_is_written_after_death_and_some_is(deliveries: dict[str, Deliver
     late = """select count(*) from e join d using (환자번호)
         where try_cast(day[:10] as date) between 사망일시[:10]::date + 2 and date '2026-11-23'"""
     assert 0 < count(late, e=pa.concat_tables(written), d=death) < 60
+
+
+def test_half_of_the_newly_diagnosed_were_observed_for_a_year(deliveries: dict[str, Delivery]) -> None:
+    """Of each of the most frequent diagnoses; a silence of 548 days begins a new observation, as in the pipeline."""
+    files = ("condition_occurrence", "drug_exposure", "measurement")
+    diagnosis, drug, lab = (read(deliveries["dsmc"], name) for name in files)
+    shares = """
+        with written as (
+          select 환자번호 as p, 진단일 as d from diagnosis union select 환자번호, 약처방일 from drug
+          union select 환자번호, 검사일시 from lab
+        ),
+        day as (select distinct p, try_cast(left(d, 10) as date) as d from written where p is not null),
+        marked as (
+          select p, d, d - lag(d) over (partition by p order by d) >= 548 as new from day
+          where d between date '2016-01-01' and date '2026-11-23'
+        ),
+        numbered as (select p, d, count(*) filter (new) over (partition by p order by d) as period from marked),
+        period as (select p, min(d) as begins, max(d) as ends from numbered group by p, period),
+        first as (
+          select 환자번호 as p, left(trim(진단코드), 3) as code, min(try_cast(left(진단일, 10) as date)) as d
+          from diagnosis where 진단코드[1] between 'A' and 'R' group by all
+        )
+        select code, count(*) as patients, avg((d - begins >= 365)::int) as share
+        from first join period using (p) where d between begins and ends
+        group by code having patients >= 60 order by code"""
+    with duckdb.connect() as db:
+        for name, table in (("diagnosis", diagnosis), ("drug", drug), ("lab", lab)):
+            db.register(name, table)
+        found = db.execute(shares).fetchall()
+    assert {"E11", "I10", "J06", "K29"} <= {code for code, _, _ in found}
+    assert [row for row in found if row[2] < 0.5] == []
+
+
+def test_a_third_of_the_patients_told_what_a_check_up_asks_for(delivery: Delivery) -> None:
+    of = family(delivery)
+    people, diagnoses = read(delivery, PERSON[of][0]), read(delivery, DIAGNOSES[of][0])
+    key, code = PERSON[of][1], DIAGNOSES[of][1]
+    told = f"select count(distinct {key}) from d where left(trim({code}), 3) in ('Z72', 'Z80', 'Z82', 'Z88', 'Z91')"
+    assert count(told, d=diagnoses) > 0.3 * count(f"select count(distinct {key}) from p", p=people)
