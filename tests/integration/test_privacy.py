@@ -37,6 +37,8 @@ def planted(hospital: Tiny) -> Tiny:
     hospital.tables["PAT.csv"].append([NUMBER, NAME, RRN, PHONE, "F", "1983-04-02", ""])
     memo = f"{NAME}({NUMBER}) {RRN}/{BARE_RRN}, call {PHONE}, {SPACED_PHONE} or {LANDLINE}"
     hospital.tables["ADM.csv"].append(["A09", NUMBER, "O", "2026-06-09 10:00", "", "IM", memo])
+    for i, nobody in enumerate(("", "99999998")):  # rows whose patient is missing or unknown may name one all the same
+        hospital.tables["ADM.csv"].append([f"A1{i}", nobody, "O", "2026-06-09 10:00", "", "IM", memo])
     hospital.tables["LAB.csv"].append([NUMBER, "A09", "L001", "2026-06-09 10:00", f"see {NAME} {PHONE}", "g/dL"])
     for i, row in enumerate(hospital.tables["DIAG.csv"]):
         row.append("NOTE" if i == 0 else f"몰래쓴메모 {NAME} {RRN}")  # a column that the contract does not have

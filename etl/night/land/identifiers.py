@@ -116,6 +116,14 @@ def scrubbed(sql: str, hide: str | None) -> str:
     return sql
 
 
+def _free_text(raw: str, *, of_person: bool) -> str:
+    """SQL of a free text as it lands; one of nobody, or of nobody known, may name anybody and is blanked as a whole."""
+    if not of_person:
+        return scrubbed(raw, None)
+    whole = f"case when {raw} is not null then {literal(HIDDEN)} end"
+    return f"case when h.raw is null then {whole} else {scrubbed(raw, 'h.hide')} end"
+
+
 def landing_query(source: Source, number: int, file: SourceFile, relation: str) -> str:
     """SQL of the rows as they land: contract columns only, identifiers replaced, everything else text.
 
@@ -134,6 +142,7 @@ def landing_query(source: Source, number: int, file: SourceFile, relation: str) 
         if namespace == "person" and numbered:
             join = f"left join ident.person h on h.raw = omop_blank({raw})"
         if column.identifier is None:
-            select.append(f"{scrubbed(raw, 'h.hide' if numbered else None) if column.scrub else raw} as {quote(name)}")
+            text = _free_text(raw, of_person=numbered) if column.scrub else raw
+            select.append(f"{text} as {quote(name)}")
     rows = f"(select *, row_number() over () - 1 as _row from {relation})" if numbered else relation
     return f"select {', '.join(select)} from {rows} r {join}"
