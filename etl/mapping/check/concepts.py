@@ -21,7 +21,7 @@ _COLUMNS = {
     "concept_id": pa.int64(), "any": pa.bool_(),
 }  # fmt: skip
 
-_RELATIONSHIP = "relationship"
+_RELATIONSHIPS = ("relationship", "reverse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def _constants(mapping: HospitalMapping) -> Iterator[tuple[Path_, int, bool]]:
     for entry in mapping.entries:
         for name, value in entry.said().items():
             if entry.shape.kinds[name] == "concept" and isinstance(value, int):
-                yield ("entries", entry.label, name), value, name == _RELATIONSHIP
+                yield ("entries", entry.label, name), value, name in _RELATIONSHIPS
     for key, concept in written_concepts(mapping):
         yield tuple(key.split(".")), concept, False
 

@@ -40,6 +40,8 @@ def create_empty_figures(con: DuckDBPyConnection) -> None:
     con.execute(f"create table {RATES} (domain varchar, records bigint, mapped bigint, rate double, "
                 "previous_rate double, change double)")  # fmt: skip
     con.execute(f"create table {VOLUMES} (cdm_table varchar, rows bigint, previous_rows bigint, change double)")
+    con.execute(f"create table {CHANGES} (place varchar, cdm_table varchar, change varchar, column_name varchar, "
+                "rows bigint, total bigint, share double)")  # fmt: skip
 
 
 def create_figures(con: DuckDBPyConnection, run: Run) -> None:
@@ -85,8 +87,6 @@ def _create_volumes(con: DuckDBPyConnection, run: Run) -> None:
 
 
 def _create_changes(con: DuckDBPyConnection, run: Run) -> None:
-    con.execute(f"create table {CHANGES} (place varchar, cdm_table varchar, change varchar, column_name varchar, "
-                "rows bigint, total bigint, share double)")  # fmt: skip
     accounts = run.ledger.accounts(run.run_id)
     total = accounts.rows_by_table()
     if accounts.changes:
