@@ -13,6 +13,7 @@ import postgres_server
 import processes
 import psycopg
 import pytest
+import quality_dashboard
 import sqlalchemy as sa
 from at_once import LEFT_OUT, publish_all, publish_at_once, runs_of, without
 from pydantic import SecretStr
@@ -136,6 +137,21 @@ def test_all_ids_lie_in_their_hospitals_range_and_are_exact_in_javascript(home, 
             # what only some hospitals deliver is theirs; what all deliver is everybody's
             assert {n for (n,) in found} <= set(known), name
             assert [n for (n,) in found] == known or name in SOME, name
+
+
+@pytest.mark.parametrize("check", quality_dashboard.EVERYWHERE)
+def test_what_the_mapping_decides_passes_the_quality_dashboard(home, exported, check):
+    with duckdb.connect(str(home / "plain.duckdb"), read_only=True) as con:
+        assert con.execute(f"select count(*) {quality_dashboard.EVERYWHERE[check]}").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("check", quality_dashboard.SAMPLE)
+def test_the_sample_breaks_no_check_without_need(home, exported, check):
+    rows, broken, allowed = quality_dashboard.SAMPLE[check]
+    with duckdb.connect(str(home / "plain.duckdb"), read_only=True) as con:
+        total, found = con.execute(f"select count(*), count(*) filter ({broken}) {rows}").fetchone()
+    assert total
+    assert found / total <= allowed
 
 
 def test_every_table_of_the_cdm_has_rows(home, exported):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import quality_dashboard
 from duckdb import DuckDBPyConnection
 
 from etl.engine import define_functions, parquet
@@ -128,6 +129,13 @@ def con(nj: Night) -> Iterator[DuckDBPyConnection]:
 
 def rows(con: DuckDBPyConnection, query: str) -> list[tuple]:
     return con.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("check", quality_dashboard.EVERYWHERE)
+def test_what_the_mapping_decides_passes_the_quality_dashboard(con: DuckDBPyConnection, check: str) -> None:
+    here = con.cursor()
+    here.execute("set search_path = 'ours,vocab'")
+    assert here.execute(f"select count(*) {quality_dashboard.EVERYWHERE[check]}").fetchone() == (0,)
 
 
 def test_all_persons_have_the_same_sex_and_birth_date(con: DuckDBPyConnection) -> None:
