@@ -1,4 +1,4 @@
-"""Checks of OHDSI's Data Quality Dashboard that a mapping decides, as plain queries: each gives the rows that break one.
+"""Checks of OHDSI's Data Quality Dashboard that a mapping decides, as plain queries for the rows that break them.
 
 The names are the dashboard's; docs/quality-dashboard.md tells of those that a source decides.
 """
@@ -14,7 +14,8 @@ EVERYWHERE = {
     "fkDomain visit_type_concept_id": """
         from visit_occurrence join concept on concept_id = visit_type_concept_id where domain_id <> 'Type Concept'""",
     "fkDomain visit_detail_type_concept_id": """
-        from visit_detail join concept on concept_id = visit_detail_type_concept_id where domain_id <> 'Type Concept'""",
+        from visit_detail join concept on concept_id = visit_detail_type_concept_id
+        where domain_id <> 'Type Concept'""",
     "sourceConceptRecordCompleteness cause_source_concept_id": """
         from death where cause_source_value is null and cause_source_concept_id is not null""",
     "sourceConceptRecordCompleteness specialty_source_concept_id": """
