@@ -37,7 +37,10 @@ def texts() -> dict[str, dict[str, str]]:
 def columns_of_field(shape: Shape, name: str) -> list[str]:
     """Columns of the shape's table that its field `name` takes part in."""
     mine = {c for c in fields_of(shape) if c == name or c.startswith(f"{name}_")} - (set(shape.kinds) - {name})
-    return [column for column, sql in shape.columns.items() if mine & set(columns_of(sql, mine))]
+    mine |= {f"{name}_id"} if shape.kinds[name] == "parent" else set()
+    found = [column for column, sql in shape.columns.items() if mine & set(columns_of(sql, mine))]
+    beside = [field for field, other in shape.mirror.items() if other == name]
+    return found or [column for field in beside for column in columns_of_field(shape, field)]
 
 
 def model_schema(model: type[BaseModel]) -> tuple[Json, dict[str, Json]]:

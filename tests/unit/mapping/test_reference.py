@@ -16,11 +16,12 @@ from pydantic import SecretStr
 
 from etl.cdm import spec
 from etl.cdm.shapes import shapes
+from etl.mapping.compile.duplicates import PER, PREFER
 from etl.mapping.read.documents import Document, _Reader
 from etl.mapping.reference.page import PAGE, SCHEMA, documents, quarantines, write_documents
 from etl.mapping.reference.schema import columns_of_field, schema, texts
 from etl.night.land.read import REASONS
-from etl.night.map.accounts import EMPTY, MASTER, MERGED, UNUSED
+from etl.night.map.accounts import EMPTY, LOOKED_INTO, MASTER, MERGED, UNUSED
 from etl.night.merge.versions import DELETED, SUPERSEDED
 from etl.night.opening import open_run
 from etl.night.pipeline import run_stage, stage_by_name
@@ -182,7 +183,7 @@ def test_every_kind_and_reason_is_explained() -> None:
 
 def test_every_reason_that_is_no_rule_of_a_hospital_is_explained() -> None:
     settings = {f"{shape.setting}_off" for shape in shapes().values() if shape.setting}
-    filtered = {MASTER, UNUSED, EMPTY, MERGED, SUPERSEDED, DELETED} | settings
+    filtered = {MASTER, UNUSED, EMPTY, MERGED, LOOKED_INTO, SUPERSEDED, DELETED, PER, PREFER} | settings
     assert filtered == set(reasons.texts()["filtered"])
     assert {*REASONS.values(), "unreadable"} == set(reasons.texts()["rejected"])
     page = documents()[PAGE]
