@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 import yaml
 
+from etl.cdm.spec import tables
 from etl.files import packaged
 from etl.onboarding.profile.model import Column, FileProfile, Profile
 from etl.onboarding.profile.rules import any_of, plain_name, rules
@@ -224,4 +225,5 @@ def _source_name(file: FileProfile, kind: str) -> str:
     """A name made of the file's own, in letters that SQL and YAML need not quote."""
     stem = re.sub(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}", "", PurePath(file.name).stem)
     name = re.sub(r"\W+", "_", stem).strip("_").lower()
-    return name if re.match(r"[^\W\d]", name) else f"{kind}_{name}"
+    name = name if re.match(r"[^\W\d]", name) else f"{kind}_{name}"
+    return f"{name}_rows" if name in tables() else name  # which sources may not be called like
