@@ -72,7 +72,7 @@ def _attributes(guess: Guess, column: Column, role: str | None, known: set[str])
     said: list[str] = []
     hidden = column.hidden.kind if column.hidden else None
     if role == "person":
-        said += ["identifier: person", *(["registers: true"] if guess.kind == "patients" else [])]
+        said += ["identifier: person", *(["registers: true"] if _registers(guess, known) else [])]
     elif role == "zip":
         said.append("identifier: other")  # five digits are part of too many texts to be hidden from them
     elif role in ("doctor", "staff"):
@@ -89,9 +89,16 @@ def _attributes(guess: Guess, column: Column, role: str | None, known: set[str])
     return f"{{{', '.join(said)}}}" if said else ""
 
 
+def _registers(guess: Guess, known: set[str]) -> bool:
+    """Whether the patients that a file names get their ids of it: it lists them, or no file does."""
+    return guess.kind == "patients" or "patients" not in known
+
+
 def _columns(guess: Guess, known: set[str]) -> Iterator[str]:
     roles = {c: r for r, c in guess.columns.items() if r not in _UNUSED.get(guess.kind, ())}
     silent = []
+    if "person" in roles.values() and "patients" not in known:
+        yield "    # check: no file lists the patients; whoever is named here counts as one"
     yield "    columns:"
     for column in guess.file.columns:
         said = _attributes(guess, column, roles.get(column.name), known)

@@ -247,7 +247,7 @@ def test_the_patients_number_is_found_by_where_its_values_stand(settings: Settin
 def test_a_draft_is_the_same_whatever_the_tying_columns_are_called(
     settings: Settings, tmp_path: Path, renamed: tuple[str, ...]
 ) -> None:  # fmt: skip
-    export = write_exports(tmp_path / "raw", hospitals=["snuh"], patients=80, seed=5, night=date(2026, 11, 23))[
+    export = write_exports(tmp_path / "raw", hospitals=["snuh"], patients=300, seed=5, night=date(2026, 11, 23))[
         0
     ].folder
     (tmp_path / "d").mkdir()
