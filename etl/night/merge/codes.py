@@ -39,7 +39,7 @@ def persons_of_changed_codes(
                 continue
             file = lookup_file(before, f"{entry.label}.{field}")
             if file.exists() and _changed(con, mapping, entry, lookup, file):
-                yield _persons(mapping, entry, lookup)
+                yield _persons(mapping, entry, lookup, result=entry.shape.kinds[field] == "result")
 
 
 def _changed(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, lookup: Lookup, file: Path) -> bool:
@@ -60,9 +60,9 @@ def _changed(con: DuckDBPyConnection, mapping: HospitalMapping, entry: Entry, lo
     return one_number(con, "select count(*) from changed") > 0
 
 
-def _persons(mapping: HospitalMapping, entry: Entry, lookup: Lookup) -> str:
+def _persons(mapping: HospitalMapping, entry: Entry, lookup: Lookup, *, result: bool) -> str:
     everybody = source_relation(mapping, entry, "landed")
-    codes = narrowed(lookup, everybody, result=False)
+    codes = narrowed(lookup, everybody, result=result)
     selected = ", ".join(f"{sql} as k{i}" for i, sql in enumerate(codes))
     same = " and ".join(f"c.k{i} is not distinct from r.k{i}" for i in range(len(codes)))
     person = quote(str(entry.said()["person"]))
