@@ -65,8 +65,8 @@ TIED = """
   person: PT_NO
   fact_1: {table: person, key: MOTHER_NO}
   fact_2: {table: person, key: PT_NO}
-  relationship: 4277283
-  reverse: 4285883
+  relationship: 44818756
+  reverse: 44818854
 """
 
 MOMENTS = ("2026-04-01 10:00", "2026-06-28 09:00", "2026-07-02 08:00", "2026-07-04 12:30", "2024-01-05 07:00")

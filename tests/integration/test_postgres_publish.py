@@ -79,7 +79,7 @@ def either(request: pytest.FixtureRequest, hospital: Tiny, database: URL) -> Tin
     return Tiny(kept, chosen.tables, chosen.drops)
 
 
-@pytest.mark.parametrize("seed", [11])
+@pytest.mark.parametrize("seed", [3])
 def test_any_history_is_the_same_on_both_warehouses(
     seed: int, tmp_path: Path, vocabulary: Path, shared: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
