@@ -13,6 +13,7 @@ import pytest
 import quality_dashboard
 from duckdb import DuckDBPyConnection
 
+from etl.cdm.spec import empty, hospital_tables
 from etl.engine import define_functions, parquet
 from etl.mapping.compile.choices import define_choices
 from etl.mapping.compile.lookup import create_vocabulary_views
@@ -115,6 +116,8 @@ def con(nj: Night) -> Iterator[DuckDBPyConnection]:
     con.execute("create schema ours")
     for table, file in nj.files.items():
         con.execute(f"create view ours.{table} as from {parquet(file)}")
+    for table in hospital_tables().keys() - nj.files.keys():
+        con.execute(f"create view ours.{table} as {empty(hospital_tables()[table])}")
     create_alone(con, run.mapping, run.folder("land"))
     create_vocabulary_views(con, run.release)
     link_persons(con, run)

@@ -68,16 +68,18 @@ def test_convention_31_an_insurance_lasts_to_its_end_to_death_or_to_the_data_pul
         1  | 2025-01-01 | 31-DEC-25
         1  | 2026-01-01 |
         2  | 2026-01-01 | 29991231
+        2  | 2025-01-01 | 2027-12-31
         3  | 2026-01-01 | until further notice
         """)  # fmt: skip
     cdm.shows("payer_plan_period", """
         person_id | payer_plan_period_start_date | payer_plan_period_end_date
         1         | 2025-01-01                   | 2025-12-31
         1         | 2026-01-01                   | 2026-07-01
+        2         | 2025-01-01                   | 2026-05-20
         2         | 2026-01-01                   | 2026-05-20
         3         | 2026-01-01                   | 2026-01-01
         """)  # fmt: skip
-    assert cdm.changes() == {"payer_plan_period.unreadable.end": 1}
+    assert cdm.changes() == {"payer_plan_period.end_after_death": 1, "payer_plan_period.unreadable.end": 1}
 
 
 def test_convention_32_days_of_supply_are_whole_days_and_any_amount_is_one(case: Case) -> None:
