@@ -139,9 +139,18 @@ class EntryCompiler:
         if kind in ("timestamp", "partial") and name in self.shape.required:
             self.parsed[f"_{name}_given"] = f"omop_blank({self._sql(value)}) is not null"
         if name in unread_fields(self.shape):
-            read = self._moment(value) if kind == "timestamp" else self.parsed[name]  # an open end was read
-            self.parsed[unread(name)] = f"omop_blank({self._sql(value)}) is not null and ({read}) is null"
-            self.final[unread(name)] = f"p.{quote(unread(name))}"
+            self._unread(name, kind, value)
+
+    def _unread(self, name: str, kind: Kind, value: Any) -> None:
+        """Whether a field was given and could not be read: told of what was read, so that no text is read twice."""
+        read = name
+        if kind == "timestamp" and name == "end":  # an open end was read
+            read = "_end_read"
+            self.parsed[read] = self._moment(value)
+            del self.parsed[name]
+            self.final[name] = f"omop_closed(p.{read})"
+        self.parsed[f"_{name}_given"] = f"omop_blank({self._sql(value)}) is not null"
+        self.final[unread(name)] = f"(p.{quote(f'_{name}_given')} and p.{quote(read)} is null)"
 
     def _reference(self, name: str, kind: Kind) -> None:
         steps = {f"r_{name}_{i}": step for i, step in enumerate(self.references.get(name, ()))}
