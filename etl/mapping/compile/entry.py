@@ -21,7 +21,7 @@ from etl.mapping.compile.fields import (
     unread,
     unread_fields,
 )
-from etl.mapping.compile.lookup import LookupTable
+from etl.mapping.compile.lookup import LookupTable, forms_of_code
 from etl.mapping.compile.relation import source_relation, with_visits
 from etl.mapping.compile.status import filtered, first_reason
 from etl.mapping.compile.texts import moment, number, plain_number
@@ -197,6 +197,16 @@ class EntryCompiler:
         self.parsed |= dict(zip(keys, lookup.keys, strict=True))
         self.joins.append(lookup.join(f"l_{name}", [f"p.{k}" for k in keys], self._day()))
 
+    def _join_words(self, name: str, value: Lookup) -> None:
+        """Join the look-up of a result: a number is none of its words, and is told apart already."""
+        lookup = self.lookups[name]
+        joined = []
+        for i, (key, of_code) in enumerate(zip(value.keys, forms_of_code(value, self.rows), strict=True)):
+            self.parsed[f"_{name}_k{i}"] = self.rows.text(key.sql)
+            column = f"p._{name}_k{i}"
+            joined.append(f"case when p._{name}_number is null then {column} end" if of_code else column)
+        self.joins.append(lookup.join(f"l_{name}", joined, self._day()))
+
     def _said(self, name: str) -> str:
         """The parsed column of the code that stands for a row: the first that it gives."""
         given = [f"_{name}_k{i}" for i in range(len(self.lookups[name].keys))]
@@ -229,7 +239,7 @@ class EntryCompiler:
     def _result(self, name: str, value: Any) -> None:
         alias = f"l_{name}"
         if isinstance(value, Lookup):
-            self._join(name)
+            self._join_words(name, value)
             self.joins[-1] += f" and {alias}.n = 1"
             concept = f"{alias}.concept_id"
             said = list(dict.fromkeys(key.code for key in value.keys))

@@ -7,6 +7,7 @@ description)`: the rows of a source join it on their code(s) and, when a master 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -134,31 +135,43 @@ def _in_vocabulary(step: Step, coded: str) -> str:
     """
 
 
+def forms_of_code(lookup: Lookup, rows: Rows) -> list[bool]:
+    """Which of `Lookup.keys` are the code itself or made of it, and not another column."""
+    of = set(columns_of(lookup.code, rows.known))
+    return [set(columns_of(key.code, rows.known)) <= of for key in lookup.keys]
+
+
 def narrowed(lookup: Lookup, rows: Rows, *, result: bool) -> list[str]:
     """SQL of what is looked up in a row, in the order of `Lookup.keys`.
 
     Of the code of a `result`, and of other forms of it, numbers are not looked up: they say what they are.
     """
-    of = set(columns_of(lookup.code, rows.known))
-    found = []
-    for key in lookup.keys:
-        text = rows.text(key.sql)
-        same = result and set(columns_of(key.code, rows.known)) <= of
-        found.append(f"case when omop_result_number({text}) is null then {text} end" if same else text)
-    return found
+    texts = [rows.text(key.sql) for key in lookup.keys]
+    return _without_numbers(texts, forms_of_code(lookup, rows)) if result else texts
+
+
+def _without_numbers(texts: Sequence[str], narrow: Sequence[bool]) -> list[str]:
+    return [
+        f"case when omop_result_number({text}) is null then {text} end" if one else text
+        for text, one in zip(texts, narrow, strict=True)
+    ]
 
 
 def collect_codes(con: DuckDBPyConnection, lookup: Lookup, rows: Rows, *, result: bool) -> None:
     """Make the table `code(k0 …, description)` of the distinct codes in the rows; `result`: of measured values."""
-    keys = narrowed(lookup, rows, result=result)
+    names = [f"k{i}" for i in range(len(lookup.keys))]
+    groups = ", ".join(names)
+    selected = ", ".join(f"{rows.text(key.sql)} as {name}" for key, name in zip(lookup.keys, names, strict=True))
     description = rows.text(lookup.description) if lookup.description else "null::varchar"
-    selected = ", ".join(f"{sql} as k{i}" for i, sql in enumerate(keys))
-    groups = ", ".join(f"k{i}" for i in range(len(keys)))
-    con.execute(
-        f"create or replace temp table code as select {groups}, any_value(description) as description "
-        f"from (select {selected}, {description} as description from {rows.sql}) "
-        f"group by {groups} having coalesce({groups}) is not null"
+    told = "any_value(description) as description"
+    query = (
+        f"select {groups}, {told} from (select {selected}, {description} as description from {rows.sql}) group by all"
     )
+    if result:  # once per code and not per row
+        kept = _without_numbers(names, forms_of_code(lookup, rows))
+        listed = ", ".join(f"{sql} as {name}" for sql, name in zip(kept, names, strict=True))
+        query = f"select {groups}, {told} from (select {listed}, description from ({query})) group by all"
+    con.execute(f"create or replace temp table code as select * from ({query}) where coalesce({groups}) is not null")
 
 
 def choose(con: DuckDBPyConnection, mapping: HospitalMapping, lookup: Lookup, table: str, default_table: str) -> None:
