@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from etl.mapping.language.entries import Entry
 from etl.sql import quote
@@ -11,14 +11,17 @@ PER, PREFER, SUPERSEDED = "per", "prefer", "superseded"
 VERSION = "_version"
 
 
-def doubled(entry: Entry, rows: str, parsed: Mapping[str, str], keys: Sequence[str], *, keyed: bool) -> str:
+def doubled(
+    entry: Entry, rows: Callable[[Container[str] | None], str], parsed: Mapping[str, str], keys: Sequence[str], *,
+    keyed: bool,
+) -> str:  # fmt: skip
     """SQL of the rows (`_row`, `older`) behind another one with the same key: the contract's, or the table's own.
 
     The contract's `version` decides which one goes first, then what the rows say, and only between equal rows their
     place: so the order in which rows were delivered changes nothing. `older` are those that lost by their version. A
     record that was merged into another goes behind the other. Rows are put in order only among those whose keys are
-    there more than once. `rows` is SQL of the source's rows with the columns of `parsed`, `keys` are those of the
-    contract's key; `keyed`: every key is there once already.
+    there more than once. `rows` gives SQL of the source's rows with all columns of `parsed` or some of them, `keys`
+    are those of the contract's key; `keyed`: every key is there once already.
     """
     valid = "_filtered is null" + (" and person > 0" if "person" in parsed else "")
     newest = [f"{VERSION} desc nulls last"] if VERSION in parsed else []
@@ -27,10 +30,11 @@ def doubled(entry: Entry, rows: str, parsed: Mapping[str, str], keys: Sequence[s
     for i, names in enumerate([] if entry.prefer else _keys_of(entry, keys, keyed=keyed)):
         columns, same = ", ".join(map(quote, names)), f"same{i}"  # the engine wants names of its own for each window
         filled = " and ".join([valid, *(f"{quote(n)} is not null" for n in names)])
-        more = f"select {columns} from ({rows}) where {filled} group by {columns} having count(*) > 1"
+        some = rows({*names, "_filtered", "person"})  # to put long expressions in twice takes the engine long to plan
+        more = f"select {columns} from ({some}) where {filled} group by {columns} having count(*) > 1"
         older = f"{VERSION} is distinct from first_value({VERSION}) over {same}" if newest else "false"
         parts.append(
-            f"select _row, {older} as older from ({rows}) where {filled} and ({columns}) in ({more}) "
+            f"select _row, {older} as older from ({rows(None)}) where {filled} and ({columns}) in ({more}) "
             f"window {same} as (partition by {columns} order by {order}) qualify row_number() over {same} > 1"
         )
     return " union ".join(parts) or "select null::bigint as _row, false as older where false"

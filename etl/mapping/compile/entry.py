@@ -7,6 +7,7 @@ source row.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from etl.cdm.shapes import ENTITIES, Kind
@@ -103,9 +104,9 @@ class EntryCompiler:
         """Names of the parsed columns of the contract's key."""
         return [f"_key{i}" for i, _ in enumerate(self.source.key)]
 
-    def _rows(self) -> str:
-        """SQL of the source's rows with everything that the entry reads of them."""
-        inner = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.parsed.items())
+    def _rows(self, only: Container[str] | None = None) -> str:
+        """SQL of the source's rows with everything that the entry reads of them, or `only` some of it."""
+        inner = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.parsed.items() if only is None or n in only)
         owner = quote(self.said["person"]) if "person" in self.said else quote(self.owner) if self.owner else "null"
         return f"select _row, {owner}::bigint as _person, _given_up, {inner} from {self.rows.sql}"
 
@@ -258,6 +259,11 @@ class EntryCompiler:
             f"{name}_source": f"p.{text}",
         }
 
+    @property
+    def _key_is_unique(self) -> bool:
+        """Whether the contract's key is what the table allows once, so that to look at one of them is enough."""
+        return self.shape.unique == "person" and self.source.key == (self.said.get("person"),)
+
     def doubled(self) -> str:
         """SQL of the rows behind another one with the same key (see `duplicates`). Valid after `query`."""
-        return doubled(self.entry, self._rows(), self.parsed, self._keys, keyed=self.keyed)
+        return doubled(self.entry, self._rows, self.parsed, self._keys, keyed=self.keyed or self._key_is_unique)
