@@ -52,6 +52,26 @@ def test_convention_33_what_a_row_lacks_stands_in_another_source(case: Case) -> 
     assert cdm.quarantined() == ["dx_condition: start_missing"]
 
 
+def test_convention_33_columns_of_both_sources_may_be_called_the_same(case: Case) -> None:
+    """`key` and `person` are names of ours as well."""
+    service = """- from: dx
+  event: procedure
+  person: PT
+  with: {adm: {source: adm, on: {ADM: ADM}}}
+  visit: key
+  start: coalesce(visit.start, adm.IN_)
+  end: adm.OUT_
+  concept: {code: "concat(adm.ADM, person)", map: kinds}
+  type: 32827
+"""
+    cdm = case(VISITS + service, maps="  kinds: {codes: {bx: 4273629}}", patients=PATIENTS, adm=ADMISSIONS,
+        dx="PT | ADM | key | person\n1 | b | a | x")  # fmt: skip
+    cdm.shows("procedure_occurrence", """
+        procedure_datetime | procedure_end_datetime | procedure_source_value | visit_occurrence_id
+        2020-01-01 08:00   | 2020-03-02 10:00       | bx                     | #0
+        """)  # fmt: skip
+
+
 def test_convention_33_rows_that_differ_give_nothing_unless_one_is_preferred(case: Case) -> None:
     """The race that stands in the admissions: patient 1 has two, the newest counts only where that is said."""
     person = """- table: person

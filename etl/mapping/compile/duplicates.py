@@ -42,7 +42,7 @@ def doubled(
 
 def content(parsed: Mapping[str, str], keys: Sequence[str]) -> list[str]:
     """The parsed columns that tell rows of one key apart."""
-    return [quote(n) for n in parsed if n not in ("_filtered", VERSION, *keys) and not n.endswith("_given")]
+    return [quote(n) for n in parsed if n not in ("_filtered", VERSION, *keys)]
 
 
 def chosen_rows(entry: Entry, rows: str, keys: Sequence[str]) -> str:

@@ -88,8 +88,12 @@ def _looked_into(entry: Entry, rows: Rows, schema: str, person: str | None) -> R
         on = [f"{alias}.k{n} = {sql}" for n, sql in enumerate(given)]
         on += [f"{alias}.k{len(given)} = r.{quote(own)}::varchar"] if own and theirs else []
         keys = [*other.on, *([theirs] if own and theirs else [])]
-        joins.append(f"left join ({_one_each(other, source, schema, keys, taken)}) {alias} on {' and '.join(on)}")
-        columns += [f"{alias}.{quote(c)} as {quote(f'{word}.{c}')}" for c in taken]
+        # under names that none of the row's own columns has
+        named = "".join(f", {quote(c)} as {quote(f'{word}.{c}')}" for c in taken)
+        listed = ", ".join(f"k{n}" for n, _ in enumerate(keys))
+        one = f"select {listed}, ambiguous{named} from ({_one_each(other, source, schema, keys, taken)})"
+        joins.append(f"left join ({one}) {alias} on {' and '.join(on)}")
+        columns += [f"{alias}.{quote(f'{word}.{c}')}" for c in taken]
         unknown.append(f"({alias}.k0 is null and {' and '.join(f'{sql} is not null' for sql in given)})")
         ambiguous.append(f"coalesce({alias}.ambiguous, false)")
     told = [f"{' or '.join(unknown)} as {BESIDE_UNKNOWN}", f"{' or '.join(ambiguous)} as {BESIDE_AMBIGUOUS}"]
@@ -153,7 +157,7 @@ def with_visits(rows: Rows, entry: Entry) -> Rows:
     person, key = quote(str(entry.said()["person"])), rows.text(str(visit))
     times = ", ".join(f"v.{quote(c)}::varchar as {quote(c)}" for c in VISIT_COLUMNS)
     sql = (
-        f"(select r.* replace ({times}) from {rows.sql} r "
-        f"left join {VISIT_SPANS} v on v.person = r.{person} and v.key = {key})"
+        f"(select r.* exclude (_visit_key) replace ({times}) from (select *, {key} as _visit_key from {rows.sql}) r "
+        f"left join {VISIT_SPANS} v on v.person = r.{person} and v.key = r._visit_key)"
     )
     return replace(rows, sql=sql)
