@@ -61,11 +61,11 @@ def test_convention_33_columns_of_both_sources_may_be_called_the_same(case: Case
   visit: key
   start: coalesce(visit.start, adm.IN_)
   end: adm.OUT_
-  concept: {code: "concat(adm.ADM, person)", map: kinds}
+  concept: {code: "concat(adm.ADM, person, nullif(k0, k0))", map: kinds}
   type: 32827
 """
     cdm = case(VISITS + service, maps="  kinds: {codes: {bx: 4273629}}", patients=PATIENTS, adm=ADMISSIONS,
-        dx="PT | ADM | key | person\n1 | b | a | x")  # fmt: skip
+        dx="PT | ADM | key | person | k0\n1 | b | a | x | y")  # fmt: skip
     cdm.shows("procedure_occurrence", """
         procedure_datetime | procedure_end_datetime | procedure_source_value | visit_occurrence_id
         2020-01-01 08:00   | 2020-03-02 10:00       | bx                     | #0

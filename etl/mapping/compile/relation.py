@@ -85,16 +85,16 @@ def _looked_into(entry: Entry, rows: Rows, schema: str, person: str | None) -> R
         taken = _taken(source, {c.partition(".")[2] for c in used if c.startswith(f"{word}.")})
         given = [rows.text(sql) for sql in other.on.values()]
         own, theirs = (person, next(iter(person_columns(source)), None)) if person else (None, None)
-        on = [f"{alias}.k{n} = {sql}" for n, sql in enumerate(given)]
-        on += [f"{alias}.k{len(given)} = r.{quote(own)}::varchar"] if own and theirs else []
+        on = [f"{alias}._on{n} = {sql}" for n, sql in enumerate(given)]
+        on += [f"{alias}._on{len(given)} = r.{quote(own)}::varchar"] if own and theirs else []
         keys = [*other.on, *([theirs] if own and theirs else [])]
         # under names that none of the row's own columns has
         named = "".join(f", {quote(c)} as {quote(f'{word}.{c}')}" for c in taken)
-        listed = ", ".join(f"k{n}" for n, _ in enumerate(keys))
+        listed = ", ".join(f"_on{n}" for n, _ in enumerate(keys))
         one = f"select {listed}, ambiguous{named} from ({_one_each(other, source, schema, keys, taken)})"
         joins.append(f"left join ({one}) {alias} on {' and '.join(on)}")
         columns += [f"{alias}.{quote(f'{word}.{c}')}" for c in taken]
-        unknown.append(f"({alias}.k0 is null and {' and '.join(f'{sql} is not null' for sql in given)})")
+        unknown.append(f"({alias}._on0 is null and {' and '.join(f'{sql} is not null' for sql in given)})")
         ambiguous.append(f"coalesce({alias}.ambiguous, false)")
     told = [f"{' or '.join(unknown)} as {BESIDE_UNKNOWN}", f"{' or '.join(ambiguous)} as {BESIDE_AMBIGUOUS}"]
     sql = f"(select r.*, {', '.join([*columns, *told])} from {rows.sql} r {' '.join(joins)})"
@@ -113,15 +113,15 @@ def _taken(source: Source, names: set[str]) -> list[str]:
 def _one_each(other: Beside, source: Source, schema: str, keys: list[str], taken: list[str]) -> str:
     """SQL of one row per key of another source; where rows of a key differ and nobody said which counts, of none."""
     known = landed_columns_sql(source)
-    named = ", ".join(f"omop_blank({quote(c)}::varchar) as k{i}" for i, c in enumerate(keys))
-    grouped = ", ".join(f"k{i}" for i in range(len(keys)))
-    filled = " and ".join(f"k{i} is not null" for i in range(len(keys)))
+    named = ", ".join(f"omop_blank({quote(c)}::varchar) as _on{i}" for i, c in enumerate(keys))
+    grouped = ", ".join(f"_on{i}" for i in range(len(keys)))
+    filled = " and ".join(f"_on{i} is not null" for i in range(len(keys)))
     listed = ", ".join(map(quote, taken))
-    prefer = [f"{render(sql, known)} as p{i}" for i, sql in enumerate(other.prefer)]
+    prefer = [f"{render(sql, known)} as _by{i}" for i, sql in enumerate(other.prefer)]
     selected = ", ".join([named, *map(quote, taken), *prefer])
     rows = f"(select {selected} from {schema}.{quote(other.source)}) where {filled}"
     if other.prefer:
-        order = ", ".join([*(f"p{i} desc nulls last" for i in range(len(prefer))), *map(quote, taken)])
+        order = ", ".join([*(f"_by{i} desc nulls last" for i in range(len(prefer))), *map(quote, taken)])
         return (
             f"select {', '.join([grouped, *map(quote, taken)])}, false as ambiguous from {rows} "
             f"qualify row_number() over (partition by {grouped}{f' order by {order}'}) = 1"
