@@ -58,6 +58,10 @@ PARAMS = {
     "force": Param(
         False, type="boolean", title="Force", description="Run again although exactly this is published already."
     ),
+    "reason": Param(
+        None, type=["null", "string"], title="Reason",
+        description="Why it is forced; a night that is still to come is taken with a reason only. No patient's data.",
+    ),
 }  # fmt: skip
 
 
@@ -106,8 +110,10 @@ def extract(hospital: str, drops: str | None) -> None:
 def open_night(hospital: str, drops: str | None) -> str | None:
     """Check the mappings, hash the delivery, open its run; skips the stages when it is published already."""
     folder, night = _asked(hospital, drops)
-    force = bool(get_current_context()["params"]["force"])
-    return work("begin_night")(hospital, folder, night, force=force, last_try=_last_try())
+    params = get_current_context()["params"]
+    return work("begin_night")(
+        hospital, folder, night, force=bool(params["force"]), reason=params["reason"], last_try=_last_try()
+    )
 
 
 @task

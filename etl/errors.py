@@ -54,7 +54,12 @@ def all_of(errors: Sequence[InputError]) -> InputError:
 
 
 class GateClosed(InputError):
-    """A quality gate with severity `block` found something; last night's data stays published."""
+    """A quality gate with severity `block` found something; last night's data stays published.
+
+    `waits`: what it found can be approved, so the run waits for a person.
+    """
+
+    waits = False
 
 
 class ConfigError(EtlError):

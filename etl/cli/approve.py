@@ -14,6 +14,7 @@ from etl.cli.options import AsJson, command_app
 from etl.errors import ConfigError, UsageError
 from etl.night.publish.approval import decide, question_of, waiting
 from etl.night.remember import delivery_of
+from etl.pages.formats import moment
 from etl.quality.report.decisions import decided
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger
@@ -50,7 +51,7 @@ def approve(
     findings as they were: if they change, the night is asked about again. A night that waits in Airflow is decided
     there, under Required Actions.
 
-    Who decided what, when and why stays in the ledger: --history lists it (times in UTC), and the night's page of
+    Who decided what, when and why stays in the ledger: --history lists it, and the night's page of
     `etl report` shows it. Listed are approved, refused, and expired: nobody answered in time, or the night was run
     again with another outcome.
     """
@@ -79,7 +80,7 @@ def _show_waiting(ledger: Ledger, *, as_json: bool) -> None:
         print_json([{**row, "findings": json.loads(row["findings"])} for row in rows])
         return
     for row in rows:
-        out.print(f"{row['run_id']}  {row['gate']} gate, asked {row['asked_at']:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
+        out.print(f"{row['run_id']}  {row['gate']} gate, asked {moment(row['asked_at'])} KST", soft_wrap=True)
         for line in question_of(row).lines:
             out.print(f"  {line}", soft_wrap=True)
     out.print("→ etl approve RUN --reason …" if rows else "nothing waits for an approval")
@@ -96,7 +97,8 @@ def _show_decided(ledger: Ledger, run_id: str | None, *, as_json: bool) -> None:
     for asked in found:
         by = f" by {asked.actor}" if asked.actor else ""
         out.print(f"{asked.run_id}  {asked.gate} gate, {asked.decision}{by}", soft_wrap=True)
-        out.print(f"  asked {asked.asked_at:%Y-%m-%d %H:%M} UTC, decided {asked.decided_at:%Y-%m-%d %H:%M} UTC")
+        decided_at = f", decided {moment(asked.decided_at)} KST" if asked.decided_at else ""
+        out.print(f"  asked {moment(asked.asked_at)} KST{decided_at}")
         out.print(f"  {asked.reason or 'no reason given'}", soft_wrap=True)
         for line in asked.lines:
             out.print(f"    {line}", soft_wrap=True)

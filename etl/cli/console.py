@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from etl.errors import EtlError, of_file_system
+from etl.pages.formats import iso_moment
 
 
 def _console(**where: Any) -> Console:
@@ -28,8 +30,12 @@ err = _console(stderr=True)
 
 
 def print_json(value: Any) -> None:
-    """Write a value as JSON to standard output; dates as ISO text."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
+    """Write a value as JSON to standard output; days as ISO text, moments in Korean time with its offset."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=_as_text) + "\n")
+
+
+def _as_text(value: Any) -> str:
+    return iso_moment(value) if isinstance(value, datetime) else str(value)
 
 
 def show_error(error: EtlError) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from datetime import datetime
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -12,13 +12,16 @@ from rich.table import Table
 from etl.cli import console
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, Hospital, command_app
+from etl.errors import UsageError
 from etl.night.pipeline import run_stage, stage_by_name
 from etl.night.publish.difference import changes
-from etl.night.publish.rollback import roll_back
+from etl.night.publish.rollback import Target, roll_back
 from etl.night.publish.stage import publication_of
 from etl.night.remember import resume
+from etl.pages.formats import moment
 from etl.settings import load_settings
 from etl.store.warehouse.open import open_warehouse
+from etl.store.warehouse.protocol import Night
 
 app = command_app()
 
@@ -66,40 +69,65 @@ _COUNTS = ("before", "after", "added", "removed", "changed")
 def rollback(
     hospital: Hospital,
     to: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="Night to go back to; default: the one before the last."),
+        str | None,
+        typer.Option(
+            "--to", metavar="[NIGHT|nothing]",
+            help="Night to go back to, YYYY-MM-DD; default: what was published before the last. "
+            "`nothing` takes the hospital out of the warehouse.",
+        ),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why; kept with the publication. No patient's data.")] = None,
     by: Annotated[str | None, typer.Option(help="Who asked for it; default: the user of this machine.")] = None,
-    show: Annotated[bool, typer.Option("--list", help="Only list the nights that are kept.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Only list the publications that are kept.")] = False,
     as_json: AsJson = False,
-) -> None:
+) -> None:  # fmt: skip
     """Go back to an earlier published night, in seconds, without loading it again.
 
-    The last ETL_KEEP_NIGHTS nights of each hospital are kept. Readers see the night of before or the earlier one, never
-    both. To come forward again, run the later night again: its stages are reused.
+    The last ETL_KEEP_NIGHTS publications of each hospital are kept. Readers see what was before or the earlier one,
+    never both. To come forward again, publish the later run again: its stages are reused.
     """
     with errors_to_exit_codes():
         settings = load_settings()
         if show:
-            nights = open_warehouse(settings).nights(hospital)
-            said = [{"night": n.night, "run": n.run_id, "published_at": n.published_at} for n in nights]
-            if as_json:
-                print_json(said)
-                return
-            for i, night in enumerate(nights):
-                out.print(f"{night.night}  {night.run_id}{'  (published)' if i == 0 else ''}")
+            _list(open_warehouse(settings).nights(hospital), as_json=as_json)
             return
         with console.progress(f"{hospital}: going back", quiet=as_json) as tell:
             done = roll_back(
-                settings, hospital, to.date() if to else None, actor=by or getpass.getuser(), reason=reason,
+                settings, hospital, _target(to), actor=by or getpass.getuser(), reason=reason,
                 progress=lambda text: tell("rollback", text),
             )  # fmt: skip
+    rows = sum(done.rows.values())
     if as_json:
-        print_json({"run": done.target.run_id, "night": done.target.night, "left": [n.run_id for n in done.left]})
+        run, night = (done.target.run_id, done.target.night) if done.target else (None, None)
+        print_json({"run": run, "night": night, "left": [n.run_id for n in done.left]})
         return
     left = ", ".join(str(n.night) for n in done.left)
-    out.print(f"{hospital}: the night {done.target.night} is published again, {sum(done.rows.values()):,} rows"
-              f"{f'; left: {left}' if left else ''}")  # fmt: skip
-    for night in reversed(done.left):
-        out.print(f"→ to publish {night.night} again: etl publish {night.run_id}", soft_wrap=True)
+    if done.target:
+        out.print(f"{hospital}: the night {done.target.night} is published again, {rows:,} rows"
+                  f"{f'; left: {left}' if left else ''}")  # fmt: skip
+    else:
+        out.print(f"{hospital}: nothing is published any more, {rows:,} rows left the warehouse; left: {left}")
+    for run_id in dict.fromkeys(n.run_id for n in reversed(done.left)):
+        out.print(f"→ to publish it again: etl publish {run_id}", soft_wrap=True)
+
+
+def _target(to: str | None) -> Target:
+    """What `--to` names; UsageError when it is neither a day nor `nothing`."""
+    if to is None or to == "nothing":
+        return to  # type: ignore[return-value]
+    try:
+        return date.fromisoformat(to)
+    except ValueError:
+        raise UsageError("--to is a night, YYYY-MM-DD, or `nothing`", hint="etl rollback HOSPITAL --list") from None
+
+
+def _list(nights: list[Night], *, as_json: bool) -> None:
+    """The publications that are kept: night, when it was published, with which version of the mappings."""
+    if as_json:
+        print_json([{"night": n.night, "run": n.run_id, "published_at": n.published_at, "mappings": n.mappings}
+                    for n in nights])  # fmt: skip
+        return
+    for i, night in enumerate(nights):
+        at = f"{moment(night.published_at)} KST" if night.published_at else ""
+        version = f"mappings {night.mappings[:8]}" if night.mappings else ""
+        out.print(f"{night.night}  {at}  {version}  {night.run_id}{'  (published)' if i == 0 else ''}")

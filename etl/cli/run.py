@@ -51,7 +51,9 @@ def newest_nights(settings: Settings, exports: Path) -> list[Due]:
     return found
 
 
-def run_nights(settings: Settings, work: Sequence[Due], *, force: bool, as_json: bool) -> int:
+def run_nights(
+    settings: Settings, work: Sequence[Due], *, force: bool, as_json: bool, reason: str | None = None
+) -> int:
     """Run nights one after the other, write their reports, show the table; returns the exit code.
 
     One hospital's failure stops nobody else; the exit code is the highest of all.
@@ -60,7 +62,7 @@ def run_nights(settings: Settings, work: Sequence[Due], *, force: bool, as_json:
     ledger = Ledger(settings.ledger_url)
     results: list[dict[str, Any]] = []
     for item in work:
-        results.append(_run(settings, item, force=force, as_json=as_json))
+        results.append(_run(settings, item, force=force, reason=reason, as_json=as_json))
     ids = [r["run_id"] for r in results if r["run_id"]]
     index = write_reports(ledger, settings.reports, hospital_names(settings), run_ids=ids)
     if as_json:
@@ -71,11 +73,13 @@ def run_nights(settings: Settings, work: Sequence[Due], *, force: bool, as_json:
     return max(int(r["exit_code"]) for r in results)
 
 
-def _run(settings: Settings, item: Due, *, force: bool, as_json: bool) -> dict[str, Any]:
+def _run(settings: Settings, item: Due, *, force: bool, reason: str | None, as_json: bool) -> dict[str, Any]:
     result: dict[str, Any] = {"hospital": item.hospital, "run_id": None, "exit_code": 0, "message": None}
     try:
         with console.progress(item.hospital, quiet=as_json) as tell:
-            run_id, ran = run_delivery(settings, item.hospital, item.folder, item.night, force=force, progress=tell)
+            run_id, ran = run_delivery(
+                settings, item.hospital, item.folder, item.night, force=force, reason=reason, progress=tell
+            )
         result |= {"run_id": run_id, "state": "published", "changed": ran}
         if not ran and not as_json:
             err.print(f"{item.hospital}: this delivery is published already; nothing to do (--force runs it again)")
@@ -113,6 +117,9 @@ def run(
     ] = None,
     night: Night = None,
     force: Annotated[bool, typer.Option(help="Run again although nothing changed.")] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Why it is forced; a night still to come asks for one. No patient's data.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a delivery through all stages: land, check source, merge, map, derive, check CDM, publish.
@@ -127,5 +134,5 @@ def run(
             work = [Due(hospital, delivery, day_of(night))]
         else:
             raise typer.BadParameter("give HOSPITAL and DELIVERY, or --all EXPORTS")
-        code = run_nights(settings, work, force=force, as_json=as_json)
+        code = run_nights(settings, work, force=force, reason=reason, as_json=as_json)
     raise typer.Exit(code)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import sqlalchemy as sa
 
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app
+from etl.errors import EtlError
 from etl.night.publish.approval import waiting
+from etl.night.worker import CUT_OFF, is_cut_off
 from etl.quality.report.names import hospital_names
 from etl.quality.report.terminal import summary_table
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import RUN
+from etl.store.standing import standing
+from etl.store.warehouse.open import open_warehouse
 
 app = command_app()
 
@@ -26,19 +33,38 @@ def status(as_json: AsJson = False) -> None:
 def show_status(settings: Settings, *, as_json: bool) -> None:
     """The newest run of every hospital."""
     ledger = Ledger(settings.ledger_url)
-    newest = sa.select(RUN.c.hospital, sa.func.max(RUN.c.started_at).label("at")).group_by(RUN.c.hospital).subquery()
-    query = sa.select(RUN).join(newest, (newest.c.hospital == RUN.c.hospital) & (newest.c.at == RUN.c.started_at))
-    rows = ledger.read(query.order_by(RUN.c.hospital))
+    newest = sa.select(sa.func.max(RUN.c.number)).group_by(RUN.c.hospital)
+    rows = ledger.read(sa.select(RUN).where(RUN.c.number.in_(newest)).order_by(RUN.c.hospital))
     held = {question["run_id"] for question in waiting(ledger)}
+    differing = _differing(settings, ledger, [row["hospital"] for row in rows])
     if as_json:
-        print_json([{**row, "waits_for_approval": row["run_id"] in held} for row in rows])
+        print_json([{**shown(row), "waits_for_approval": row["run_id"] in held,
+                     "warehouse_differs": differing.get(row["hospital"])} for row in rows])  # fmt: skip
     elif rows:
         out.print(summary_table(ledger, [r["run_id"] for r in rows], hospital_names(settings), out.width))
         for row in rows:
             published = ledger.last_published(row["hospital"])
             if published and row["state"] != "published":
                 out.print(f"{row['hospital']}: readers still see the night {published['night']}")
+            if row["hospital"] in differing:
+                out.print(f"{differing[row['hospital']]}\n→ the hospital's next run records it", soft_wrap=True)
             if row["run_id"] in held:
                 out.print(f"{row['hospital']}: {row['run_id']} waits for an approval; what for: etl approve")
     else:
         out.print("no night has been run yet; try: make demo")
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A run of the ledger as it is told: one whose process has ended was cut off."""
+    told = {name: value for name, value in row.items() if name not in ("number", "worker")}
+    return told | ({"state": "failed", "message": CUT_OFF} if is_cut_off(row) else {})
+
+
+def _differing(settings: Settings, ledger: Ledger, hospitals: Sequence[str]) -> dict[str, str]:
+    """Where the warehouse holds something else than the ledger says, or cannot be asked: told by hospital."""
+    try:
+        warehouse = open_warehouse(settings)
+        found = [standing(warehouse, ledger, hospital) for hospital in hospitals]
+    except EtlError as error:
+        return dict.fromkeys(hospitals, f"the warehouse cannot be asked: {error.message}")
+    return {each.hospital: each.difference for each in found if each.difference}

@@ -12,6 +12,7 @@ import duckdb
 from etl.errors import ConfigError, EtlError, GateClosed, TransientError
 from etl.night.run import Progress, Run
 from etl.night.stages import STAGE_NAMES
+from etl.night.worker import this_worker
 from etl.store.ledger.ledger import now
 from etl.store.ledger.records import RunState
 
@@ -33,7 +34,7 @@ def attempt(run: Run, stage: Stage, progress: Progress | None = None) -> int:
     """Do a stage's work and record how it went; returns the rows it took in. The hospital's lock is held."""
     started, clock = now(), time.perf_counter()
     state, rows = "failed", 0
-    run.ledger.update_run(run.run_id, stage=stage.name)
+    run.ledger.update_run(run.run_id, stage=stage.name, worker=this_worker())
     try:
         with engine_errors(stage.name):
             rows, state = stage.work(run, progress)
@@ -71,6 +72,8 @@ def engine_errors(stage: str) -> Iterator[None]:
 
 def fail(run: Run, error: EtlError) -> None:
     """Record why a run stopped."""
-    state: RunState = "blocked" if isinstance(error, GateClosed) else "failed"
+    state: RunState = "failed"
+    if isinstance(error, GateClosed):
+        state = "waiting" if error.waits else "blocked"
     last = run.ledger.run(run.run_id)
     run.ledger.close_run(run.run_id, state, last["stage"] if last else None, error.message)

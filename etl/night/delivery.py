@@ -22,6 +22,10 @@ _CHUNK = 1 << 24
 _DAY = r"(\d{4})-?(\d{2})-?(\d{2})$"
 
 
+class NoDelivery(InputError):
+    """There is nothing at the place that was named which could be a delivery: no trace of it is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveredFile:
     """One file as it came, or one that lay inside an archive; all but `path` are of the file unpacked.
@@ -176,9 +180,9 @@ def read_delivery(
 def _files(hospital: str, folder: Path) -> list[Path]:
     """The files in a delivery's folder; InputError when it is none or has none."""
     if folder.is_file():
-        raise InputError(f"{folder} is a file; a delivery is a folder", hint="give the folder with the night's files")
+        raise NoDelivery(f"{folder} is a file; a delivery is a folder", hint="give the folder with the night's files")
     if not folder.is_dir():
-        raise InputError(f"there is no delivery at {folder}", hint="check the drop folder of the hospital")
+        raise NoDelivery(f"there is no delivery at {folder}", hint="check the drop folder of the hospital")
     nights = {day: p for p in folder.iterdir() if p.is_dir() and (day := named_after(p))}
     inside_nights = set(nights.values())
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and not _left_out(p.relative_to(folder)))
@@ -186,11 +190,11 @@ def _files(hospital: str, folder: Path) -> list[Path]:
     if paths:
         return paths
     if nights:
-        raise InputError(
+        raise NoDelivery(
             f"{folder} holds nights ({len(nights)}), not the files of one",
             hint=f"give one of them; the newest: etl run {hospital} {nights[max(nights)]}",
         )
-    raise InputError(f"the delivery {folder} is empty", hint="check that the hospital's export has finished")
+    raise NoDelivery(f"the delivery {folder} is empty", hint="check that the hospital's export has finished")
 
 
 def _left_out(path: Path) -> bool:

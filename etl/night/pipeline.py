@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
-from etl.engine import clear_scratch
 from etl.errors import EtlError
 from etl.night.attempt import Stage, Work, attempt, engine_errors, fail
 from etl.night.check.stage import check_cdm, check_source
@@ -15,7 +14,7 @@ from etl.night.land.stage import land_files
 from etl.night.lock import hospital_lock
 from etl.night.map.stage import map_to_cdm
 from etl.night.merge.stage import find_whom_it_touches
-from etl.night.opening import begin_recorded, open_run, up_to_date
+from etl.night.opening import begin_recorded, open_unless_published
 from etl.night.publish.stage import publish
 from etl.night.run import Progress, Run
 from etl.night.stages import STAGE_NAMES
@@ -48,23 +47,19 @@ def run_stage(run: Run, stage: Stage, progress: Progress | None = None) -> int:
 
 def run_delivery(
     settings: Settings, hospital: str, folder: Path, night: date | None = None, *, force: bool = False,
-    progress: Callable[[str, str], None] | None = None,
+    reason: str | None = None, progress: Callable[[str, str], None] | None = None,
 ) -> tuple[str, bool]:  # fmt: skip
     """Take a delivery through all stages; returns the run's id and whether there was anything to do.
 
     Raises GateClosed, InputError, ConfigError or TransientError; what was published before stays published.
     """
-    run = begin_recorded(
-        settings, hospital, folder, night, (lambda text: progress("open", text)) if progress else None, force=force
-    )
+    opening = (lambda text: progress("open", text)) if progress else None
+    run = begin_recorded(settings, hospital, folder, night, opening, force=force, reason=reason)
     with hospital_lock(settings, hospital):  # for the whole night: nobody may begin another one between two stages
-        if not force and up_to_date(run):
-            return run.run_id, False
-        clear_scratch(settings)
-        open_run(run)
+        with engine_errors("open"):  # it asks the warehouse: what cannot be published in the end need not begin
+            if not open_unless_published(run, opening):
+                return run.run_id, False
         try:
-            with engine_errors("open"):  # what cannot be published in the end need not begin
-                run.warehouse.published(hospital)
             for stage in STAGES:
                 tell = (lambda text, name=stage.name: progress(name, text)) if progress else None
                 if progress:

@@ -24,13 +24,13 @@ def run_file(settings: Settings, run_id: str) -> Path:
 
 def begin(
     settings: Settings, hospital: str, folder: Path, night: date | None, progress: Progress | None = None,
-    *, force: bool = False,
+    *, force: bool = False, reason: str | None = None,
 ) -> Run:  # fmt: skip
     """Check mappings and vocabulary, hash the delivery and remember the run, so that its stages can be tasks."""
     mapping = load_mappings(settings.mappings, [hospital])[hospital]
     release = current_release(settings)
     delivery = open_delivery(hospital, folder, night, progress)
-    run = Run(settings, mapping, delivery, release, force)
+    run = Run(settings, mapping, delivery, release, force, reason)
     _remember(run)
     return run
 
@@ -40,8 +40,12 @@ def _remember(run: Run) -> None:
     file = run_file(run.settings, run.run_id)
     file.parent.mkdir(parents=True, exist_ok=True)
     files = [{**asdict(f), "path": str(f.path)} for f in d.files.values()]
+    made = {"release": run.release.name, "force": run.force, "reason": run.reason}
     content = {"hospital": d.hospital, "night": d.night.isoformat(), "folder": str(d.folder), "sha256": d.sha256}
-    write_atomically(file, json.dumps({**content, "files": files, "release": run.release.name, "force": run.force}))
+    write_atomically(
+        file,
+        json.dumps({**content, "files": files, **made}),
+    )
 
 
 def _remembered(settings: Settings, run_id: str) -> dict[str, Any]:
@@ -73,4 +77,4 @@ def resume(settings: Settings, run_id: str) -> Run:
     said, delivery = _remembered(settings, run_id), delivery_of(settings, run_id)
     mapping = load_mappings(settings.mappings, [delivery.hospital])[delivery.hospital]
     pinned = settings.model_copy(update={"vocabulary": said["release"]})
-    return Run(settings, mapping, delivery, current_release(pinned), said["force"])
+    return Run(settings, mapping, delivery, current_release(pinned), said["force"], said.get("reason"))

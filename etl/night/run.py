@@ -29,6 +29,7 @@ class Run:
     delivery: Delivery
     release: Release
     force: bool = False  # do the work of every stage again, even where it lies finished
+    reason: str | None = None  # why, in a person's words
 
     @property
     def run_id(self) -> str:

@@ -112,6 +112,7 @@ class Plan:
     drops: str | None = None
     extracts: bool = False  # its nights are read from the hospital's own database
     problems: tuple[str, ...] = ()
+    number: int | None = None  # the hospital's in every id
 
     @property
     def dag_id(self) -> str:
@@ -144,7 +145,7 @@ def read_plan(folder: Path) -> Plan:
         schedule: Any = Hospital.model_fields["schedule"].default
         return Plan(folder.name, folder.name, schedule, problems=tuple(str(p) for p in problems))
     title, extracts = f"{hospital.name.ko} ({hospital.name.en})", hospital.connection is not None
-    return Plan(folder.name, title, hospital.schedule, hospital.drops, extracts)
+    return Plan(folder.name, title, hospital.schedule, hospital.drops, extracts, number=hospital.number)
 
 
 def read_plans(mappings: Path) -> list[Plan]:

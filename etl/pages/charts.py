@@ -20,6 +20,7 @@ _ICONS = {
 }
 _AS = {
     "open": "published", "done": "published", "reused": "published", "closed": "blocked", "left": "none",
+    "lost": "failed",
     "approved": "published", "refused": "blocked", "waiting": "running",
 }  # fmt: skip
 

@@ -94,6 +94,12 @@ def moment(when: datetime) -> str:
     return f"{when.replace(tzinfo=UTC).astimezone(KOREA):%Y-%m-%d %H:%M}"
 
 
+def iso_moment(when: datetime) -> str:
+    """A moment (without a zone: UTC, as the ledger keeps it) in Korean time, as ISO 8601 with its offset."""
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return aware.astimezone(KOREA).isoformat(timespec="seconds")
+
+
 def day(value: date) -> str:
     """A night with its weekday."""
     return f"{value:%Y-%m-%d (%a)}"

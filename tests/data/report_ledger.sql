@@ -83,12 +83,15 @@ select hospital || '-' || night || '-' || substr(hex(hospital || i || 'delivery'
          || 'DuckDB needed 4.1 GB more than ETL_MEMORY allows.' || char(10) || 'Free space and run the night again.' end,
   night || ' 17:10:00.000000',
   night || case hospital when 'snuh' then ' 17:15:0' || i when 'dsmc' then ' 17:12:1' || i else ' 17:12:4' || i end || '.000000',
-  vocabulary, lower(hex('mappings of ' || hospital)), null, null
+  vocabulary, lower(hex('mappings of ' || hospital)), null, null, null, null, null
 from nights cross join hospitals;
 
 -- the earlier delivery of snuh's last night
 insert into run values ('snuh-2026-11-23-0badc0ffee00', 'snuh', '2026-11-23', '0badc0ffee00', 'failed', 'land',
- 'dw_stexmrst.csv is not in the delivery', '2026-11-23 16:20:00.000000', '2026-11-23 16:20:04.000000', null, null, null, null);
+ 'dw_stexmrst.csv is not in the delivery', '2026-11-23 16:20:00.000000', '2026-11-23 16:20:04.000000', null, null, null, null, null, null, null);
+
+-- opened in the order of their start
+update run set number = (select count(*) from run b where (b.started_at, b.run_id) <= (run.started_at, run.run_id));
 
 create temp table told as
 select run_id, hospital, i, state, percent_of_base from run join nights using (night) join hospitals using (hospital)

@@ -291,7 +291,8 @@ def test_the_history_lists_what_was_decided_newest_first(hospital: Tiny, etl) ->
     listed = etl("approve", run_id, "--history").output
     assert f"{run_id}  source gate, approved by lee (entered by {getpass.getuser()})" in listed
     assert "half a [b]file[/b]" in listed
-    assert f"decided {told[0]['decided_at'][:16]} UTC" in listed
+    assert told[0]["decided_at"].endswith("+09:00")
+    assert f"decided {told[0]['decided_at'][:16].replace('T', ' ')} KST" in listed
     assert listed.index("approved by lee") < listed.index("refused by park")
 
 

@@ -142,8 +142,9 @@ def undisturbed(hospital: Tiny, *, force: bool) -> Undisturbed:
     seconds = time.perf_counter() - began
     rows = tiny.warehouse_rows(hospital.settings)
     kept = open_warehouse(hospital.settings).nights("tiny")
-    open_warehouse(hospital.settings).rollback("tiny", 5, kept[1].run_id)
-    Ledger(hospital.settings.ledger_url).record_rollback(kept[1].run_id, [], actor="test", reason=None)
+    open_warehouse(hospital.settings).rollback("tiny", 5, kept[1].step)
+    earlier, ledger = kept[1], Ledger(hospital.settings.ledger_url)
+    ledger.record_return(earlier.run_id, earlier.night, earlier.mappings, [], actor="test", reason=None)
     return Undisturbed(rows, fatal(points), seconds)
 
 
@@ -164,7 +165,7 @@ def assert_finished(hospital: Tiny, wanted: Undisturbed, before: list[Sight], wa
     assert tiny.warehouse_rows(hospital.settings) == wanted.rows
     last_run = Ledger(hospital.settings.ledger_url).last_published("tiny")
     assert last_run is not None
-    assert last_run["run_id"] == open_warehouse(hospital.settings).published("tiny")
+    assert last_run["run_id"] == open_warehouse(hospital.settings).published("tiny").run_id
 
 
 @pytest.mark.parametrize("how", ["whole", "changes"])

@@ -104,12 +104,12 @@ def test_every_kept_night_can_be_gone_back_to(either: Tiny, monkeypatch: pytest.
     kept = open_warehouse(either.settings).nights("tiny")
     assert [n.run_id for n in reversed(kept)] == [run_id for run_id, _ in seen]
     number = 5
-    for run_id, rows in reversed(seen[:-1]):
-        open_warehouse(either.settings).rollback("tiny", number, run_id)
+    for (run_id, rows), night in zip(reversed(seen[:-1]), kept[1:], strict=True):
+        open_warehouse(either.settings).rollback("tiny", number, night.step)
         there = everything(either.settings)
         for table in hospital_tables():
             assert there[table] == rows[table], (run_id, table)
-        assert open_warehouse(either.settings).published("tiny") == run_id
+        assert open_warehouse(either.settings).published("tiny").run_id == run_id
 
 
 def test_after_going_back_the_night_can_be_published_again(either: Tiny) -> None:

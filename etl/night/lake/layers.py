@@ -17,6 +17,7 @@ from typing import Any
 from etl.mapping.language.contract import deletions_of
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.delivery import Delivery
+from etl.store.marks import Marks, marks_of
 
 LAYER = "layer.json"
 ROWS_REMOVED = "_removed.json"  # what the marker of a landed folder is called when its rows were removed
@@ -25,7 +26,10 @@ WHOLE = "_FULL"  # a file of this name in a delivery says: this night is whole
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One landed delivery; `keys` names the key store of its ids, `sources` holds a digest per source that came."""
+    """One landed delivery; `sources` holds a digest per source that came.
+
+    `keys` names the key store of its ids, `marks` says how far that had come then (None: an earlier program did not).
+    """
 
     number: int
     night: date
@@ -34,6 +38,7 @@ class Layer:
     keys: str
     folder: Path
     sources: dict[str, str]
+    marks: Marks | None = None
 
     @property
     def name(self) -> str:
@@ -44,14 +49,15 @@ class Layer:
         """What `layer.json` says of it."""
         return {
             "number": self.number, "night": self.night.isoformat(), "sha256": self.sha256, "whole": self.whole,
-            "keys": self.keys, "sources": self.sources,
+            "keys": self.keys, "sources": self.sources, "marks": self.marks.as_json() if self.marks else None,
         }  # fmt: skip
 
 
 def layer_of(said: dict[str, Any], folder: Path) -> Layer:
     """The layer that `as_json` describes, which landed in `folder`."""
     night = date.fromisoformat(said["night"])
-    return Layer(said["number"], night, said["sha256"], said["whole"], said["keys"], folder, said["sources"])
+    marks = marks_of(said["marks"]) if said.get("marks") else None
+    return Layer(said["number"], night, said["sha256"], said["whole"], said["keys"], folder, said["sources"], marks)
 
 
 def number_of(folder: Path, folded: Sequence[Layer] = ()) -> int:
@@ -65,15 +71,23 @@ def number_of(folder: Path, folded: Sequence[Layer] = ()) -> int:
     return known.get(folder.name, max(known.values(), default=-1) + 1)
 
 
-def write_layer(place: Path, number: int, delivery: Delivery, keys: str, files: dict[str, list[str]]) -> None:
-    """Describe a delivery that has landed in `place`; `files` are the names of the files of each source."""
+def write_layer(place: Path, number: int, delivery: Delivery, keys: Marks, files: dict[str, list[str]]) -> None:
+    """Describe a delivery that has landed in `place`; `files` are the names of the files of each source, `keys` says
+    how far the key store of its ids has come.
+    """
     digests = {
         source: hashlib.sha256("".join(delivery.files[n].sha256 for n in sorted(names)).encode()).hexdigest()
         for source, names in files.items()
         if names
     }
-    layer = Layer(number, delivery.night, delivery.sha256, WHOLE in delivery.files, keys, place, digests)
+    layer = Layer(number, delivery.night, delivery.sha256, WHOLE in delivery.files, keys.store, place, digests, keys)
     (place / LAYER).write_text(json.dumps(layer.as_json(), indent=1), encoding="utf-8")
+
+
+def landed_marks(landed: Path) -> list[Marks]:
+    """The marks of all deliveries in a folder of landed ones, in the order of their arrival."""
+    layers = sorted((read_layer(f.parent) for f in landed.glob(f"delivery=*/{LAYER}")), key=lambda x: x.number)
+    return [layer.marks or Marks(layer.keys) for layer in layers]
 
 
 def read_layer(folder: Path) -> Layer:

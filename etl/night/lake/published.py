@@ -62,7 +62,8 @@ def find_published(run: Run, ledger: Ledger, warehouse: Warehouse) -> Published 
     last = ledger.last_published(run.delivery.hospital)
     if run.force or last is None or last["mappings"] != run.fingerprint:
         return None
-    if warehouse.published(run.delivery.hospital) != last["run_id"]:  # a publication was cut off before it was recorded
+    held = warehouse.published(run.delivery.hospital)
+    if held is None or held.run_id != last["run_id"]:  # a publication was cut off before it was recorded
         return None
     found = chain_of(run, last["run_id"])
     if found is None or len(found.mapped) > run.mapping.hospital.whole_every:

@@ -71,7 +71,7 @@ def land(
     _write_rejects(landed, target / REJECTED)
     unnamed = {n: max(len(f.ignored) for f in files) for n, files in opened.items() if files}
     (target / COLUMNS).write_text(json.dumps(unnamed), encoding="utf-8")
-    write_layer(target, number, delivery, keys.id, {n: [f.name for f in files] for n, files in opened.items()})
+    write_layer(target, number, delivery, keys.marks(), {n: [f.name for f in files] for n, files in opened.items()})
     return _accounts(landed)
 
 

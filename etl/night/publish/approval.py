@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from etl.errors import GateClosed, UsageError
 from etl.night.stages import STAGE_NAMES
-from etl.store.ledger.ledger import Ledger, now
+from etl.store.ledger.ledger import Ledger, next_number, now
 from etl.store.ledger.tables import APPROVAL, FINDING, STAGE
 
 Decision = Literal["approved", "refused", "expired"]
@@ -50,7 +50,15 @@ class Question:
 
 
 class ApprovalMissing(GateClosed):
-    """A person has to approve the night first; last night's data stays published."""
+    """A person has to approve the night first; last night's data stays published.
+
+    It waits unless the person has refused it.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, waits: bool = True) -> None:
+        """`waits` is False where the answer is there, and is no."""
+        super().__init__(message, hint=hint)
+        self.waits = waits
 
 
 def exceeds(finding: Mapping[str, Any]) -> bool:
@@ -84,12 +92,12 @@ def ask(ledger: Ledger, run_id: str, *, again: bool = False) -> list[Question]:
     What waited with another outcome, or no longer needs anybody, has expired.
     """
     asked = questions(ledger, run_id) if again else open_questions(ledger, run_id)
-    rows = [_row(q, now()) for q in asked if q.decision != "waiting"]
+    rows = [{**_row(q, now()), "number": next_number(APPROVAL)} for q in asked if q.decision != "waiting"]
     stale = _waits(run_id) & APPROVAL.c.findings.not_in([q.findings for q in asked])
     with ledger.engine.begin() as con:
         con.execute(sa.update(APPROVAL).where(stale).values(decision="expired", reason=_STALE, decided_at=now()))
-        if rows:
-            con.execute(sa.insert(APPROVAL), rows)
+        for row in rows:
+            con.execute(sa.insert(APPROVAL).values(**row))
     return asked
 
 
@@ -111,6 +119,8 @@ def decide(ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: 
     if not asked:
         raise UsageError(f"nothing of {run_id} waits for an approval", hint="`etl approve` lists what waits")
     answer_waiting(ledger, run_id, decision, actor, reason)
+    if decision != "approved" and run and run["state"] == "waiting":
+        ledger.update_run(run_id, state="blocked")
     return asked
 
 
@@ -122,7 +132,8 @@ def _is_closed(ledger: Ledger, run_id: str) -> bool:
 
 def answer_waiting(ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: str | None) -> None:
     """Answer what nobody has answered yet; what a person has said stands."""
-    answer = {"decision": decision, "actor": actor[:120], "reason": reason, "decided_at": now()}
+    answer: dict[str, Any] = {"decision": decision, "actor": actor[:120], "reason": reason, "decided_at": now()}
+    answer["number"] = next_number(APPROVAL)  # the newest answer counts
     with ledger.engine.begin() as con:
         con.execute(sa.update(APPROVAL).where(_waits(run_id)).values(**answer))
 
@@ -130,7 +141,7 @@ def answer_waiting(ledger: Ledger, run_id: str, decision: Decision, actor: str, 
 def waiting(ledger: Ledger) -> list[Mapping[str, Any]]:
     """All questions that nobody has answered yet, oldest first."""
     query = sa.select(APPROVAL).where(APPROVAL.c.decision == "waiting")
-    return ledger.read(query.order_by(APPROVAL.c.asked_at, APPROVAL.c.run_id, APPROVAL.c.gate))
+    return ledger.read(query.order_by(APPROVAL.c.number))
 
 
 def question_of(row: Mapping[str, Any]) -> Question:
@@ -159,6 +170,7 @@ def hold_unapproved(ledger: Ledger, run_id: str) -> None:
             "\n".join([f"{_count(asked)} above the limit wait for an approval; the last published night stays",
                        *(f"  {line}" for q in asked for line in q.lines), *_answers(asked)]),
             hint=f"etl approve {run_id} --reason …, then run the night again; or --refuse",
+            waits=not any(q.decision == "refused" for q in asked),
         )  # fmt: skip
 
 
@@ -175,7 +187,7 @@ def _answers(asked: Iterable[Question]) -> list[str]:
 
 def _answered(ledger: Ledger, run_id: str, gate: str, findings: str) -> Question:
     same = (APPROVAL.c.run_id == run_id) & (APPROVAL.c.gate == gate) & (APPROVAL.c.findings == findings)
-    newest = ledger.read(sa.select(APPROVAL).where(same).order_by(APPROVAL.c.asked_at.desc()).limit(1))
+    newest = ledger.read(sa.select(APPROVAL).where(same).order_by(APPROVAL.c.number.desc()).limit(1))
     if not newest:
         return Question(run_id, gate, findings)
     return question_of(newest[0])

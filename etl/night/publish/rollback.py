@@ -1,62 +1,98 @@
-"""Goes back to an earlier published night, without loading it again."""
+"""Goes back to an earlier published night without loading it again, or to nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from etl.errors import UsageError
 from etl.mapping.load import load_mappings
 from etl.night.lock import hospital_lock
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
+from etl.store.standing import heal, standing
 from etl.store.warehouse.open import open_warehouse
-from etl.store.warehouse.protocol import Night
+from etl.store.warehouse.protocol import Night, Warehouse
+
+Target = date | Literal["nothing"] | None
+"""A night; `nothing`: the hospital is not in the warehouse any more; None: what was published before the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """What was gone back to, and from; `rows` by table."""
+    """What was gone back to (None: nothing), and from; `rows` by table."""
 
-    target: Night
+    target: Night | None
     left: tuple[Night, ...]
     rows: Mapping[str, int]
 
 
 def roll_back(
-    settings: Settings, hospital: str, to: date | None, *, actor: str, reason: str | None,
+    settings: Settings, hospital: str, to: Target, *, actor: str, reason: str | None,
     progress: Callable[[str], None] | None = None,
 ) -> Rollback:  # fmt: skip
-    """Publish the kept night `to` (None: the one before the last) again, and record who did so and why.
+    """Publish what was published before again, and record who did so and why.
 
-    Raises UsageError when there is no such night. What came later is published again by `etl publish`, or by a run that
-    is forced.
+    Raises UsageError, and nothing has moved, when there is no such night or the ledger does not know it. What came
+    later is published again by `etl publish`, or by a run that is forced.
     """
     number = load_mappings(settings.mappings, [hospital])[hospital].hospital.number
     warehouse, ledger = open_warehouse(settings), Ledger(settings.ledger_url)
     with hospital_lock(settings, hospital):
+        heal(ledger, standing(warehouse, ledger, hospital))
         nights = warehouse.nights(hospital)
+        if to == "nothing":
+            return _to_nothing(warehouse, ledger, hospital, number, actor=actor, reason=reason, progress=progress)
         at = _index(hospital, nights, to)
         target, left = nights[at], tuple(nights[:at])
-        recorded = ledger.last_published(hospital)
-        if not left and recorded and recorded["run_id"] == target.run_id:
-            raise UsageError(f"{hospital}: the night {target.night} is what is published")
-        rows = warehouse.rollback(hospital, number, target.run_id, progress)
-        ledger.record_rollback(target.run_id, [night.run_id for night in left], actor=actor, reason=reason)
+        if target.night is None or ledger.run(target.run_id) is None:
+            raise UsageError(
+                f"the ledger does not know {target.run_id}, so what it was can not be told: nothing has moved",
+                hint=f"run its delivery again: etl run {hospital} DELIVERY",
+            )
+        rows = warehouse.rollback(hospital, number, target.step, progress)
+        ledger.record_return(
+            target.run_id, target.night, target.mappings, [night.run_id for night in left], actor=actor, reason=reason
+        )
     return Rollback(target, left, rows)
 
 
+def _to_nothing(
+    warehouse: Warehouse, ledger: Ledger, hospital: str, number: int, *, actor: str, reason: str | None,
+    progress: Callable[[str], None] | None,
+) -> Rollback:  # fmt: skip
+    held = warehouse.published(hospital)
+    if held is None:
+        raise UsageError(f"nothing of {hospital} is published")
+    if not reason:
+        raise UsageError(
+            f"all of {hospital} would leave the warehouse, and with it what is known of its key store",
+            hint="say why: --reason …",
+        )
+    last = ledger.last_published(hospital)
+    rows = warehouse.clear(hospital, number, progress)
+    night = held.night or (last["night"] if last else None)
+    if night is not None:
+        ledger.record_nothing(hospital, night, state="left", actor=actor, reason=reason)
+    return Rollback(None, (held,), rows)
+
+
 def _index(hospital: str, nights: list[Night], to: date | None) -> int:
+    """The place of the publication meant: of several of one night the newest that is not what is published."""
     if to is None:
         if len(nights) < 2:
             raise UsageError(
                 f"{hospital} has no earlier night to go back to",
-                hint="nights are kept as they are published, the last ETL_KEEP_NIGHTS of them: etl rollback --list",
+                hint="nights are kept as they are published, the last ETL_KEEP_NIGHTS of them: etl rollback --list; "
+                f"to take the hospital out of the warehouse: etl rollback {hospital} --to nothing --reason …",
             )
         return 1
-    found = next((i for i, night in enumerate(nights) if night.night == to), None)
-    if found is None:
+    found = [i for i, night in enumerate(nights) if night.night == to]
+    if not found:
         kept = ", ".join(str(night.night) for night in nights) or "none"
         raise UsageError(f"the night {to} of {hospital} is not kept; these are: {kept}")
-    return found
+    if found == [0]:
+        raise UsageError(f"{hospital}: the night {to} is what is published")
+    return next(i for i in found if i)

@@ -9,10 +9,12 @@ from etl.errors import TransientError
 from etl.mapping.consortium import cdm_source_row, read_consortium
 from etl.night.finished import DONE, key_of
 from etl.night.lake.candidate import candidate_files
+from etl.night.lake.layers import read_layer
 from etl.night.lake.published import layers_of, state_of
 from etl.night.publish.approval import hold_unapproved
 from etl.night.publish.reconcile import reconcile
 from etl.night.run import Progress, Run
+from etl.store.keys.fitting import file_of, refuse_misfit
 from etl.store.warehouse.protocol import Publication
 
 
@@ -23,7 +25,8 @@ def publish(run: Run, progress: Progress | None) -> tuple[int, str]:
     reconcile(run.ledger.accounts(run.run_id), _candidate(run) if state.whole else None)
     warehouse = run.warehouse
     warehouse.initialise()
-    if state.base and warehouse.published(run.delivery.hospital) not in (state.base.run_id, run.run_id):
+    held = warehouse.published(run.delivery.hospital)
+    if state.base and (held is None or held.run_id not in (state.base.run_id, run.run_id)):
         raise TransientError(
             f"another night of {run.delivery.hospital} was published meanwhile", hint="run again from the start"
         )
@@ -45,9 +48,12 @@ def publication_of(run: Run) -> Publication:
     files, rows = _candidate(run), run.ledger.accounts(run.run_id).rows_by_table()
     hospital = run.mapping.hospital
     mapped, derived = layers_of(run, state, run.folder("map").name)
+    store = file_of(run.settings, hospital.hospital)
     return Publication(
         hospital.hospital, hospital.number, run.run_id, state.as_of,
         files={t: f for t, f in files.items() if t in hospital_tables()},
         rows={t: rows[t] for t in hospital_tables() if t in rows},
-        touched=mapped.touched, extended=derived.extended,
+        touched=mapped.touched, extended=derived.extended, mappings=run.fingerprint,
+        marks=read_layer(run.folder("land")).marks,
+        check_keys=lambda known: refuse_misfit(store, hospital.hospital, known),
     )  # fmt: skip

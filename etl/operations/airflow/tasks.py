@@ -16,11 +16,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from etl.engine import clear_scratch
 from etl.errors import ConfigError, EtlError, GateClosed, TransientError
 from etl.night.attempt import fail
 from etl.night.lock import hospital_lock
-from etl.night.opening import begin_recorded, open_run, up_to_date
+from etl.night.opening import begin_recorded, open_unless_published
 from etl.night.pipeline import run_stage, stage_by_name
 from etl.night.publish.approval import (
     ApprovalMissing,
@@ -95,17 +94,18 @@ def told_to_airflow(*, last_try: bool, run: Run | None = None) -> Iterator[None]
         raise (MayPass(str(error)) if retry else Stopped(error)) from None
 
 
-def begin_night(hospital: str, folder: Path, night: date, *, force: bool, last_try: bool) -> str | None:
+def begin_night(
+    hospital: str, folder: Path, night: date, *, force: bool, last_try: bool, reason: str | None = None
+) -> str | None:
     """Check mappings, hash the delivery, open its run in the ledger; None when exactly this is published already."""
     with told_to_airflow(last_try=last_try), task_settings() as settings:
         log.info("%s: the delivery is %s", hospital, folder)
-        run = begin_recorded(settings, hospital, folder, night, force=force)
+        run = begin_recorded(settings, hospital, folder, night, force=force, reason=reason)
         with hospital_lock(settings, hospital):
-            if not force and up_to_date(run):
+            if not open_unless_published(run, lambda text: log.warning("%s", text)):
                 log.info("%s is what is published already; nothing to do (the parameter `force` runs it)", run.run_id)
                 return None
-            clear_scratch(settings)
-            open_run(run)
+            run.ledger.update_run(run.run_id, worker=None)  # nobody works on it until its next task
         log.info("%s: %s bytes in %d files", run.run_id, f"{run.delivery.bytes:,}", len(run.delivery.files))
         return run.run_id
 
@@ -132,6 +132,7 @@ def do_stage(run_id: str, name: str, *, last_try: bool) -> str:
         forget_later_stages(run.ledger, run_id, name)
         with told_to_airflow(last_try=last_try, run=run), stage_events(run, name):
             rows = run_stage(run, stage_by_name(name), lambda text: log.info("%s: %s", name, text))
+            run.ledger.update_run(run_id, worker=None)  # nobody works on it until its next task
             log.info("%s: %s rows", name, f"{rows:,}")
     return run_id
 
@@ -140,7 +141,7 @@ def opened_night(hospital: str, night: date) -> str:
     """The id of the run that was opened last for a night; ConfigError when there is none."""
     with told_to_airflow(last_try=True), task_settings() as settings:
         query = sa.select(RUN.c.run_id).where(RUN.c.hospital == hospital, RUN.c.night == night, RUN.c.delivery != "-")
-        found = Ledger(settings.ledger_url).read(query.order_by(RUN.c.started_at.desc()).limit(1))
+        found = Ledger(settings.ledger_url).read(query.order_by(RUN.c.number.desc()).limit(1))
         if not found:
             raise ConfigError(f"the night {night} of {hospital} was never opened", hint="trigger the hospital's DAG")
         return str(found[0]["run_id"])
@@ -152,6 +153,7 @@ def ask_approval(run_id: str) -> list[str]:
         ledger = Ledger(settings.ledger_url)
         lines = [line for question in ask(ledger, run_id) for line in question.lines]
         if lines:
+            ledger.update_run(run_id, state="waiting")
             write_reports(ledger, settings.reports, hospital_names(settings), run_ids=[run_id])
         return lines
 
@@ -172,6 +174,7 @@ def record_decision(run_id: str, decision: Decision, actor: str, reason: str, *,
                 raise ApprovalMissing(
                     f"{question.decision} by {question.actor}; the last published night stays",
                     hint="trigger the night again to be asked again",
+                    waits=False,
                 )
 
 

@@ -23,6 +23,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (machine.SUBJECT, machine.check_time_zone),
     (machine.SUBJECT, machine.check_extensions),
     (keys.SUBJECT, keys.check_secret),
+    (keys.SUBJECT, keys.check_identity),
     (keys.SUBJECT, keys.check_permissions),
     (keys.SUBJECT, keys.check_room),
     (keys.SUBJECT, keys.check_backup),

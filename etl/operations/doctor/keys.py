@@ -9,8 +9,11 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from etl.errors import EtlError
 from etl.operations.doctor.finding import Finding, Look
-from etl.store.keys.keystore import LARGEST, look_into, secret_fits
+from etl.store.keys.fitting import file_of, look_into, misfit, misfit_error
+from etl.store.keys.keystore import LARGEST, secret_fits
+from etl.store.warehouse.open import open_warehouse
 
 SUBJECT = "keys"
 #: A back-up job touches this file in the folder of the key stores when it is done.
@@ -52,6 +55,31 @@ def check_secret(look: Look) -> Iterator[Finding]:
             f"the secret is set and fits {fits} key stores" if fits else "the secret is set; no night made a store yet"
         )
         yield Finding(SUBJECT, "secret", "ok", text)
+
+
+def check_identity(look: Look) -> Iterator[Finding]:
+    """Each store is the one that the published ids were given out with, and went as far."""
+    try:
+        warehouse = open_warehouse(look.settings)
+        known = {p.hospital: warehouse.key_marks(p.hospital, p.number) for p in look.plans if p.number}
+    except EtlError:
+        return  # the checks of the warehouse tell why it cannot be asked
+    well = 0
+    for hospital, marks in known.items():
+        if marks is None:
+            continue
+        file = file_of(look.settings, hospital)
+        try:
+            why = misfit(file, marks)
+        except sqlite3.Error:  # check_secret has told
+            continue
+        if why:
+            error = misfit_error(hospital, why)
+            yield Finding(SUBJECT, "identity", "fail", error.message, error.hint)
+        else:
+            well += 1
+    if well:
+        yield Finding(SUBJECT, "identity", "ok", f"{well} key stores are those that the published ids came from")
 
 
 def check_permissions(look: Look) -> Iterator[Finding]:

@@ -59,8 +59,8 @@ def _published(settings: Settings, warehouse: Warehouse, hospital: str, keep: in
     """The runs that are published, or can be again."""
     rows = Ledger(settings.ledger_url).publications(hospital)
     last = list(dict.fromkeys(str(r["run_id"]) for r in rows))[:keep]
-    held = [warehouse.published(hospital), *(night.run_id for night in warehouse.nights(hospital))]
-    return {*last, *filter(None, held)}
+    held = [night for night in (warehouse.published(hospital), *warehouse.nights(hospital)) if night]
+    return {*last, *(night.run_id for night in held)}
 
 
 def _runs_kept(ledger: Ledger, hospital: str, published: set[str], before: datetime) -> set[str] | None:
@@ -70,7 +70,7 @@ def _runs_kept(ledger: Ledger, hospital: str, published: set[str], before: datet
     if not started:
         return None
     since = min(*started, before.astimezone(UTC).replace(tzinfo=None))
-    return published | {r["run_id"] for r in runs if r["started_at"] >= since or r["state"] == "running"}
+    return published | {r["run_id"] for r in runs if r["started_at"] >= since or r["state"] in ("running", "waiting")}
 
 
 def _keep(settings: Settings, mapping: HospitalMapping, name: str, kept: Kept) -> None:

@@ -15,11 +15,9 @@ from etl.store.ledger.tables import APPROVAL
 #: What nobody has answered yet first, then the newest answer.
 _NEWEST_FIRST = (
     sa.case((APPROVAL.c.decision == "waiting", 0), else_=1),
-    sa.desc(APPROVAL.c.decided_at),
-    sa.desc(APPROVAL.c.asked_at),
-    APPROVAL.c.run_id,
-    APPROVAL.c.gate,
+    sa.desc(APPROVAL.c.number),
 )
+_SHOWN = ("run_id", "gate", "asked_at", "decision", "actor", "reason", "decided_at", "findings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +58,5 @@ def decided(ledger: Ledger, run_id: str | None = None, limit: int = 50) -> tuple
 
 
 def _asked(ledger: Ledger, query: sa.Select[tuple[object, ...]]) -> tuple[Asked, ...]:
-    return tuple(Asked(**row) for row in ledger.read(query.order_by(*_NEWEST_FIRST)))
+    rows = ledger.read(query.order_by(*_NEWEST_FIRST))
+    return tuple(Asked(**{name: row[name] for name in _SHOWN}) for row in rows)

@@ -38,6 +38,8 @@ class RunSummary:
     expectations: int
     blocking: int
     warnings: int
+    number: int = 0
+    worked: float | None = None
 
     @property
     def opened(self) -> bool:
@@ -46,8 +48,15 @@ class RunSummary:
 
     @property
     def seconds(self) -> float | None:
-        """Wall time from start to end, in seconds."""
-        return None if self.ended_at is None else (self.ended_at - self.started_at).total_seconds()
+        """Time that its stages worked, in seconds."""
+        return self.worked
+
+    @property
+    def waited(self) -> float | None:
+        """Time from start to end in which no stage worked, in seconds: for a person, a pool, another try."""
+        if self.ended_at is None or self.worked is None:
+            return None
+        return max(0.0, (self.ended_at - self.started_at).total_seconds() - self.worked)
 
     @property
     def rate(self) -> float | None:

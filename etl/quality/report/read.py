@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
+from etl.night.worker import CUT_OFF, is_cut_off
 from etl.quality.report.decisions import of_runs
 from etl.quality.report.figures import (
     GATES,
@@ -45,11 +46,12 @@ UNIT_DOMAIN = "Unit"
 
 OUTCOMES: tuple[Outcome, ...] = ("rejected", "quarantined", "filtered", "mapped")
 TREND_NIGHTS = 30
+_UNSHOWN = {"reason"}
 TOP_CODES = 25
 
 
 def summaries(ledger: Ledger, run_ids: Sequence[str] | None = None) -> list[RunSummary]:
-    """All runs (or the given ones) in one line each, by hospital, night and start."""
+    """All runs (or the given ones) in one line each, by hospital, night and the order of their opening."""
     files = _per_run(SOURCE_FILE, rows_in=sa.func.sum(SOURCE_FILE.c.rows))
     outcomes = _outcomes(files)
     event = MAPPING_RATE.c.domain != UNIT_DOMAIN
@@ -66,16 +68,25 @@ def summaries(ledger: Ledger, run_ids: Sequence[str] | None = None) -> list[RunS
         warnings=_sum_where(1, failed & (FINDING.c.severity != "block")),
     )
     joined: sa.FromClause = RUN
-    columns: list[Any] = list(RUN.c)
-    for part in (files, outcomes, rates, findings):
+    columns: list[Any] = [c for c in RUN.c if c.name not in _UNSHOWN]
+    worked = _per_run(STAGE, worked=sa.func.sum(STAGE.c.seconds))
+    for part in (files, outcomes, rates, findings, worked):
         joined = joined.outerjoin(part, part.c.run_id == RUN.c.run_id)
         counted = part is findings
         columns += [(sa.func.coalesce(c, 0).label(c.name) if counted else c) for c in part.c if c.name != "run_id"]
     query = sa.select(*columns).select_from(joined)
     if run_ids is not None:
         query = query.where(RUN.c.run_id.in_(run_ids))
-    order = (RUN.c.hospital, RUN.c.night, RUN.c.started_at, RUN.c.run_id)
-    return [RunSummary(**row) for row in ledger.read(query.order_by(*order))]
+    return [_summary(row) for row in ledger.read(query.order_by(RUN.c.hospital, RUN.c.night, RUN.c.number))]
+
+
+def _summary(row: Mapping[str, Any]) -> RunSummary:
+    """A run; one that is open while the process that worked on it has ended was cut off."""
+    said = dict(row)
+    if is_cut_off(said):
+        said |= {"state": "failed", "message": CUT_OFF}
+    del said["worker"]
+    return RunSummary(**said)
 
 
 def last_deliveries(runs: Sequence[RunSummary]) -> list[RunSummary]:
@@ -85,14 +96,14 @@ def last_deliveries(runs: Sequence[RunSummary]) -> list[RunSummary]:
 
 def newest_night(runs: Sequence[RunSummary]) -> date | None:
     """The newest night that was not gone back from; where all were, the newest of them."""
-    nights = [run.night for run in runs if run.state != "left"] or [run.night for run in runs]
+    nights = [run.night for run in runs if run.state not in ("left", "lost")] or [run.night for run in runs]
     return max(nights, default=None)
 
 
 def night(ledger: Ledger, run: RunSummary, runs: Sequence[RunSummary]) -> Night:
     """Everything about `run`; `runs` are the summaries that its trend and its predecessor are found in."""
     own = [r for r in runs if r.hospital == run.hospital and r.run_id != run.run_id]
-    published = [r for r in own if r.state == "published" and r.started_at < run.started_at]
+    published = [r for r in own if r.state == "published" and r.number < run.number]
     stays = _newest(published)
     # an earlier delivery of the same night would compare the night with itself
     before = _newest([r for r in published if r.night < run.night])
@@ -118,7 +129,7 @@ def night(ledger: Ledger, run: RunSummary, runs: Sequence[RunSummary]) -> Night:
 
 
 def _newest(runs: Sequence[RunSummary]) -> RunSummary | None:
-    return max(runs, key=lambda r: (r.night, r.started_at), default=None)
+    return max(runs, key=lambda r: (r.night, r.number), default=None)
 
 
 def _per_run(table: sa.Table, **columns: sa.ColumnElement[Any]) -> sa.Subquery:

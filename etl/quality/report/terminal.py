@@ -14,7 +14,10 @@ from etl.quality.report.names import HospitalName
 from etl.quality.report.read import summaries
 from etl.store.ledger.ledger import Ledger
 
-_COLOURS = {"published": "green", "left": "yellow", "blocked": "yellow", "failed": "red", "running": "cyan"}
+_COLOURS = {
+    "published": "green", "left": "yellow", "lost": "red", "blocked": "yellow", "waiting": "yellow", "failed": "red",
+    "running": "cyan",
+}  # fmt: skip
 _COLUMNS: dict[str, Literal["left", "right"]] = {
     "hospital": "left", "night": "left", "rows in": "right", "mapped": "right", "quarantined": "right",
     "rejected": "right", "filtered": "right", "mapping rate": "right", "gates": "left", "time": "right",

@@ -8,7 +8,8 @@ from etl.pages.formats import clock, day, plural, words
 from etl.quality.report.figures import Night, RunSummary
 
 HEADLINES = {
-    "published": "Published", "left": "Gone back from", "blocked": "Blocked", "failed": "Failed", "running": "Running",
+    "published": "Published", "left": "Gone back from", "lost": "Lost", "blocked": "Blocked", "waiting": "Waiting",
+    "failed": "Failed", "running": "Running",
 }  # fmt: skip
 
 
@@ -29,6 +30,12 @@ def verdict(night: Night) -> Verdict:
         return Verdict(headline, _published(run))
     if run.state == "left":
         return Verdict(headline, f"This night was published and gone back from; {_stays(night)}.")
+    if run.state == "lost":
+        return Verdict(
+            headline, f"This night was published, but the warehouse does not hold it any more; {_stays(night)}."
+        )
+    if run.state == "waiting":
+        return Verdict(headline, f"Warnings above their limit wait for a person's approval; {_stays(night)}.")
     if run.state == "running":
         stage = f" in stage “{words(run.stage)}”" if run.stage else ""
         return Verdict(headline, f"The run is under way{stage} since {clock(run.started_at)} KST; {_stays(night)}.")

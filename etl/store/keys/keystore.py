@@ -3,10 +3,14 @@
 A number n is handed out once per (namespace, identifier) and never again. The store holds a keyed HMAC-SHA256 of the
 identifier, not the identifier; the key is `ETL_KEY_SECRET`, mixed with the hospital's name. It is a SQLite file of
 its own, outside lake and warehouse.
+
+Every time that numbers are handed out it notes a mark: the highest of them, and a hash over all so far. What was made
+with a store keeps its marks, by which a copy that is older, or went on elsewhere, is known (`etl.store.keys.fitting`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 import sqlite3
@@ -20,8 +24,12 @@ import pyarrow as pa
 from etl.cdm.namespaces import Namespace
 from etl.errors import ConfigError, TransientError
 from etl.settings import Settings
+from etl.store.keys.fitting import damage_told, file_of, look_into
+from etl.store.marks import Mark, Marks
 
 LARGEST = (1 << 24) - 1
+#: What a store's file is by its `user_version`; 0: written before that was noted.
+VERSION = 2
 _PROOF = ("proof", "proof")
 
 
@@ -31,12 +39,6 @@ def _key(hospital: str, secret: str) -> bytes:
 
 def _mac(key: bytes, namespace: str, value: str) -> bytes:
     return hmac.digest(key, f"{namespace}\x1f{value}".encode(), "sha256")[:16]
-
-
-def look_into(file: Path) -> sqlite3.Connection:
-    """A connection that only reads a store, and leaves no files beside it where nobody else has it open."""
-    in_use = file.with_name(f"{file.name}-wal").exists()
-    return sqlite3.connect(f"{file.as_uri()}?mode=ro{'' if in_use else '&immutable=1'}", uri=True, timeout=10)
 
 
 def secret_fits(file: Path, hospital: str, secret: str) -> bool | None:
@@ -59,17 +61,61 @@ class KeyStore:
         self._key = _key(hospital, secret)
         self._con = sqlite3.connect(file, timeout=120, isolation_level=None)
         file.chmod(0o600)
+        with damage_told(hospital):
+            self._prepare()
+            self._prove()
+            self._keep_number(hospital, number)
+            self._mark_old()
+
+    def _prepare(self) -> None:
+        """Make what is missing of the tables; ConfigError when a newer program made the store."""
+        (version,) = self._con.execute("pragma user_version").fetchone()
+        if version > VERSION:
+            raise ConfigError(
+                f"the key store is of version {version}; this program writes version {VERSION}",
+                hint="a newer version of the program has used this home: run that one",
+            )
         self._con.executescript(
-            """
+            f"""
             pragma journal_mode = wal;
             create table if not exists key (namespace text, mac blob, n integer not null,
                 primary key (namespace, mac), unique (namespace, n)) without rowid;
             create table if not exists proof (one integer primary key check (one = 1), mac blob, store text);
             create table if not exists hospital (one integer primary key check (one = 1), number integer not null);
+            create table if not exists mark (namespace text, n integer, chain text, primary key (namespace, n))
+                without rowid;
+            pragma user_version = {VERSION};
             """
         )
-        self._prove()
-        self._keep_number(hospital, number)
+
+    def _mark_old(self) -> None:
+        """Mark how far a store had come that an earlier program made."""
+        self._con.execute("begin immediate")
+        unmarked = self._con.execute(
+            "select distinct namespace from key where namespace not in (select namespace from mark)"
+        ).fetchall()
+        for (namespace,) in unmarked:
+            macs = self._con.execute("select mac from key where namespace = ? order by n", [namespace])
+            self._mark(namespace, self._highest(namespace), (mac for (mac,) in macs))
+        self._con.execute("commit")
+
+    def _highest(self, namespace: str) -> int:
+        query = "select coalesce(max(n), 0) from key where namespace = ?"
+        return int(self._con.execute(query, [namespace]).fetchone()[0])
+
+    def _mark(self, namespace: str, highest: int, new: Iterable[bytes]) -> None:
+        """Note that the numbers up to `highest` are handed out, `new` being the HMACs since the last mark in order."""
+        query = "select chain from mark where namespace = ? order by n desc limit 1"
+        last = self._con.execute(query, [namespace]).fetchone()
+        digest = hashlib.sha256((last[0] if last else "").encode())
+        for mac in new:
+            digest.update(mac)
+        self._con.execute("insert into mark values (?, ?, ?)", (namespace, highest, digest.hexdigest()[:32]))
+
+    def marks(self) -> Marks:
+        """How far the store has come."""
+        rows = self._con.execute("select namespace, max(n), chain from mark group by namespace")
+        return Marks(self.id, {namespace: Mark(n, chain) for namespace, n, chain in rows})
 
     def _prove(self) -> None:
         """Refuse a secret that is not the one the store was made with: it would give everyone a second id."""
@@ -108,9 +154,7 @@ class KeyStore:
             self._con.execute("begin immediate")
             known = self._find(namespace, macs)
             new = sorted({m for m in macs if m not in known})
-            first = self._con.execute(
-                "select coalesce(max(n), 0) + 1 from key where namespace = ?", (namespace,)
-            ).fetchone()[0]
+            first = self._highest(namespace) + 1
             if first + len(new) - 1 > LARGEST:
                 self._con.execute("rollback")
                 raise ConfigError(f"the key store is full: {namespace} has more than {LARGEST:,} members")
@@ -118,6 +162,8 @@ class KeyStore:
             self._con.executemany(
                 "insert into key values (?, ?, ?)", ((namespace, mac, n) for mac, n in numbered.items())
             )
+            if new:
+                self._mark(namespace, first + len(new) - 1, new)
             self._con.execute("commit")
         except sqlite3.OperationalError as error:
             raise TransientError(f"the key store cannot be written: {error}", hint="run again") from error
@@ -149,4 +195,4 @@ def open_key_store(settings: Settings, hospital: str, number: int) -> KeyStore:
             "ETL_KEY_SECRET is not set: it turns record numbers into ids",
             hint="set it to at least 32 random characters, such as the output of: openssl rand -hex 32",
         )
-    return KeyStore(settings.keys / f"{hospital}.sqlite", hospital, number, settings.key_secret.get_secret_value())
+    return KeyStore(file_of(settings, hospital), hospital, number, settings.key_secret.get_secret_value())

@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
-from etl.errors import TransientError
+from etl.errors import ConfigError, TransientError
 from etl.store.ledger.faults import explain
-from etl.store.ledger.tables import meta
+from etl.store.ledger.tables import NUMBERED, meta
 
+#: What a ledger's file is by its `user_version`; 0: written before that was noted.
+VERSION = 2
 _PREPARED: set[str] = set()  # ledgers whose tables this process has seen to
 
 
@@ -29,8 +31,14 @@ def open_file(url: str) -> Engine:
 
 
 def _prepare(engine: Engine) -> None:
-    """Create what is missing of the tables."""
+    """Create what is missing of the tables; ConfigError when a newer program wrote the ledger."""
     with engine.begin() as con:
+        version = con.execute(sa.text("pragma user_version")).scalar_one()
+        if version > VERSION:
+            raise ConfigError(
+                f"the ledger is of version {version}; this program writes version {VERSION}",
+                hint="a newer version of the program has used this home: run that one, or restore a back-up of before",
+            )
         con.execute(sa.text("pragma journal_mode=wal"))
         # several runs may begin together: asking first and creating then would let the second one fail
         for table in meta.sorted_tables:
@@ -38,6 +46,20 @@ def _prepare(engine: Engine) -> None:
             for index in table.indexes:
                 con.execute(CreateIndex(index, if_not_exists=True))
     _add_missing_columns(engine)
+    if version < VERSION:
+        _number(engine)
+
+
+def _number(engine: Engine) -> None:
+    """Number the rows of a ledger that had no numbers, by the clock, as was done until then."""
+    with engine.begin() as con:
+        for table, clock in NUMBERED.items():
+            key = next(iter(table.primary_key.columns))
+            other = table.alias()
+            before = sa.tuple_(other.c[clock.name], other.c[key.name]) <= sa.tuple_(clock, key)
+            rank = sa.select(sa.func.count()).select_from(other).where(before).scalar_subquery()
+            con.execute(sa.update(table).where(table.c.number.is_(None)).values(number=rank))
+        con.execute(sa.text(f"pragma user_version = {VERSION}"))
 
 
 def _missing_columns(engine: Engine) -> list[sa.Column[Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from etl.store.ledger.tables import (
     APPROVAL,
     FINDING,
     MAPPING_RATE,
+    NOTHING,
     PUBLICATION,
     ROW_CHANGE,
     RUN,
@@ -29,8 +31,13 @@ from etl.store.ledger.tables import (
 
 
 def now() -> datetime:
-    """UTC now without time zone, as the ledger stores it."""
+    """UTC now without time zone, as the ledger stores it. It tells people when; what came first is told by numbers."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def next_number(table: sa.Table) -> sa.ScalarSelect[Any]:
+    """The number of a row that is inserted now; the tables that have one are `NUMBERED`."""
+    return sa.select(sa.func.coalesce(sa.func.max(table.c.number), 0) + 1).scalar_subquery()
 
 
 class Ledger:
@@ -47,11 +54,12 @@ class Ledger:
             for table in meta.sorted_tables:
                 if table not in (PUBLICATION, APPROVAL):
                     con.execute(sa.delete(table).where(table.c.run_id == run_id))
-            con.execute(sa.insert(RUN).values(run_id=run_id, state="running", started_at=now(), **row))
+            opened = {"state": "running", "started_at": now(), "number": next_number(RUN)}
+            con.execute(sa.insert(RUN).values(run_id=run_id, **opened, **row))
 
     def close_run(self, run_id: str, state: RunState, stage: str | None = None, message: str | None = None) -> None:
         """End a run in `state`."""
-        self.update_run(run_id, state=state, stage=stage, message=message, ended_at=now())
+        self.update_run(run_id, state=state, stage=stage, message=message, ended_at=now(), worker=None)
 
     def update_run(self, run_id: str, **columns: Any) -> None:
         """Set columns of a run."""
@@ -109,38 +117,66 @@ class Ledger:
 
     def record_publication(self, run_id: str) -> None:
         """Note that the warehouse now holds this run, and end the run."""
-        columns = [RUN.c.hospital, RUN.c.run_id, RUN.c.night, RUN.c.mappings]
-        query = sa.select(*columns, sa.literal(now()).label("published_at")).where(RUN.c.run_id == run_id)
-        names = [c.name for c in columns]
+        run = sa.select(RUN.c.hospital, RUN.c.night, RUN.c.mappings).where(RUN.c.run_id == run_id)
         with self.engine.begin() as con:
-            con.execute(sa.insert(PUBLICATION).from_select([*names, "published_at"], query))
+            said = con.execute(run).mappings().one()
+            _publish(con, run_id=run_id, **said)
         self.close_run(run_id, "published")
 
-    def record_rollback(self, run_id: str, left: Iterable[str], *, actor: str, reason: str | None) -> None:
-        """Note that the warehouse holds an earlier run again, and that those `left` are not what is published."""
+    def record_return(
+        self, run_id: str, night: date, mappings: str | None, left: Iterable[str], *, actor: str, reason: str | None
+    ) -> None:
+        """Note that the warehouse holds an earlier run of `night` again, and that those `left` are not published."""
         with self.engine.begin() as con:
-            run = con.execute(sa.select(PUBLICATION).where(PUBLICATION.c.run_id == run_id)
-                              .order_by(PUBLICATION.c.published_at.desc()).limit(1)).mappings().one()  # fmt: skip
-            said = {"published_at": now(), "action": "rollback", "actor": actor, "reason": reason}
-            con.execute(sa.insert(PUBLICATION).values({**run, **said}))
-            con.execute(sa.update(RUN).where(RUN.c.run_id.in_(list(left))).values(state="left"))
+            hospital = con.execute(sa.select(RUN.c.hospital).where(RUN.c.run_id == run_id)).scalar_one()
+            said = {"hospital": hospital, "night": night, "mappings": mappings}
+            _publish(con, run_id=run_id, action="rollback", actor=actor, reason=reason, **said)
+            _leave(con, left, "left")
+            con.execute(sa.update(RUN).where(RUN.c.run_id == run_id).values(state="published"))
+
+    def record_nothing(
+        self, hospital: str, night: date, *, state: RunState, actor: str | None, reason: str | None
+    ) -> None:
+        """Note that the warehouse holds nothing of a hospital since a night; what was published is in `state` now."""
+        with self.engine.begin() as con:
+            _publish(con, run_id="-", hospital=hospital, night=night, action=NOTHING, actor=actor, reason=reason)
+            published = (RUN.c.hospital == hospital) & (RUN.c.state == "published")
+            con.execute(sa.update(RUN).where(published).values(state=state))
+
+    def record_found(self, hospital: str, run_id: str, night: date, mappings: str | None, reason: str) -> None:
+        """Note a run that the warehouse holds although it is not what was recorded last; other runs are lost."""
+        with self.engine.begin() as con:
+            _publish(con, hospital=hospital, run_id=run_id, night=night, mappings=mappings, action="found",
+                     reason=reason)  # fmt: skip
+            later = sa.select(RUN.c.run_id).where(RUN.c.hospital == hospital, RUN.c.state == "published")
+            _leave(con, [r for (r,) in con.execute(later) if r != run_id], "lost")
+            known = con.execute(sa.select(RUN.c.run_id).where(RUN.c.run_id == run_id)).first()
+            if known:
+                con.execute(sa.update(RUN).where(RUN.c.run_id == run_id).values(state="published"))
+            else:
+                row = {"hospital": hospital, "night": night, "delivery": "-", "mappings": mappings, "message": reason}
+                opened = {"state": "published", "stage": "publish", "started_at": now(), "ended_at": now()}
+                con.execute(sa.insert(RUN).values(run_id=run_id, number=next_number(RUN), **opened, **row))
 
     def last_published(self, hospital: str, before: str | None = None) -> Mapping[str, Any] | None:
-        """A hospital's newest publication, of another run than `before` if that is given, or None."""
-        query = sa.select(PUBLICATION).where(PUBLICATION.c.hospital == hospital)
-        if before is not None:
-            query = query.where(PUBLICATION.c.run_id != before)
-        rows = self.read(query.order_by(PUBLICATION.c.published_at.desc()).limit(1))
-        return rows[0] if rows else None
+        """A hospital's newest publication, of another run than `before` if that is given, or None.
+
+        None, too, where the warehouse holds nothing of the hospital since.
+        """
+        since = takewhile(lambda row: row["action"] != NOTHING, self._publications(hospital))
+        return next((row for row in since if row["run_id"] != before), None)
 
     def publications(self, hospital: str) -> list[Mapping[str, Any]]:
-        """A hospital's publications, the newest first."""
+        """All runs of a hospital that the warehouse held, the newest first."""
+        return [row for row in self._publications(hospital) if row["action"] != NOTHING]
+
+    def _publications(self, hospital: str) -> list[Mapping[str, Any]]:
         query = sa.select(PUBLICATION).where(PUBLICATION.c.hospital == hospital)
-        return self.read(query.order_by(PUBLICATION.c.published_at.desc()))
+        return self.read(query.order_by(PUBLICATION.c.number.desc()))
 
     def newest_run(self, hospital: str) -> Mapping[str, Any] | None:
         """The run of a hospital that was started last, or None."""
-        rows = self.read(sa.select(RUN).where(RUN.c.hospital == hospital).order_by(RUN.c.started_at.desc()).limit(1))
+        rows = self.read(sa.select(RUN).where(RUN.c.hospital == hospital).order_by(RUN.c.number.desc()).limit(1))
         return rows[0] if rows else None
 
     def rate_rows(self, run_id: str) -> list[Mapping[str, Any]]:
@@ -159,6 +195,14 @@ class Ledger:
             for table in (SOURCE_FILE, SOURCE_ACCOUNT, TABLE_ACCOUNT, ROW_CHANGE)
         )
         return Accounts(files=files, source=source, tables=tables, changes=changes)
+
+
+def _publish(con: sa.Connection, **said: Any) -> None:
+    con.execute(sa.insert(PUBLICATION).values(published_at=now(), number=next_number(PUBLICATION), **said))
+
+
+def _leave(con: sa.Connection, run_ids: Iterable[str], state: RunState) -> None:
+    con.execute(sa.update(RUN).where(RUN.c.run_id.in_(list(run_ids))).values(state=state))
 
 
 def _number(value: Any) -> Any:

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 
 meta = sa.MetaData()
 
+NOTHING = "nothing"  # action of a publication after which the warehouse holds nothing of a hospital
+
 RUN = sa.Table(
     "run",
     meta,
@@ -13,7 +15,13 @@ RUN = sa.Table(
     sa.Column("hospital", sa.String(40), nullable=False, index=True),
     sa.Column("night", sa.Date, nullable=False),
     sa.Column("delivery", sa.String(64), nullable=False, comment="sha256 over the delivery's files"),
-    sa.Column("state", sa.String(12), nullable=False, comment="running, published, left, blocked, failed"),
+    sa.Column(
+        "state",
+        sa.String(12),
+        nullable=False,
+        comment="running, waiting (for a person), published, left (gone back from), lost (the warehouse no longer "
+        "holds it), blocked, failed",
+    ),
     sa.Column("stage", sa.String(20), comment="the stage it is in or stopped at"),
     sa.Column("message", sa.Text, comment="why it stopped; no values"),
     sa.Column("started_at", sa.DateTime, nullable=False),
@@ -22,6 +30,9 @@ RUN = sa.Table(
     sa.Column("mappings", sa.String(64), comment="sha256 over the hospital's compiled mappings"),
     sa.Column("bytes_in", sa.BigInteger),
     sa.Column("touched", sa.BigInteger, comment="persons that were mapped again; none where everybody was"),
+    sa.Column("number", sa.BigInteger, comment="the place of its opening among all; clocks are not believed"),
+    sa.Column("reason", sa.Text, comment="why it was forced, in a person's words"),
+    sa.Column("worker", sa.String(120), comment="who works on it: host, process and its start; none between tasks"),
 )
 
 PUBLICATION = sa.Table(
@@ -29,12 +40,18 @@ PUBLICATION = sa.Table(
     meta,
     sa.Column("hospital", sa.String(40), primary_key=True),
     sa.Column("published_at", sa.DateTime, primary_key=True),
-    sa.Column("run_id", sa.String(64), nullable=False),
+    sa.Column("run_id", sa.String(64), nullable=False, comment="'-' where nothing is published"),
     sa.Column("night", sa.Date, nullable=False),
     sa.Column("mappings", sa.String(64), comment="as in run"),
-    sa.Column("action", sa.String(12), comment="rollback where an earlier night came back; none: publish"),
+    sa.Column(
+        "action",
+        sa.String(12),
+        comment="none: publish; rollback: an earlier night came back; found: the warehouse held it, which nobody had "
+        "recorded; nothing: since then the warehouse holds nothing of the hospital",
+    ),
     sa.Column("actor", sa.String(120), comment="who asked for it, where a person did"),
     sa.Column("reason", sa.Text, comment="why, in the person's words"),
+    sa.Column("number", sa.BigInteger, comment="its place among all; clocks are not believed"),
     comment="what the warehouse holds and held; a run that is started again does not change it",
 )
 
@@ -49,6 +66,7 @@ APPROVAL = sa.Table(
     sa.Column("reason", sa.Text, comment="why, in the person's words"),
     sa.Column("decided_at", sa.DateTime),
     sa.Column("findings", sa.Text, comment="what was to be decided: the findings as JSON; no values"),
+    sa.Column("number", sa.BigInteger, comment="its place among all; clocks are not believed"),
     comment="what a person was asked and decided; a run that is started again does not change it",
 )
 
@@ -155,5 +173,7 @@ FINDING = sa.Table(
 )
 
 
+#: Tables whose rows are in the order of their `number`, and what told the order before rows were numbered.
+NUMBERED = {RUN: RUN.c.started_at, PUBLICATION: PUBLICATION.c.published_at, APPROVAL: APPROVAL.c.asked_at}
 #: Tables of the schema `admin` on PostgreSQL; the others lie in `quality`.
 ADMIN = (RUN, PUBLICATION, APPROVAL, STAGE)

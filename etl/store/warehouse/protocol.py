@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.spec import Table
 from etl.engine import rows_in
 from etl.errors import ConfigError
+from etl.store.marks import Marks
 from etl.vocabulary.release import Release
 
 
@@ -28,6 +29,8 @@ class Publication:
 
     With `touched` (files of persons) it holds these persons only: theirs are replaced, and all rows that are nobody's;
     `extended` persons only have other observation periods. `rows` is what the hospital has afterwards, by table.
+    `mappings` is the fingerprint of what it was mapped with, `marks` how far the key store of its ids had come;
+    `check_keys` raises ConfigError where that store does not fit the marks of the rows that are there.
     """
 
     hospital: str
@@ -38,6 +41,9 @@ class Publication:
     rows: Mapping[str, int] | None = None
     touched: tuple[Path, ...] = ()
     extended: tuple[Path, ...] = ()
+    mappings: str | None = None
+    marks: Marks | None = None
+    check_keys: Callable[[Marks], None] = lambda _: None
 
     def replaced(self, table: Table) -> str:
         """SQL condition: the rows of a table that this publication replaces."""
@@ -53,11 +59,16 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """A night that the warehouse holds or can go back to; `published_at` in UTC."""
+    """A night that the warehouse holds or can go back to; `published_at` in UTC.
+
+    `step` counts the hospital's publications, of which two may be of one run; `mappings` as in `Publication`.
+    """
 
     run_id: str
     night: date | None
-    published_at: datetime | None
+    published_at: datetime | None = None
+    step: int = 0
+    mappings: str | None = None
 
 
 def compare(counts: Mapping[str, int], expected: Mapping[str, int] | None) -> None:
@@ -95,18 +106,30 @@ class Warehouse(Protocol):
         the rows that the publication says.
         """
 
-    def published(self, hospital: str) -> str | None:
-        """The run that a hospital's rows are of, or None."""
+    def published(self, hospital: str) -> Night | None:
+        """The night that a hospital's rows are of, or None."""
+
+    def key_marks(self, hospital: str, number: int) -> Marks | None:
+        """How far the key store of a hospital's ids had come; None while it has no rows.
+
+        Of rows that an earlier program published only the highest number of a person is known.
+        """
 
     def nights(self, hospital: str) -> list[Night]:
         """The nights of a hospital that are kept, the newest first: what is published, and what can be gone back to."""
 
     def rollback(
-        self, hospital: str, number: int, run_id: str, progress: Callable[[str], None] | None = None
+        self, hospital: str, number: int, step: int, progress: Callable[[str], None] | None = None
     ) -> dict[str, int]:
         """Publish a kept night of a hospital again, in one transaction; returns its rows by table.
 
-        `run_id` is one of `nights`; those after it are not kept any more.
+        `step` is of one of `nights`; those after it are not kept any more.
+        """
+
+    def clear(self, hospital: str, number: int, progress: Callable[[str], None] | None = None) -> dict[str, int]:
+        """Take all rows of a hospital away, and what is known of its key store; returns the rows it had by table.
+
+        No night is kept. Readers see the hospital's rows or none of them.
         """
 
     def reader(self) -> AbstractContextManager[DuckDBPyConnection]:

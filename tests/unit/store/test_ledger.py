@@ -55,8 +55,20 @@ def test_a_delivery_that_cannot_be_opened_is_in_the_ledger(tmp_path, vocabulary)
     settings = Settings(home=vocabulary.parent, mappings=PROJECT / "mappings", _env_file=None)
     folder = tmp_path / "2026-11-01"
     folder.mkdir()
-    with pytest.raises(InputError, match="is empty"):
+    (folder / "manifest.csv").write_text("file,bytes\npatients.csv,10\n", encoding="utf-8")
+    with pytest.raises(InputError, match="the delivery lacks it"):
         begin_recorded(settings, "snuh", folder, None)
     [run] = Ledger(settings.ledger_url).read(sa.select(RUN).where(RUN.c.hospital == "snuh"))
     assert (run["state"], run["stage"], run["night"]) == ("failed", "open", NIGHT)
-    assert "is empty" in run["message"]
+    assert "the delivery lacks it" in run["message"]
+
+
+def test_a_mistyped_path_leaves_no_trace(tmp_path, vocabulary):
+    settings = Settings(home=vocabulary.parent, mappings=PROJECT / "mappings", _env_file=None)
+    before = Ledger(settings.ledger_url).read(sa.select(RUN))
+    (tmp_path / "2026-11-01" / "2026-11-02").mkdir(parents=True)
+    (tmp_path / "file").write_text("x")
+    for place in ("nowhere", "file", "2026-11-01"):
+        with pytest.raises(InputError):
+            begin_recorded(settings, "snuh", tmp_path / place, None)
+    assert Ledger(settings.ledger_url).read(sa.select(RUN)) == before

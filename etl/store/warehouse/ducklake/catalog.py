@@ -22,6 +22,15 @@ from etl.sql import literal
 from etl.store.warehouse.schema import create_statements
 
 _TRIES = 40
+#: What the warehouse knows of itself: tables of the schema `admin`, columns that came later behind.
+_ADMIN = {
+    "published": {
+        "hospital": "varchar", "run_id": "varchar", "night": "date", "step": "bigint", "mappings": "varchar",
+    },
+    "key_mark": {
+        "hospital": "varchar", "namespace": "varchar", "store": "varchar", "highest": "bigint", "chain": "varchar",
+    },
+}  # fmt: skip
 
 
 class Catalog:
@@ -33,6 +42,7 @@ class Catalog:
         self.file = folder / "catalog.sqlite"
         self.data = folder / "data"
         self._writer: DuckDBPyConnection | None = None
+        self._current = False
 
     @contextmanager
     def writing(self) -> Iterator[DuckDBPyConnection]:
@@ -100,14 +110,31 @@ class Catalog:
         self.data.mkdir(parents=True, exist_ok=True)
         if not self.file.exists():
             self._create()
-        elif not {*tables(), "published"} <= set(self.file_counts()) or not self._knows_steps():
+        elif not set(tables()) <= set(self.file_counts()) or not self._is_current():
             self.transaction(_make_tables)
 
-    def _knows_steps(self) -> bool:
-        """Whether the catalog was made, or brought up to date, by a program that can go back to earlier nights."""
+    def brought_up_to_date(self) -> bool:
+        """Whether there is a catalog; one that an earlier program made then has the columns of this one.
+
+        Raises ConfigError where a newer program has changed it.
+        """
+        if not self.file.exists():
+            return False
+        if not self._current and not self._is_current():
+            self.transaction(_make_tables)
+        self._current = True
+        return True
+
+    def _is_current(self) -> bool:
+        """Whether the tables of `admin` have the columns of this program."""
         with self.writing() as con:
-            names = [row[0] for row in con.execute("describe admin.published").fetchall()]
-        return "step" in names
+            there = {table: set(columns_of(con, table)) for table in _ADMIN}
+        if any(there[table] - columns.keys() for table, columns in _ADMIN.items()):
+            raise ConfigError(
+                f"a newer version of the program has changed the warehouse in {self.folder}",
+                hint="run that version, or restore the folder as it was before",
+            )
+        return all(columns.keys() <= there[table] for table, columns in _ADMIN.items())
 
     def _create(self) -> None:
         """A new catalog, made under another name: it is there wholly or not at all, and the first of several stays."""
@@ -136,9 +163,19 @@ def _make_tables(con: DuckDBPyConnection) -> None:
     for statement in create_statements(keys=False).values():
         con.execute(statement)
     con.execute("create schema if not exists admin")
-    con.execute("create table if not exists admin.published (hospital varchar, run_id varchar)")
-    for column in ("night date", "step bigint"):
-        con.execute(f"alter table admin.published add column if not exists {column}")
+    for table, columns in _ADMIN.items():
+        said = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        con.execute(f"create table if not exists admin.{table} ({said})")
+        there = columns_of(con, table)
+        for name, kind in columns.items():
+            if name not in there:
+                con.execute(f"alter table admin.{table} add column {name} {kind}")
+
+
+def columns_of(con: DuckDBPyConnection, table: str) -> list[str]:
+    """The columns that a table of `admin` has; none where it is not there."""
+    query = "select column_name from duckdb_columns() where schema_name = 'admin' and table_name = ?"
+    return [name for (name,) in con.execute(f"{query} and database_name = 'warehouse'", [table]).fetchall()]
 
 
 def _may_pass(error: duckdb.Error) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from duckdb import DuckDBPyConnection
@@ -9,18 +10,20 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.spec import hospital_tables
 from etl.engine import one_number
 from etl.sql import quote
-from etl.store.warehouse.ducklake.publishing import make_published
+from etl.store.warehouse.ducklake.publishing import forget_marks, make_published
 from etl.store.warehouse.protocol import Night, in_range
 
 
 def kept_nights(con: DuckDBPyConnection, hospital: str, keep: int) -> list[tuple[Night, int]]:
     """The last `keep` nights, the newest first, each with a snapshot in which it is what is published."""
+    if not con.execute("select 1 from admin.published where hospital = ?", [hospital]).fetchone():
+        return []  # all of it was taken away
     first, last = con.execute(
         "select min(snapshot_id), max(snapshot_id) from ducklake_snapshots('warehouse')"
     ).fetchone() or (0, 0)
     rows = con.execute(
         f"""
-        select p.run_id, p.night, epoch_us(s.snapshot_time), p.step, p.snapshot_id
+        select p.run_id, p.night, epoch_us(s.snapshot_time), p.step, p.mappings, p.snapshot_id
         from ducklake_table_insertions('warehouse', 'admin', 'published', {first}, {last}) p
         join ducklake_snapshots('warehouse') s using (snapshot_id)
         where p.hospital = ? order by p.snapshot_id
@@ -28,10 +31,10 @@ def kept_nights(con: DuckDBPyConnection, hospital: str, keep: int) -> list[tuple
         [hospital],
     ).fetchall()
     steps: dict[int, tuple[Night, int]] = {}
-    for run_id, night, microseconds, step, snapshot in rows:
+    for run_id, night, microseconds, step, mappings, snapshot in rows:
         steps = {n: kept for n, kept in steps.items() if n < (step or 0)}  # those after it were gone back from
         at = datetime.fromtimestamp(microseconds / 1_000_000, UTC).replace(tzinfo=None)
-        steps[step or 0] = Night(run_id, night, at), snapshot
+        steps[step or 0] = Night(run_id, night, at, step or 0, mappings), snapshot
     return [steps[n] for n in sorted(steps, reverse=True)][:keep]
 
 
@@ -46,12 +49,27 @@ def go_back(con: DuckDBPyConnection, hospital: str, number: int, night: Night, s
         con.execute(f"delete from {quote(name)} where {mine}")
         counts[name] = one_number(con, f"insert into {quote(name)} from temp.earlier")
     con.execute("drop table temp.earlier")
-    row = con.execute(
-        f"select night, step from admin.published at (version => {snapshot}) where hospital = ?", [hospital]
-    ).fetchone()
-    make_published(con, hospital, night.run_id, *(row or (night.night, 0)))
+    make_published(con, hospital, night)
+    _date_source(con)
+    return counts
+
+
+def take_away(con: DuckDBPyConnection, hospital: str, number: int, filled: Collection[str]) -> dict[str, int]:
+    """Take all rows of a hospital away and forget its marks; returns the rows it had, by table of those `filled`."""
+    counts = {
+        name: one_number(con, f"delete from {quote(name)} where {in_range(table, number)}")
+        for name, table in hospital_tables().items()
+        if name in filled
+    }
+    con.execute("delete from admin.published where hospital = ?", [hospital])
+    forget_marks(con, hospital)
+    _date_source(con)
+    return counts
+
+
+def _date_source(con: DuckDBPyConnection) -> None:
+    """The dates of cdm_source are those of the latest night published."""
     con.execute(
         "update cdm_source set source_release_date = p.night, cdm_release_date = p.night "
         "from (select max(night) as night from admin.published) p where p.night is not null"
     )
-    return counts

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Mapping
-from datetime import date
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import hospital_tables
 from etl.sql import literal, quote
-from etl.store.warehouse.protocol import Publication, compare
+from etl.store.marks import Marks, further, marks_from
+from etl.store.warehouse.protocol import Night, Publication, compare
 
 
 def replace_rows(
@@ -31,18 +31,46 @@ def replace_rows(
     row = con.execute(
         "select coalesce(step, 0) + 1 from admin.published where hospital = ?", [publication.hospital]
     ).fetchone()
-    make_published(con, publication.hospital, publication.run_id, publication.night, int(row[0]) if row else 1)
+    step = int(row[0]) if row else 1
+    night = Night(publication.run_id, publication.night, step=step, mappings=publication.mappings)
+    make_published(con, publication.hospital, night)
+    _keep_marks(con, publication)
     compare(counts, publication.rows)
     return counts
 
 
-def make_published(con: DuckDBPyConnection, hospital: str, run_id: str, night: date | None, step: int | None) -> None:
+def make_published(con: DuckDBPyConnection, hospital: str, night: Night) -> None:
     """Say which run the hospital's rows are of."""
     con.execute("delete from admin.published where hospital = ?", [hospital])
     con.execute(
-        "insert into admin.published (hospital, run_id, night, step) values (?, ?, ?, ?)",
-        [hospital, run_id, night, step],
+        "insert into admin.published (hospital, run_id, night, step, mappings) values (?, ?, ?, ?, ?)",
+        [hospital, night.run_id, night.night, night.step, night.mappings],
     )
+
+
+def read_marks(con: DuckDBPyConnection, hospital: str) -> Marks | None:
+    """How far the key store of a hospital's ids had come when it was published last; None: nothing says it."""
+    query = "select namespace, store, highest, chain from admin.key_mark where hospital = ?"
+    return marks_from(con.execute(query, [hospital]).fetchall())
+
+
+def _keep_marks(con: DuckDBPyConnection, publication: Publication) -> None:
+    """Keep the marks of the publication's ids, unless they are of an earlier night than those that are kept."""
+    known = read_marks(con, publication.hospital)
+    if known is not None:
+        publication.check_keys(known)
+    new = further(known, publication.marks)
+    if new is None or new == known:
+        return
+    forget_marks(con, publication.hospital)
+    rows = [[publication.hospital, *row] for row in new.rows()]
+    con.executemany("insert into admin.key_mark (hospital, namespace, store, highest, chain) values (?, ?, ?, ?, ?)",
+                    rows)  # fmt: skip
+
+
+def forget_marks(con: DuckDBPyConnection, hospital: str) -> None:
+    """Forget the marks of a hospital."""
+    con.execute("delete from admin.key_mark where hospital = ?", [hospital])
 
 
 def link(file: Path, target: Path) -> Path:

@@ -16,16 +16,18 @@ from uuid import uuid4
 
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.spec import vocabulary_tables
+from etl.cdm.spec import hospital_tables, vocabulary_tables
+from etl.engine import one_number
 from etl.errors import ConfigError
 from etl.settings import Settings
 from etl.sql import quote
+from etl.store.marks import Mark, Marks
 from etl.store.warehouse.ducklake.catalog import Catalog
 from etl.store.warehouse.ducklake.expire import expire, expired, files_of, remove_expired
-from etl.store.warehouse.ducklake.nights import go_back, kept_nights
-from etl.store.warehouse.ducklake.publishing import link, register, replace_rows, replace_source
+from etl.store.warehouse.ducklake.nights import go_back, kept_nights, take_away
+from etl.store.warehouse.ducklake.publishing import link, read_marks, register, replace_rows, replace_source
 from etl.store.warehouse.export import export
-from etl.store.warehouse.protocol import Night, Publication
+from etl.store.warehouse.protocol import Night, Publication, in_range
 from etl.vocabulary.release import Release
 
 
@@ -104,7 +106,7 @@ class DuckLake:
 
     def nights(self, hospital: str) -> list[Night]:
         """See Warehouse.nights."""
-        if not self._catalog.file.exists():
+        if not self._catalog.brought_up_to_date():
             return []
         return [night for night, _ in self._kept(hospital)]
 
@@ -113,13 +115,16 @@ class DuckLake:
             return kept_nights(con, hospital, self.keep)
 
     def rollback(
-        self, hospital: str, number: int, run_id: str, progress: Callable[[str], None] | None = None
+        self, hospital: str, number: int, step: int, progress: Callable[[str], None] | None = None
     ) -> dict[str, int]:
         """See Warehouse.rollback."""
         tell = progress or (lambda _: None)
-        found = next((kept for kept in self._kept(hospital) if kept[0].run_id == run_id), None)
+        found = next((kept for kept in self._kept(hospital) if kept[0].step == step), None)
         if found is None:
-            raise ConfigError(f"{run_id} is not kept", hint=f"the nights that are: etl rollback {hospital} --list")
+            raise ConfigError(
+                f"the publication {step} of {hospital} is not kept",
+                hint=f"the nights that are: etl rollback {hospital} --list",
+            )
         counts: dict[str, int] = {}
 
         def back(con: DuckDBPyConnection) -> None:
@@ -130,13 +135,40 @@ class DuckLake:
         tell("gone back")
         return counts
 
-    def published(self, hospital: str) -> str | None:
+    def clear(self, hospital: str, number: int, progress: Callable[[str], None] | None = None) -> dict[str, int]:
+        """See Warehouse.clear."""
+        tell = progress or (lambda _: None)
+        counts: dict[str, int] = {}
+        filled = [t for t, n in self._catalog.file_counts().items() if n]
+
+        def take(con: DuckDBPyConnection) -> None:
+            counts.update(take_away(con, hospital, number, filled))
+            tell("taken away, not yet committed")
+
+        self._catalog.transaction(take)
+        tell("taken away")
+        return counts
+
+    def published(self, hospital: str) -> Night | None:
         """See Warehouse.published."""
-        if not self._catalog.file.exists():
+        if not self._catalog.brought_up_to_date():
             return None
         with self._catalog.writing() as con:
-            row = con.execute("select run_id from admin.published where hospital = ?", [hospital]).fetchone()
-        return str(row[0]) if row else None
+            query = "select run_id, night, step, mappings from admin.published where hospital = ?"
+            row = con.execute(query, [hospital]).fetchone()
+        return Night(row[0], row[1], step=row[2] or 0, mappings=row[3]) if row else None
+
+    def key_marks(self, hospital: str, number: int) -> Marks | None:
+        """See Warehouse.key_marks."""
+        if not self._catalog.brought_up_to_date():
+            return None
+        with self._catalog.writing() as con:
+            known = read_marks(con, hospital)
+            if known is None and con.execute("select 1 from admin.published where hospital = ?", [hospital]).fetchone():
+                mine = in_range(hospital_tables()["person"], number)
+                query = f"select coalesce(max(person_id) - {number << 24}, 0) from person where {mine}"
+                known = Marks("", {"person": Mark(one_number(con, query), "")})
+        return known
 
     def _remove_leftovers(self, hospital: str) -> None:
         """Remove folders that a killed publisher linked and never registered; the hospital's lock is held."""

@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from psycopg import Connection, errors
 
+from etl.store.marks import Marks, further, marks_from
 from etl.store.warehouse.postgres.ddl import PARTS
+from etl.store.warehouse.protocol import Night, Publication
 
 Kind = Literal["full", "changes"]
 #: How long readers may queue behind a lock that is not granted, and what the server says when that is over.
@@ -36,17 +38,22 @@ class Step:
     added: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
     published_at: datetime | None = None
+    mappings: str | None = None
+
+    def as_night(self) -> Night:
+        """What it is to who goes back."""
+        return Night(self.run_id, self.night, self.published_at, self.number, self.mappings)
 
 
 def _step(row: tuple[Any, ...]) -> Step:
-    hospital, number, run_id, night, kind, tables, at = row
-    return Step(hospital, number, run_id, night, kind, published_at=at, **tables)
+    hospital, number, run_id, night, kind, tables, at, mappings = row
+    return Step(hospital, number, run_id, night, kind, published_at=at, mappings=mappings, **tables)
 
 
 def read_steps(con: Connection, hospital: str) -> list[Step]:
     """A hospital's steps, the oldest first; the last one is what is published."""
     rows = con.execute(
-        "select hospital, step, run_id, night, kind, tables, published_at "
+        "select hospital, step, run_id, night, kind, tables, published_at, mappings "
         "from admin.publication_step where hospital = %s order by step",
         [hospital],
     ).fetchall()
@@ -57,9 +64,9 @@ def write_step(con: Connection, step: Step) -> None:
     """Make a step the published one, inside the transaction that carries it out."""
     tables = {"parts": step.parts, "removed": step.removed, "added": step.added, "rows": step.rows}
     con.execute(
-        "insert into admin.publication_step (hospital, step, run_id, night, kind, tables, published_at) "
-        "values (%s, %s, %s, %s, %s, %s, now() at time zone 'utc')",
-        [step.hospital, step.number, step.run_id, step.night, step.kind, json.dumps(tables)],
+        "insert into admin.publication_step (hospital, step, run_id, night, kind, tables, published_at, mappings) "
+        "values (%s, %s, %s, %s, %s, %s, now() at time zone 'utc', %s)",
+        [step.hospital, step.number, step.run_id, step.night, step.kind, json.dumps(tables), step.mappings],
     )
     make_published(con, step)
 
@@ -67,10 +74,42 @@ def write_step(con: Connection, step: Step) -> None:
 def make_published(con: Connection, step: Step) -> None:
     """Say which run the hospital's rows are of."""
     con.execute(
-        "insert into admin.published (hospital, run_id, night, step) values (%s, %s, %s, %s) on conflict (hospital) "
-        "do update set run_id = excluded.run_id, night = excluded.night, step = excluded.step",
-        [step.hospital, step.run_id, step.night, step.number],
+        "insert into admin.published (hospital, run_id, night, step, mappings) values (%s, %s, %s, %s, %s) "
+        "on conflict (hospital) do update set run_id = excluded.run_id, night = excluded.night, step = excluded.step, "
+        "mappings = excluded.mappings",
+        [step.hospital, step.run_id, step.night, step.number, step.mappings],
     )
+
+
+def read_published(con: Connection, hospital: str) -> Night | None:
+    """What a hospital's rows are of."""
+    query = "select run_id, night, step, mappings from admin.published where hospital = %s"
+    row = con.execute(query, [hospital]).fetchone()
+    return Night(row[0], row[1], step=row[2] or 0, mappings=row[3]) if row else None
+
+
+def read_marks(con: Connection, hospital: str) -> Marks | None:
+    """How far the key store of a hospital's ids had come when it was published last; None: nothing says it."""
+    query = "select namespace, store, highest, chain from admin.key_mark where hospital = %s"
+    return marks_from(con.execute(query, [hospital]).fetchall())
+
+
+def keep_marks(con: Connection, publication: Publication) -> None:
+    """Keep the marks of a publication's ids in its transaction, unless they are of an earlier night.
+
+    Raises ConfigError, which ends the transaction, when the key store is not the one of the rows that are there.
+    """
+    known = read_marks(con, publication.hospital)
+    if known is not None:
+        publication.check_keys(known)
+    new = further(known, publication.marks)
+    with con.cursor() as cursor:
+        cursor.executemany(
+            "insert into admin.key_mark (hospital, namespace, store, highest, chain) values (%s, %s, %s, %s, %s) "
+            "on conflict (hospital, namespace) do update "
+            "set store = excluded.store, highest = excluded.highest, chain = excluded.chain",
+            [(publication.hospital, *row) for row in (new.rows() if new else [])],
+        )
 
 
 def part_of(table: str, number: int, step: int, use: str = "") -> str:

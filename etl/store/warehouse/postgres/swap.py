@@ -77,16 +77,17 @@ def _lock(con: Connection, names: str, patience: float) -> None:
 
 
 def swap(con: Connection, old: Mapping[str, str], new: Mapping[str, str], number: int) -> None:
-    """Detach a hospital's old partitions (none before its first night) and attach the new ones, in one message."""
+    """Detach a hospital's old partitions (none before its first night), attach the new ones, in one message."""
     statements = []
-    for name in sorted(new):
+    for name in sorted({*old, *new}):
         parent, (first, beyond) = qualified(tables()[name]), range_of(tables()[name], number)
         if name in old:
             statements.append(f"alter table {parent} detach partition {PARTS}.{old[name]}")
-        statements.append(
-            f"alter table {parent} attach partition {PARTS}.{new[name]} for values from ({first}) to ({beyond})"
-        )
-    con.execute("; ".join(statements))
+        if name in new:
+            statements.append(
+                f"alter table {parent} attach partition {PARTS}.{new[name]} for values from ({first}) to ({beyond})"
+            )
+    con.execute("; ".join(statements) or "select 1")
 
 
 def wait_for_old_readers(con: Connection, patience: float) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from etl.cdm.spec import hospital_tables
 from etl.errors import ConfigError, TransientError
 from etl.settings import Settings
+from etl.store.marks import Mark, Marks
 from etl.store.postgres.connect import attach, connect
 from etl.store.postgres.revision import require_newest
 from etl.store.warehouse.export import export
@@ -22,10 +23,20 @@ from etl.store.warehouse.postgres.clearance import register
 from etl.store.warehouse.postgres.ddl import READ
 from etl.store.warehouse.postgres.forget import forget
 from etl.store.warehouse.postgres.load import Tell, load_parts
-from etl.store.warehouse.postgres.steps import Step, make_published, part_of, read_steps, tables_of, write_step
+from etl.store.warehouse.postgres.steps import (
+    Step,
+    keep_marks,
+    make_published,
+    part_of,
+    read_marks,
+    read_published,
+    read_steps,
+    tables_of,
+    write_step,
+)
 from etl.store.warehouse.postgres.swap import swap, transaction, wait_for_old_readers
 from etl.store.warehouse.postgres.vocabulary import publish_vocabulary
-from etl.store.warehouse.protocol import Night, Publication, compare
+from etl.store.warehouse.protocol import Night, Publication, compare, in_range
 from etl.vocabulary.release import Release
 
 _PUBLISHING = 0x4F4D4F00  # one publisher per hospital, from whichever machine: this and the hospital's number
@@ -87,12 +98,16 @@ class Postgres:
         parts = {name: part_of(name, publication.number, step) for name in hospital_tables()}
         rows = load_parts(self.url, parts, publication.files, publication.number, tell)
         compare(rows, publication.rows)
-        new = Step(publication.hospital, step, publication.run_id, publication.night, "full", parts, rows=rows)
+        new = Step(
+            publication.hospital, step, publication.run_id, publication.night, "full", parts, rows=rows,
+            mappings=publication.mappings,
+        )  # fmt: skip
         wait_for_old_readers(con, self.patience)
         tell("no reader looks at an older state")
 
         def record() -> None:  # before readers are held: they feel the swap alone
             write_step(con, new)
+            keep_marks(con, publication)
             _replace_source(con, source)
 
         def work() -> None:
@@ -117,36 +132,74 @@ class Postgres:
         compare(found.rows, publication.rows)
         new = Step(
             publication.hospital, step, publication.run_id, publication.night, "changes", current.parts,
-            found.removed, found.added, found.rows,
+            found.removed, found.added, found.rows, mappings=publication.mappings,
         )  # fmt: skip
 
         def work() -> None:
             changes.apply(con, current.parts, found.removed, found.added)
             write_step(con, new)
+            keep_marks(con, publication)
             _replace_source(con, source)
             tell("changed, not yet committed")
 
         transaction(con, (), work, self.patience)
         return dict(found.rows)
 
-    def published(self, hospital: str) -> str | None:
+    def published(self, hospital: str) -> Night | None:
         """See Warehouse.published."""
         with connect(self.url) as con:
-            row = con.execute("select run_id from admin.published where hospital = %s", [hospital]).fetchone()
-        return str(row[0]) if row else None
+            return read_published(con, hospital)
+
+    def key_marks(self, hospital: str, number: int) -> Marks | None:
+        """See Warehouse.key_marks."""
+        with connect(self.url) as con:
+            known = read_marks(con, hospital)
+            if known is None and read_published(con, hospital):
+                mine = in_range(hospital_tables()["person"], number)
+                query = f"select coalesce(max(person_id) - {number << 24}, 0) from cdm.person where {mine}"
+                row = con.execute(query).fetchone()
+                known = Marks("", {"person": Mark(int(row[0]) if row else 0, "")})
+        return known
 
     def nights(self, hospital: str) -> list[Night]:
         """See Warehouse.nights."""
         with connect(self.url) as con:
             steps = read_steps(con, hospital)[-self.keep :]
-        return [Night(s.run_id, s.night, s.published_at) for s in reversed(steps)]
+        return [s.as_night() for s in reversed(steps)]
 
-    def rollback(self, hospital: str, number: int, run_id: str, progress: Tell | None = None) -> dict[str, int]:
+    def clear(self, hospital: str, number: int, progress: Tell | None = None) -> dict[str, int]:
+        """See Warehouse.clear."""
+        tell = progress or (lambda _: None)
+        with self._publishing(number) as con:
+            steps = read_steps(con, hospital)
+            parts = steps[-1].parts if steps else {}
+            wait_for_old_readers(con, self.patience)
+
+            def record() -> None:
+                for table in ("published", "publication_step", "key_mark"):
+                    con.execute(f"delete from admin.{table} where hospital = %s", [hospital])
+                _date_source(con)
+
+            def work() -> None:
+                swap(con, parts, {}, number)
+                tell("taken away, not yet committed")
+
+            transaction(con, parts, work, self.patience, before=record)
+            tell("taken away")
+            forget(con, hospital, number, self.keep)
+            return dict(steps[-1].rows) if steps else {}
+
+    def rollback(self, hospital: str, number: int, step: int, progress: Tell | None = None) -> dict[str, int]:
         """See Warehouse.rollback."""
         tell = progress or (lambda _: None)
         with self._publishing(number) as con:
             steps = read_steps(con, hospital)
-            at = max(i for i, s in enumerate(steps) if s.run_id == run_id)
+            at = next((i for i, s in enumerate(steps) if s.number == step), None)
+            if at is None:
+                raise ConfigError(
+                    f"the publication {step} of {hospital} is not kept",
+                    hint=f"the nights that are: etl rollback {hospital} --list",
+                )
             target, current = steps[at], steps[-1]
             full = next((i for i in range(at + 1, len(steps)) if steps[i].kind == "full"), len(steps))
             changed = [] if full == len(steps) else list(target.parts)
@@ -158,8 +211,7 @@ class Postgres:
                     "delete from admin.publication_step where hospital = %s and step > %s", [hospital, target.number]
                 )
                 make_published(con, target)
-                con.execute("update cdm.cdm_source set source_release_date = n, cdm_release_date = n "
-                            "from (select max(night) as n from admin.published) p")  # fmt: skip
+                _date_source(con)
 
             def work() -> None:
                 if changed:
@@ -183,6 +235,14 @@ class Postgres:
         """See Warehouse.export."""
         with self.reader() as con:
             export(con, target, progress)
+
+
+def _date_source(con: Connection) -> None:
+    """The dates of cdm_source are those of the latest night published."""
+    con.execute(
+        "update cdm.cdm_source set source_release_date = n, cdm_release_date = n "
+        "from (select max(night) as n from admin.published) p where n is not null"
+    )
 
 
 def _replace_source(con: Connection, source: Mapping[str, object]) -> None:
