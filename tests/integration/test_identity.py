@@ -15,9 +15,11 @@ from tiny import Tiny
 from etl.cdm.spec import hospital_tables
 from etl.errors import ConfigError, UsageError
 from etl.night.pipeline import run_delivery, run_stage, stage_by_name
+from etl.night.publish.approval import ApprovalMissing, decide
 from etl.night.publish.rollback import roll_back
 from etl.night.remember import resume
 from etl.operations.doctor.examine import examine, look_at
+from etl.settings import PROJECT
 from etl.store.keys.fitting import file_of, misfit
 from etl.store.keys.keystore import KeyStore
 from etl.store.ledger.ledger import Ledger
@@ -266,3 +268,37 @@ def test_marks_tell_a_store_from_its_copies(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="damaged"):
         file.write_bytes(b"no database at all" * 400)
         KeyStore(file, "tiny", 5, tiny.SECRET)
+
+
+def test_record_numbers_that_came_in_another_form_wait_for_a_person(either: Tiny, tmp_path: Path) -> None:
+    expectations = tmp_path / "expectations"
+    shutil.copytree(either.settings.expectations, expectations)
+    shutil.copy(PROJECT / "expectations" / "cdm" / "identity_change.json", expectations / "cdm")
+    either.settings = either.settings.model_copy(update={"expectations": expectations})
+    either.publish()
+    before = tiny.warehouse_rows(either.settings)
+    for table in either.tables.values():
+        for row in table[1:]:
+            row[:] = [f"00{text}" if text.startswith("7000") else text for text in row]
+    with pytest.raises(ApprovalMissing) as raised:
+        either.publish(SECOND)
+    assert "persons known vanish" in str(raised.value)
+    assert tiny.warehouse_rows(either.settings) == before
+    ledger = Ledger(either.settings.ledger_url)
+    waiting = ledger.newest_run("tiny")
+    assert waiting["state"] == "waiting"
+    decide(ledger, waiting["run_id"], "approved", "officer", "the hospital has renumbered its patients")
+    either.publish(SECOND)
+    assert ledger.last_published("tiny")["night"] == SECOND
+
+
+def test_a_night_on_which_as_many_leave_as_come_in_small_numbers_does_not_wait(either: Tiny, tmp_path: Path) -> None:
+    expectations = tmp_path / "expectations"
+    shutil.copytree(either.settings.expectations, expectations)
+    shutil.copy(PROJECT / "expectations" / "cdm" / "identity_change.json", expectations / "cdm")
+    either.settings = either.settings.model_copy(update={"expectations": expectations})
+    either.publish()
+    for number in range(70100, 70120):  # newcomers alone are no sign of anything
+        add_patient(either, str(number))
+    either.publish(SECOND)
+    assert Ledger(either.settings.ledger_url).last_published("tiny")["night"] == SECOND

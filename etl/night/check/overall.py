@@ -4,22 +4,30 @@
 change)`; `change` is the difference of two rates, or the share by which a table grew or, below zero, shrank.
 `row_change(place, cdm_table, change, column_name, rows, total, share)`: what rows lost on their way, such as a field
 that could not be read, of all rows of the table.
+`identity_change(who, known, vanished, appeared, share)`: how many of the persons whom the warehouse knows the night
+lacks, and how many it has instead whom the warehouse does not know. Record numbers that came in another form (leading
+zeros lost) make new persons of all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
+from etl.cdm.spec import tables
+from etl.engine import rows_in
 from etl.night.run import Run
 from etl.store.ledger.records import Finding
+from etl.store.warehouse.protocol import in_range
 
 RATES = "mapping_rate"
 VOLUMES = "table_volume"
 CHANGES = "row_change"
-FIGURES = (RATES, VOLUMES, CHANGES)
+IDENTITY = "identity_change"
+FIGURES = (RATES, VOLUMES, CHANGES, IDENTITY)
 
 #: By figure: the column that names a row of it, and SQL that tells the row. None of it is a patient's.
 _TOLD: Mapping[str, tuple[str, str]] = {
@@ -31,6 +39,7 @@ _TOLD: Mapping[str, tuple[str, str]] = {
         "cdm_table",
         "format('{} {:,} rows (before {:,}, {:+.1f} %)', cdm_table, rows, previous_rows, 100 * change)",
     ),
+    IDENTITY: ("who", "format('{:,} of {:,} {} are gone, {:,} new ones came', vanished, known, who, appeared)"),
     CHANGES: ("place", "format('{} {:,} of {:,} rows', place, rows, total)"),
 }
 
@@ -42,11 +51,13 @@ def create_empty_figures(con: DuckDBPyConnection) -> None:
     con.execute(f"create table {VOLUMES} (cdm_table varchar, rows bigint, previous_rows bigint, change double)")
     con.execute(f"create table {CHANGES} (place varchar, cdm_table varchar, change varchar, column_name varchar, "
                 "rows bigint, total bigint, share double)")  # fmt: skip
+    con.execute(f"create table {IDENTITY} (who varchar, known bigint, vanished bigint, appeared bigint, share double)")
 
 
-def create_figures(con: DuckDBPyConnection, run: Run) -> None:
-    """Make the tables of figures."""
+def create_figures(con: DuckDBPyConnection, run: Run, touched: Sequence[Path]) -> None:
+    """Make the tables of figures of a candidate, which holds the persons in the files `touched` only (none: all)."""
     create_empty_figures(con)
+    _create_identity(con, run, touched)
     _create_rates(con, run)
     _create_volumes(con, run)
     _create_changes(con, run)
@@ -62,6 +73,25 @@ def with_figures(con: DuckDBPyConnection, finding: Finding) -> Finding:
     )
     row = con.execute(query).fetchone()
     return replace(finding, observed=row[0]) if row else finding
+
+
+def _create_identity(con: DuckDBPyConnection, run: Run, touched: Sequence[Path]) -> None:
+    number = run.mapping.hospital.number
+    if run.warehouse.published(run.delivery.hospital) is None:
+        return
+    with run.warehouse.reader() as readers:
+        query = f"select person_id from person where {in_range(tables()['person'], number)}"
+        known = readers.execute(query).to_arrow_table()  # noqa: F841 - read by name
+    of_tonight = f"where person_id in (select person from {rows_in(*touched)})" if touched else ""
+    con.execute(
+        f"""
+        insert into {IDENTITY}
+        select 'persons', k, v, a, least(v, a) / nullif(k, 0) from (select
+            (select count(*) from known) as k,
+            (select count(*) from (select person_id from known {of_tonight} except select person_id from person)) as v,
+            (select count(*) from (select person_id from person except select person_id from known)) as a)
+        """
+    )
 
 
 def _create_rates(con: DuckDBPyConnection, run: Run) -> None:

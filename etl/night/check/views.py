@@ -33,12 +33,13 @@ def create_candidate(con: DuckDBPyConnection, run: Run) -> list[Path]:
     folders = [run.folder("map"), run.folder("derive")]
     state, _ = state_of(run)
     create_views(con, folders, [n for n, t in tables().items() if t.schema == "cdm"])
-    narrow_periods(con, layers_of(run, state, run.folder("map").name)[1])
+    mapped, derived = layers_of(run, state, run.folder("map").name)
+    narrow_periods(con, derived)
     for name in vocabulary_tables():
         con.execute(f"create view {name} as from read_parquet({literal(str(run.release.table(name)))})")
     add_local_concepts(con, run.mapping, run.release)
     _create_source(con, run, state)
-    create_figures(con, run)
+    create_figures(con, run, mapped.touched)
     return folders
 
 

@@ -15,6 +15,7 @@ from croniter import croniter
 
 from etl.night.delivery import MANIFEST
 from etl.night.publish.approval import waiting
+from etl.night.worker import is_gone
 from etl.operations.doctor.finding import Finding, Look
 from etl.operations.plan import TIME_ZONE, Plan, missing
 from etl.store.ledger.tables import RUN, STAGE
@@ -119,14 +120,17 @@ def check_cut_off(look: Look) -> Iterator[Finding]:
     if look.ledger is None:
         return
     last = sa.select(sa.func.max(STAGE.c.started_at)).where(STAGE.c.run_id == RUN.c.run_id).scalar_subquery()
-    query = sa.select(RUN.c.run_id, RUN.c.hospital, RUN.c.stage, sa.func.coalesce(last, RUN.c.started_at).label("at"))
+    columns = [RUN.c[name] for name in ("run_id", "hospital", "stage", "worker")]
+    query = sa.select(*columns, sa.func.coalesce(last, RUN.c.started_at).label("at"))
     held, waits = _held(), {row["run_id"] for row in waiting(look.ledger)}
-    for run in look.ledger.read(query.where(RUN.c.state == "running", RUN.c.hospital.in_(look.hospitals))):
+    open_ = RUN.c.state.in_(("running", "waiting"))
+    for run in look.ledger.read(query.where(open_, RUN.c.hospital.in_(look.hospitals))):
         if run["run_id"] in waits:  # in Airflow nobody holds the hospital meanwhile
             yield Finding(RUNS, "approval", "ok", f"{run['run_id']} waits for a person: etl approve")
             continue
         lock = look.settings.home / "locks" / f"{run['hospital']}.lock"
         silent = look.now.astimezone(UTC) - run["at"].replace(tzinfo=UTC)
-        if silent > _CUT_OFF and not (lock.exists() and lock.stat().st_ino in held):
+        at_work = lock.exists() and lock.stat().st_ino in held
+        if not at_work and (is_gone(run["worker"]) or silent > _CUT_OFF):
             text = f"{run['run_id']} was cut off in stage '{run['stage'] or 'open'}'; the last published night stays"
             yield Finding(RUNS, "cut off", "warn", text, f"run it again: etl run {run['hospital']} DELIVERY")
