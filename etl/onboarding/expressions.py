@@ -70,7 +70,10 @@ def _functions(con: DuckDBPyConnection) -> tuple[str, ...]:
 def _refused(con: DuckDBPyConnection, x: _Expression) -> str | None:
     sql = render(x.sql, x.known, within=x.within)
     try:
-        con.execute(f"select {f'not coalesce({sql}, false)' if x.condition else f'{sql}::varchar'} from {x.relation}")
+        # beside the columns, as an aggregate cannot stand
+        con.execute(
+            f"select *, {f'not coalesce({sql}, false)' if x.condition else f'{sql}::varchar'} from {x.relation}"
+        )
     except duckdb.Error as error:
         return said_of(con, error)
     return None

@@ -45,6 +45,13 @@ def test_every_mistake_in_sql_is_told_with_its_place_and_the_nearest_function(ho
     assert "entries.diagnoses_condition.where.rule_out: " in found[3]
 
 
+def test_an_aggregate_without_a_window_is_told(hospital: Tiny) -> None:
+    hospital.rewrite("subjects.yaml", "value: RESULT", "value: product(try_cast(RESULT as double))")
+    (line,) = told(hospital)
+    assert "entries.results_measurement.value: column " in line
+    assert "must be part of an aggregate function" in line
+
+
 @pytest.mark.parametrize("value", ["'null'", "\"nullif('', '')\"", "\"' '\""])
 def test_a_needed_code_that_never_gives_one_is_told(hospital: Tiny, value: str) -> None:
     hospital.rewrite("subjects.yaml", "type: 32856", f"type: {{code: {value}, map: kind}}")
