@@ -13,8 +13,9 @@ from sqlglot.errors import SqlglotError
 from etl.sql import quote
 
 _FORBIDDEN = (exp.Subquery, exp.Select, exp.DDL)
-# functions of a window that give the same for rows that its order leaves equal
+# functions of a window that give the same for rows that its order leaves equal, and those that number the rows instead
 _EQUAL = {"avg", "bool_and", "bool_or", "count", "cume_dist", "dense_rank", "max", "min", "percent_rank", "rank", "sum"}
+_NUMBERING = {"lag", "lead", "ntile", "row_number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,14 @@ def columns_of(sql: str, known: Container[str]) -> list[str]:
     return list(dict.fromkeys(_named(c) for c in _parse(sql).find_all(exp.Column)))
 
 
+def alternatives(sql: str, known: Container[str]) -> list[str]:
+    """The expressions of which the first that gives something counts: those of a `coalesce`, else the one itself."""
+    tree = None if sql in known else _parse(sql)
+    if not isinstance(tree, exp.Coalesce):
+        return [sql]
+    return [part.sql(dialect="duckdb") for part in (tree.this, *tree.expressions)]
+
+
 def looks_at_rows(sql: str) -> bool:
     """Whether an expression has a window, and so looks at other rows; one that cannot be used does not."""
     try:
@@ -107,7 +116,10 @@ def render(
 
 
 def _keep_within(window: exp.Window, within: Within | None) -> None:
-    """Make a window one of a single person's rows; what is not the same for rows that are equal gets an order."""
+    """Make a window one of a single person's rows; what is not the same for rows that are equal gets an order.
+
+    Where rows are counted that is the window's own. Another frame stays as it is: whatever it holds is put in order.
+    """
     if within is None:
         raise ExpressionError("may not hold window: there is no patient here whose rows it could see")
     person = exp.column(exp.to_identifier(within.person, quoted=True))
@@ -115,8 +127,23 @@ def _keep_within(window: exp.Window, within: Within | None) -> None:
     function = window.this
     while isinstance(function, exp.IgnoreNulls | exp.RespectNulls | exp.Filter):
         function = function.this
-    name = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
-    if name.lower() not in _EQUAL:
-        order = window.args.get("order")
-        ties = [exp.Ordered(this=exp.column(exp.to_identifier(tie, quoted=True))) for tie in within.ties]
-        window.set("order", exp.Order(expressions=[*(order.expressions if order else []), *ties]))
+    names = {n.lower() for n in ([function.name] if isinstance(function, exp.Anonymous) else function.sql_names())}
+    said, frame = window.args.get("order"), window.args.get("spec")
+    ties = [exp.Ordered(this=exp.column(exp.to_identifier(tie, quoted=True))) for tie in within.ties]
+    order = [*(part.copy() for part in (said.expressions if said else [])), *ties]
+    if names & _NUMBERING or (frame and frame.args["kind"].lower() == "rows"):
+        window.set("order", exp.Order(expressions=order))
+    elif not names & _EQUAL:
+        _put_in_order(function, order)
+
+
+def _put_in_order(function: exp.Expr, order: list[exp.Ordered]) -> None:
+    """Make a function take its rows in an order, unless it says one that decides: `list(DRUG order by …)`."""
+    distinct, said = function.find(exp.Distinct), function.find(exp.Order)
+    if distinct:  # rows that say the same are one; the engine orders such by what they say
+        order = [exp.Ordered(this=part.copy()) for part in distinct.expressions]
+    if said:
+        said.set("expressions", [*said.expressions, *order])
+    else:
+        *_, last = function.iter_expressions()
+        last.replace(exp.Order(this=last.copy(), expressions=order))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from harness import Case
 
 PATIENTS = "PT | SEX | BIRTH\n1 | M | 1980-01-01\n2 | F | 1980-01-01"
@@ -69,6 +72,51 @@ def test_convention_33_columns_of_both_sources_may_be_called_the_same(case: Case
     cdm.shows("procedure_occurrence", """
         procedure_datetime | procedure_end_datetime | procedure_source_value | visit_occurrence_id
         2020-01-01 08:00   | 2020-03-02 10:00       | bx                     | #0
+        """)  # fmt: skip
+
+
+def test_convention_33_a_column_may_be_called_as_what_is_told_of_the_other_source(case: Case) -> None:
+    note = """- from: notes
+  event: observation
+  person: PT
+  with: {adm: {source: adm, on: {ambiguous: ambiguous}}}
+  start: DAY
+  concept: 4013634
+  type: 32817
+  value: concat(ambiguous, adm.RACE, adm.ambiguous)
+"""
+    cdm = case(VISITS.replace("ADM", "ambiguous") + note, patients=PATIENTS, adm=ADMISSIONS.replace("ADM", "ambiguous"),
+        notes="PT | ambiguous | DAY\n1 | b | 2022-01-01")  # fmt: skip
+    cdm.shows("observation", "value_source_value\nbYb")
+    assert cdm.changes() == {}
+
+
+def test_convention_33_parts_of_a_coalesce_are_read_each_as_it_is_written(case: Case) -> None:
+    """The days and clocks of three sources: a visit's time is the hospital's, whatever the row's own source says."""
+    note = """- from: notes
+  event: observation
+  person: PT
+  visit: ADM
+  with: {ord: {source: ord, on: {NO_: NO_}}}
+  start: coalesce(DAY, ord.DAY, visit.start)
+  concept: 4013634
+  type: 32817
+  value: coalesce(N, ord.N)
+"""
+    reads = """sources:
+  notes: {reads: {zone: UTC, decimal: ","}}
+  ord: {reads: {dates: [D.M.YYYY]}}"""
+    orders = "PT | NO_ | DAY | N\n1 | x | 2.1.2020 | 1.5"
+    cdm = case(VISITS + note, changes=reads, patients=PATIENTS, adm=ADMISSIONS, ord=orders,
+        notes='''PT | ADM | NO_ | DAY | N
+        1 | a | x | 2020-01-01 20:00 | "2,5"
+        1 | a | x | |
+        1 | a | | | 3''')  # fmt: skip
+    cdm.shows("observation", """
+        observation_datetime | value_as_number
+        2020-01-01 08:00     | 3
+        2020-01-02 00:00     | 1.5
+        2020-01-02 05:00     | 2.5
         """)  # fmt: skip
 
 
@@ -153,6 +201,46 @@ def test_convention_34_a_rate_lasts_until_the_next_change(case: Case) -> None:
         """)  # fmt: skip
 
 
+RATES = """PT | ORD | DAY | RATE
+1 | r | 2020-01-01 | 5
+1 | r | 2020-01-02 | 2
+1 | r | 2020-01-02 | 1
+1 | r | 2020-01-03 | 9
+2 | r | 2020-01-01 | 7"""
+SEEN = """- from: inf
+  event: observation
+  person: PT
+  start: DAY
+  concept: 4013634
+  type: 32817
+  value: {window}
+"""
+
+
+@pytest.mark.parametrize(
+    ("window", "of_1"),
+    [
+        ("median(try_cast(RATE as double)) over (partition by ORD)", "3.5 3.5 3.5 3.5"),
+        ("string_agg(RATE, '+') over (partition by ORD)", "5+1+2+9 5+1+2+9 5+1+2+9 5+1+2+9"),
+        ("string_agg(distinct ORD, '+') over ()", "r r r r"),
+        ("last_value(RATE) over (partition by ORD)", "9 9 9 9"),
+        ("last_value(nullif(RATE, '9') ignore nulls) over (order by DAY)", "5 2 2 2"),
+        ("list(RATE) filter (where RATE < '9') over (order by DAY)", "[5] [5, 1, 2] [5, 1, 2] [5, 1, 2]"),
+        ("first_value(RATE) over (order by DAY::timestamp range between interval 1 day preceding and current row)",
+         "5 5 5 1"),
+        ("sum(RATE::integer) over (order by DAY rows between 1 preceding and current row)", "5 6 3 11"),
+        ("count(*) over (order by DAY)", "1 3 3 4"),
+    ],
+)  # fmt: skip
+def test_convention_34_a_window_holds_the_rows_that_it_says(case: Case, window: str, of_1: str) -> None:
+    """What of them comes first where it says nothing, all columns decide: not the file."""
+    header, *rows = RATES.splitlines()
+    for lines in (rows, rows[::-1]):
+        cdm = case(SEEN.format(window=f'"{window}"'), patients=PATIENTS, inf="\n".join([header, *lines]))
+        seen = cdm.select("select person_id, value_source_value from observation order by observation_id")
+        assert sorted(v for p, v in seen if p == "1") == sorted(re.findall(r"\[.*?\]|\S+", of_1))
+
+
 def test_convention_34_a_window_needs_a_patient_and_an_entry(case: Case) -> None:
     provider = (
         "- {from: staff, table: provider, provider: DOC, specialty: {code: lead(S) over (order by S), map: sex}}\n"
@@ -195,6 +283,51 @@ def test_convention_35_one_row_of_many_lines(case: Case) -> None:
         assert cdm.filtered() == {"lines: per": 1}
 
 
+LINES_OF_VISITS = """- from: lines
+  table: visit_occurrence
+  person: PT
+  per: [%s]
+  %s
+  key: SPEC
+  start: DAY
+  concept: {code: KIND, map: visits}
+  type: 32827
+"""
+
+
+def test_convention_35_one_visit_of_many_lines(case: Case) -> None:
+    """Which of them counts is not asked before it is known that it becomes a visit."""
+    lines = LINES.replace("x | B", "2020-01-01 | B") + "\n1 | s | 2026-08-01 | B"
+    for prefer, first in (("", "2020-01-01"), ("prefer: [DAY]", "2020-01-03")):
+        cdm = case(LINES_OF_VISITS % ("SPEC", prefer), maps="  visits: {codes: {B: 9201, U: 9202}}", patients=PATIENTS,
+            lines=lines)  # fmt: skip
+        cdm.shows("visit_occurrence", f"person_id | visit_start_date\n1 | {first}\n1 | 2020-01-05\n2 | 2020-01-04")
+        assert cdm.quarantined() == ["lines_visit_occurrence: key_missing", "lines_visit_occurrence: start_in_future"]
+        assert cdm.filtered() == {"lines: per": 2}
+
+
+def test_convention_35_a_key_is_there_once_also_when_several_are_made_of_its_lines(case: Case) -> None:
+    for prefer, first, filtered, quarantined in (
+        ("", "2020-01-02", {"lines: per": 1}, ["key_duplicate", "key_missing"]),
+        ("prefer: [DAY]", "2020-01-03", {"lines: per": 1, "lines: prefer": 1}, ["key_missing"]),
+    ):
+        cdm = case(LINES_OF_VISITS % ("SPEC, KIND", prefer), maps="  visits: {codes: {B: 9201, U: 9202}}",
+            patients=PATIENTS, lines=LINES.replace("| x |", "| 2020-01-03 |"))  # fmt: skip
+        assert cdm.select("select visit_start_date from visit_occurrence order by visit_occurrence_id") == [
+            [first], ["2020-01-05"], ["2020-01-04"],
+        ]  # fmt: skip
+        assert cdm.filtered() == filtered
+        assert cdm.quarantined() == [f"lines_visit_occurrence: {reason}" for reason in quarantined]
+
+
+def test_convention_35_blanks_around_what_is_said_per_row_say_nothing(case: Case) -> None:
+    lines = 'PT | SPEC | DAY | KIND\n1 | s | 2020-01-03 | B\n1 | " s" | 2020-01-02 | B\n1 | " " | 2020-01-01 | B'
+    cdm = case(SPECIMEN.format(prefer=""), maps=KINDS, patients=PATIENTS, lines=lines)
+    cdm.shows("specimen", "specimen_date\n2020-01-02")
+    assert cdm.quarantined() == ["lines_specimen: key_missing"]
+    assert cdm.filtered() == {"lines: per": 1}
+
+
 DEATH = """- from: deaths
   table: death
   person: PT
@@ -229,6 +362,62 @@ def test_convention_35_the_newest_version_counts_in_a_whole_delivery(case: Case)
     cdm.shows("observation", "observation_date\n2020-01-02\n2020-01-03")
     assert cdm.filtered() == {"labs: superseded": 1}
     assert cdm.quarantined() == ["labs_observation: key_duplicate"]
+
+
+def test_convention_35_the_newest_version_goes_before_what_an_entry_prefers(case: Case) -> None:
+    changes = "sources: {deaths: {key: [NO_], version: V}}"
+    cdm = case(DEATH % "DAY", patients=PATIENTS, changes=changes, deaths="""PT | NO_ | DAY | V | CAUSE
+        1 | a | 2020-01-09 | 1 |
+        1 | a | 2020-01-02 | 2 |
+        1 | a | 2020-01-03 | 2 |
+        1 | b | 2020-01-01 | 1 |""")  # fmt: skip
+    cdm.shows("death", "death_date\n2020-01-03")
+    assert cdm.filtered() == {"deaths: superseded": 1, "deaths: prefer": 2}
+
+
+WIDE = """PT | NO_ | A | B | V
+1 | a | 2020-01-01 | 2020-01-05 | 1
+1 | a | 2020-01-02 | 2020-01-03 | 2
+1 | b | 2020-01-07 | 2020-01-07 | 1
+2 | c | 2020-01-07 | | 1"""
+LONG = """- from: labs
+  {what}
+  person: PT
+  unpivot: {{columns: [A, B]}}
+  start: value
+  type: 32817
+"""
+
+
+def test_convention_35_a_row_that_becomes_several_has_its_key_once(case: Case) -> None:
+    labs = LONG.format(what="event: observation") + "  concept: 4013634\n"
+    rows = "select observation_date from observation order by observation_id"
+    for version, first, filtered, quarantined in (
+        ("", ["2020-01-01", "2020-01-05"], {}, ["labs_observation: key_duplicate"] * 2),
+        (", version: V", ["2020-01-02", "2020-01-03"], {"labs: superseded": 1}, []),
+    ):
+        changes = f"sources: {{labs: {{key: [NO_]{version}}}}}"
+        cdm = case(labs, patients=PATIENTS, changes=changes, labs=WIDE)
+        assert [day for (day,) in cdm.select(rows)] == [*first, "2020-01-07", "2020-01-07", "2020-01-07"]
+        assert cdm.filtered() == filtered
+        assert cdm.quarantined() == quarantined
+    said = case.problem(f"{labs}  prefer: [V]\n", patients=PATIENTS, labs=WIDE)
+    assert "there is nothing to choose between: say `per` here" in said
+
+
+def test_convention_35_of_several_rows_made_of_one_a_patient_has_one(case: Case) -> None:
+    cdm = case(LONG.format(what="table: death"), patients=PATIENTS, labs=WIDE)
+    cdm.shows("death", "person_id | death_date\n1 | 2020-01-01\n2 | 2020-01-07")
+    assert cdm.quarantined() == ["labs_death: key_duplicate"] * 5
+
+
+def test_convention_35_what_is_not_preferred_of_staff_melts_into_the_row(case: Case) -> None:
+    """Whose rows speak of a doctor is no matter of the patients' rows: none is filtered."""
+    provider = "- {from: vis, table: provider, provider: DOC, prefer: [DAY], specialty: {code: SP, map: kinds}}\n"
+    rows = "PT | DOC | SP | DAY\n1 | d1 | U | 1\n2 | d1 | B | 2"
+    cdm = case(provider, maps=KINDS, patients=PATIENTS, vis=rows)
+    assert cdm.select("select specialty_source_value from provider") == [["B"]]
+    assert cdm.filtered() == {}
 
 
 def test_convention_35_of_staff_what_is_said_most_often_counts(case: Case) -> None:
@@ -283,6 +472,25 @@ def test_convention_36_an_empty_code_passes_to_the_next_step(case: Case) -> None
         201826               | L1
         """)  # fmt: skip
     assert cdm.quarantined() == ["dx_condition: code_missing"]
+
+
+def test_convention_36_a_step_for_some_rows_may_take_any_column(case: Case) -> None:
+    entry = """- from: dx
+  event: condition
+  person: PT
+  start: DAY
+  concept: {code: LOCAL CODE, map: local, when: "K = 'L'", fallback: [{code: order, vocabulary: KCD7, when: "true"}]}
+  type: 32827
+"""
+    maps = "  local: {codes: {L1: 376065}}"
+    cdm = case(entry, maps=maps, patients=PATIENTS, dx="""PT | DAY | LOCAL CODE | order | K
+        1 | 2020-01-01 | L1 | E11.9 | L
+        1 | 2020-01-02 | L1 | E11.9 | K""")  # fmt: skip
+    cdm.shows("condition_occurrence", """
+        condition_concept_id | condition_source_value
+        376065               | L1
+        201826               | L1
+        """)  # fmt: skip
 
 
 def test_convention_30_patients_are_related_in_both_directions(case: Case) -> None:

@@ -41,6 +41,18 @@ def test_convention_31_an_end_that_cannot_be_read_is_no_open_end(case: Case) -> 
     assert cdm.select("select person from due") == []
 
 
+def test_convention_31_what_cannot_be_read_tells_rows_of_one_key_apart(case: Case) -> None:
+    """Their place in the file does not: here the end that cannot be read, or the one that is not there."""
+    header, *rows = ["PT | ADM | BEGIN | END", "1 | a | 2026-06-05 | ", "1 | a | 2026-06-05 | the day after"]
+    found = set()
+    for lines in (rows, rows[::-1]):
+        cdm = case(STAYS, patients=PATIENTS, visits="\n".join([header, *lines]))
+        visits = cdm.select("select visit_start_date, visit_end_date from visit_occurrence")
+        found.add((str(visits), str(cdm.changes())))
+        assert cdm.quarantined() == ["visits_visit_occurrence: key_duplicate"]
+    assert len(found) == 1
+
+
 def test_convention_31_nothing_is_inferred_of_a_drug_from_what_cannot_be_read(case: Case) -> None:
     cdm = case(DRUGS, patients=PATIENTS, drugs="""
         PT | DAY        | END        | Q  | D

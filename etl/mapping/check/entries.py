@@ -43,10 +43,9 @@ def check_entry(check: Checker, entry: Entry, known: Declarations) -> None:
     for word, texts in (("per", entry.per), ("prefer", entry.prefer)):
         for i, sql in enumerate(texts):
             rows.expression(check, (*path, word, i), sql)
-    if entry.prefer and not (entry.per or entry.shape.unique or source.key):
-        check.add(
-            (*path, "prefer"), "there is nothing to choose between: say `per` here, or `key` in the source's contract"
-        )
+    if entry.prefer and not (entry.per or entry.shape.unique or (source.key and not entry.unpivot)):
+        other = ", or `key` in the source's contract" if not entry.unpivot else ""
+        check.add((*path, "prefer"), f"there is nothing to choose between: say `per` here{other}")
     if entry.per and "person" not in entry.shape.kinds:
         check.add((*path, "per"), f"rows of {entry.target} belong to nobody; `per` is one row of a patient's")
     visits = {*columns, *(VISIT_COLUMNS if "visit" in entry.said() else ())}

@@ -7,11 +7,11 @@ source row.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 from etl.cdm.shapes import ENTITIES, Kind
-from etl.mapping.compile.duplicates import VERSION, chosen_rows, content, doubled
+from etl.mapping.compile.duplicates import VERSION, chooses, chosen_rows, content, doubled
 from etl.mapping.compile.fields import (
     BESIDE_AMBIGUOUS,
     BESIDE_UNKNOWN,
@@ -25,12 +25,13 @@ from etl.mapping.compile.fields import (
 from etl.mapping.compile.lookup import LookupTable, forms_of_code
 from etl.mapping.compile.relation import source_relation, with_visits
 from etl.mapping.compile.status import filtered, first_reason
-from etl.mapping.compile.texts import moment, number, plain_number
+from etl.mapping.compile.texts import NUMBERS, moment, partial, result_number
 from etl.mapping.compile.units import conversion_join, converted
 from etl.mapping.expression import render
 from etl.mapping.language.entries import Entry, Ref
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
+from etl.mapping.language.reading import Reading
 from etl.mapping.language.references import Relations
 from etl.sql import literal, quote
 
@@ -77,27 +78,29 @@ class EntryCompiler:
         if self.entry.with_:
             self.parsed |= {name: name for name in (BESIDE_UNKNOWN, BESIDE_AMBIGUOUS)}
             self.final |= {name: f"p.{name}" for name in (BESIDE_UNKNOWN, BESIDE_AMBIGUOUS)}
+        if self.entry.unpivot:
+            self.parsed["_item"] = quote(self.entry.unpivot.name)
         self.parsed["_filtered"] = filtered(self.hospital, self.entry, self.rows)
         self.parsed |= {name: self._plain(column) for name, column in zip(self._keys, self.source.key, strict=True)}
         if "person" in self.shape.kinds and self.entry.target != "person":
             self.joins.insert(0, "left join person_birth b on b.person = p.person")
         final = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.final.items())
-        if self.source.version and not self.keyed and not self.entry.prefer:
+        if self.source.version and not self.keyed:
             self.parsed[VERSION] = render(self.source.version, self.rows.known)
         code = f"p.{self._said('concept')}" if self.shape.event and "concept" in self.lookups else None
         status = first_reason(self.entry, self._keys, self.final, code=code, versioned=VERSION in self.parsed)
-        chosen = [*self.entry.per, *self.entry.prefer]
         given = ""
-        if chosen:
+        if chooses(self.entry):
+            chosen = [*map(self.rows.text, self.entry.per), *map(self.rows.write, self.entry.prefer)]
             given = f", ({', '.join(f'p.{c}' for c in content(self.parsed, self._keys))}, null) as _content"
-            self.parsed |= {f"_choice{i}": self.rows.write(sql) for i, sql in enumerate(chosen)}
+            self.parsed |= {f"_choice{i}": sql for i, sql in enumerate(chosen)}
             given += "".join(f", p.{c}" for c in [*(f"_choice{i}" for i, _ in enumerate(chosen)), *self._keys])
         rows = (
             f"select p._row, coalesce(p._person, 0) as _person, {status} as _status, "
             f"{self._fan('n', '1')} as _n, {self._fan('target', literal(self.entry.target))} as _target, "
             f"{final}{given} from ({self._rows()}) p {' '.join(self.joins)}"
         )
-        return chosen_rows(self.entry, rows, self._keys) if chosen else rows
+        return chosen_rows(self.entry, rows, self._keys) if chooses(self.entry) else rows
 
     @property
     def _keys(self) -> list[str]:
@@ -127,9 +130,7 @@ class EntryCompiler:
         elif kind == "result":
             self._result(name, value)
         elif kind == "partial":
-            text = f"omop_blank({self._sql(value)})"
-            if (reading := self.rows.reading(str(value))).dates:
-                text = f"coalesce(strftime({moment(text, reading)}, '%Y-%m-%d %H:%M:%S'), {text})"
+            text = self._read(value, partial)
             self.parsed |= {name: f"omop_partial({text})", f"{name}_known": f"omop_known({text})"}
             self.final |= {name: f"p.{quote(name)}", f"{name}_known": f"p.{quote(f'{name}_known')}"}
         elif kind in ("visit", "visit_detail", "ref"):
@@ -177,17 +178,21 @@ class EntryCompiler:
             return f"nullif({column}, 0)"
         if kind == "timestamp":
             return f"omop_closed({self._moment(value)})" if name == "end" else self._moment(value)
-        text = self._sql(value)
-        reading = self.rows.reading(str(value))
-        return {
-            "number": number(text, reading),
-            "bound": f"omop_result_number({plain_number(text, reading)})",
-            "integer": f"try_cast(round({number(text, reading)}) as integer)",
-        }.get(kind, f"omop_blank({text})")
+        read = NUMBERS.get(kind)
+        return self._read(value, read) if read else f"omop_blank({self._sql(value)})"
 
     def _moment(self, value: Any) -> str:
         """SQL of the timestamp that a value says."""
-        return moment(self._sql(value), self.rows.reading(str(value)))
+        return self._read(value, moment)
+
+    def _read(self, value: Any, read: Callable[[str, Reading], str]) -> str:
+        """SQL of what a value says; the parts of a `coalesce` are read each as it is written."""
+        parts = self.rows.parts(str(value))
+        says = [read(self._sql(part), self.rows.reading(part)) for part in parts]
+        if len(parts) == 1:
+            return says[0]
+        cases = (f"when {self.rows.text(part)} is not null then {said}" for part, said in zip(parts, says, strict=True))
+        return f"case {' '.join(cases)} end"
 
     def _day(self) -> str | None:
         return "p.start::date" if "start" in self.said else None
@@ -203,7 +208,7 @@ class EntryCompiler:
         lookup = self.lookups[name]
         joined = []
         for i, (key, of_code) in enumerate(zip(value.keys, forms_of_code(value, self.rows), strict=True)):
-            self.parsed[f"_{name}_k{i}"] = self.rows.text(key.sql)
+            self.parsed[f"_{name}_k{i}"] = self.rows.code(key)
             column = f"p._{name}_k{i}"
             joined.append(f"case when p._{name}_number is null then {column} end" if of_code else column)
         self.joins.append(lookup.join(f"l_{name}", joined, self._day()))
@@ -250,8 +255,7 @@ class EntryCompiler:
         # the result itself, and where it is empty what else is looked up for it
         self.parsed[text] = f"coalesce({', '.join(self.rows.text(sql) for sql in said)})"
         numeric = f"_{name}_number"
-        plain = plain_number(self.rows.text(said[0]), self.rows.reading(said[0]))
-        self.parsed[numeric] = f"omop_result_number({plain})"
+        self.parsed[numeric] = self._read(said[0], result_number)
         self.final |= {
             f"{name}_number": f"p.{numeric}",
             f"{name}_operator": f"case when p.{numeric} is not null then omop_operator(p.{text}) end",
@@ -262,7 +266,8 @@ class EntryCompiler:
     @property
     def _key_is_unique(self) -> bool:
         """Whether the contract's key is what the table allows once, so that to look at one of them is enough."""
-        return self.shape.unique == "person" and self.source.key == (self.said.get("person"),)
+        own = self.shape.unique == "person" and self.source.key == (self.said.get("person"),)
+        return own and not chooses(self.entry)
 
     def doubled(self) -> str:
         """SQL of the rows behind another one with the same key (see `duplicates`). Valid after `query`."""

@@ -146,7 +146,7 @@ def narrowed(lookup: Lookup, rows: Rows, *, result: bool) -> list[str]:
 
     Of the code of a `result`, and of other forms of it, numbers are not looked up: they say what they are.
     """
-    texts = [rows.text(key.sql) for key in lookup.keys]
+    texts = [rows.code(key) for key in lookup.keys]
     return _without_numbers(texts, forms_of_code(lookup, rows)) if result else texts
 
 
@@ -161,7 +161,7 @@ def collect_codes(con: DuckDBPyConnection, lookup: Lookup, rows: Rows, *, result
     """Make the table `code(k0 …, description)` of the distinct codes in the rows; `result`: of measured values."""
     names = [f"k{i}" for i in range(len(lookup.keys))]
     groups = ", ".join(names)
-    selected = ", ".join(f"{rows.text(key.sql)} as {name}" for key, name in zip(lookup.keys, names, strict=True))
+    selected = ", ".join(f"{rows.code(key)} as {name}" for key, name in zip(lookup.keys, names, strict=True))
     description = rows.text(lookup.description) if lookup.description else "null::varchar"
     told = "any_value(description) as description"
     query = (

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from etl.mapping.compile.fields import BESIDE_AMBIGUOUS, BESIDE_UNKNOWN
-from etl.mapping.expression import Within, columns_of, render
+from etl.mapping.expression import Within, alternatives, columns_of, render
 from etl.mapping.language.contract import Source
 from etl.mapping.language.entries import Beside, Entry
 from etl.mapping.language.landed import landed_columns_sql, person_columns
+from etl.mapping.language.lookups import Key
 from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.language.reading import Reading
 from etl.mapping.language.references import VISIT_COLUMNS
@@ -40,10 +41,20 @@ class Rows:
         """What an expression gives as text, NULL where that is blank."""
         return f"omop_blank({self.write(sql)}::varchar)"
 
+    def code(self, key: Key) -> str:
+        """What a step of a look-up takes for its code, as text: NULL in the rows that the step is not for."""
+        text = self.text(key.code)
+        return f"case when {self.write(key.when)} then {text} end" if key.when else text
+
     def reading(self, sql: str) -> Reading:
         """How what an expression gives is written: as its columns are, where they agree, else as the source's are."""
         found = {self._reading(column) for column in columns_of(sql, self.known)}
         return found.pop() if len(found) == 1 else self.source.reads
+
+    def parts(self, sql: str) -> list[str]:
+        """The parts of a `coalesce` that are not all written in the same way; of another expression itself."""
+        parts = alternatives(sql, self.known)
+        return parts if len({self.reading(part) for part in parts}) > 1 else [sql]
 
     def _reading(self, column: str) -> Reading:
         word, _, name = column.partition(".")
@@ -91,11 +102,11 @@ def _looked_into(entry: Entry, rows: Rows, schema: str, person: str | None) -> R
         # under names that none of the row's own columns has
         named = "".join(f", {quote(c)} as {quote(f'{word}.{c}')}" for c in taken)
         listed = ", ".join(f"_on{n}" for n, _ in enumerate(keys))
-        one = f"select {listed}, ambiguous{named} from ({_one_each(other, source, schema, keys, taken)})"
+        one = f"select {listed}, _ambiguous{named} from ({_one_each(other, source, schema, keys, taken)})"
         joins.append(f"left join ({one}) {alias} on {' and '.join(on)}")
         columns += [f"{alias}.{quote(f'{word}.{c}')}" for c in taken]
         unknown.append(f"({alias}._on0 is null and {' and '.join(f'{sql} is not null' for sql in given)})")
-        ambiguous.append(f"coalesce({alias}.ambiguous, false)")
+        ambiguous.append(f"coalesce({alias}._ambiguous, false)")
     told = [f"{' or '.join(unknown)} as {BESIDE_UNKNOWN}", f"{' or '.join(ambiguous)} as {BESIDE_AMBIGUOUS}"]
     sql = f"(select r.*, {', '.join([*columns, *told])} from {rows.sql} r {' '.join(joins)})"
     return Rows(sql, known, rows.source, rows.within, rows.beside)
@@ -123,16 +134,16 @@ def _one_each(other: Beside, source: Source, schema: str, keys: list[str], taken
     if other.prefer:
         order = ", ".join([*(f"_by{i} desc nulls last" for i in range(len(prefer))), *map(quote, taken)])
         return (
-            f"select {', '.join([grouped, *map(quote, taken)])}, false as ambiguous from {rows} "
+            f"select {', '.join([grouped, *map(quote, taken)])}, false as _ambiguous from {rows} "
             f"qualify row_number() over (partition by {grouped}{f' order by {order}'}) = 1"
         )
     differ = " or ".join(
         f"min({c}) is distinct from max({c}) or count({c}) not in (0, count(*))" for c in map(quote, taken)
     )
     one = ", ".join(f"min({c}) as {c}" for c in map(quote, taken))
-    told = ", ".join(f"case when not ambiguous then {c} end as {c}" for c in map(quote, taken))
-    summed = f"select {grouped}, {one + ', ' if one else ''}{differ or 'false'} as ambiguous from {rows} group by all"
-    return f"select {grouped}, ambiguous{', ' + told if told else ''} from ({summed})" if listed else summed
+    told = ", ".join(f"case when not _ambiguous then {c} end as {c}" for c in map(quote, taken))
+    summed = f"select {grouped}, {one + ', ' if one else ''}{differ or 'false'} as _ambiguous from {rows} group by all"
+    return f"select {grouped}, _ambiguous{', ' + told if told else ''} from ({summed})" if listed else summed
 
 
 def _uses_visits(entry: Entry, rows: Rows) -> bool:

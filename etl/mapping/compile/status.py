@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from etl.cdm.shapes import ENTITIES, Kind
-from etl.mapping.compile.duplicates import SUPERSEDED
+from etl.mapping.compile.duplicates import DUPLICATE, SUPERSEDED
 from etl.mapping.compile.relation import Rows
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.hospital import Hospital
@@ -76,7 +76,7 @@ def _of_keys(entry: Entry, keys: Sequence[str]) -> list[tuple[str, str]]:
     unique = entry.shape.unique
     named = [f"p.{unique}"] if unique in ENTITIES or unique == "key" else []
     missing = [(f"{column} is null", "key_missing") for column in (*named, *(f"p.{name}" for name in keys))]
-    return [*missing, (_BEHIND.format(older="not older"), "key_duplicate")]
+    return [*missing, (_BEHIND.format(older="not older"), DUPLICATE)]
 
 
 def _of_birth(entry: Entry) -> list[tuple[str, str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 
+from etl.cdm.shapes import Kind
 from etl.mapping.expression import columns_of
 from etl.mapping.language.contract import Source
 from etl.mapping.language.reading import Reading
@@ -51,6 +52,32 @@ def plain_number(text: str, reading: Reading) -> str:
 def number(text: str, reading: Reading) -> str:
     """SQL of the number that a text (SQL) says; NULL when it cannot be read."""
     return f"omop_try_number({plain_number(text, reading)})"
+
+
+def whole_number(text: str, reading: Reading) -> str:
+    """SQL of the number that a text (SQL) says, rounded; NULL when it cannot be read."""
+    return f"try_cast(round({number(text, reading)}) as integer)"
+
+
+def result_number(text: str, reading: Reading) -> str:
+    """SQL of the number that a text (SQL) says, with or without a comparison sign in front."""
+    return f"omop_result_number({plain_number(text, reading)})"
+
+
+#: How a text becomes the number that a field of a kind holds.
+NUMBERS: Mapping[Kind, Callable[[str, Reading], str]] = {
+    "number": number,
+    "bound": result_number,
+    "integer": whole_number,
+}
+
+
+def partial(text: str, reading: Reading) -> str:
+    """SQL of the text of a day, or of its month or year, as `omop_partial` reads it."""
+    text = f"omop_blank({text})"
+    if not reading.dates:
+        return text
+    return f"coalesce(strftime({moment(text, reading)}, '%Y-%m-%d %H:%M:%S'), {text})"
 
 
 def without(text: str, empty: Iterable[str]) -> str:

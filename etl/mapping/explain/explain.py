@@ -67,7 +67,7 @@ class _Asked:
         self.lookup = lookup
         self.code = code
         self.day = day
-        self.keys = [key.sql for key in lookup.keys]
+        self.keys = [key.label for key in lookup.keys]
         self.result = entry.shape.kinds[name] == "result"
 
     def collect(self) -> list[_Case]:

@@ -72,7 +72,8 @@ class Entry(Strict):
         tuple[Sql, ...],
         Field(
             description="which of several rows counts, of those with one key, of what a patient has only once, or of "
-            "`per`: the one with the greatest values, in turn; the others are filtered as `prefer`"
+            "`per`: the one with the greatest values, in turn; the others are filtered as `prefer`, but melt into it "
+            "where they describe staff or a place"
         ),
     ] = ()
     unpivot: Annotated[Unpivot | None, Field(description="make one row per filled column first")] = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -49,12 +48,9 @@ class Key(NamedTuple):
     when: str | None
 
     @property
-    def sql(self) -> str:
-        """The code as one expression, NULL for the rows that the step is not for."""
-        if self.when is None:
-            return self.code
-        code = f'"{self.code}"' if re.fullmatch(r"\w+", self.code) else self.code
-        return f"case when {self.when} then {code} end"
+    def label(self) -> str:
+        """The code for a reader, with the rows that it is taken of."""
+        return f"{self.code} when {self.when}" if self.when else self.code
 
 
 class Lookup(Step):

@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.shapes import Shape
 from etl.cdm.spec import tables
 from etl.engine import copy_to, parquet, records
+from etl.mapping.compile.duplicates import PREFER
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
@@ -66,7 +67,9 @@ def _outcomes(mapping: HospitalMapping, name: str) -> str:
     if len(entries) == 1 and entries[0].unpivot is None and "person" in entries[0].shape.kinds:
         best = f"select _person, _status from {staged(entries[0])} where _n = 1"
     else:
-        every = " union all ".join(f"select _row, _status from {staged(e)} where _n = 1" for e in entries)
+        every = " union all ".join(
+            f"select _row, {_status(e)} as _status from {staged(e)} where _n = 1" for e in entries
+        )
         owner = next((quote(n) for n, c in mapping.sources[name].declared.items() if c.identifier == "person"), "0")
         best = f"""
           select coalesce(r.{owner}, 0) as _person,
@@ -75,6 +78,11 @@ def _outcomes(mapping: HospitalMapping, name: str) -> str:
             select _row, min({_RANK} || coalesce(_status, '')) as best from ({every}) group by _row) b using (_row)
         """.replace("r.0", "0")
     return f"select _person as person, {label} as source, {_OUTCOME}, count(*) as rows from ({best}) group by all"
+
+
+def _status(entry: Entry) -> str:
+    """SQL of the status of a staged row: those of staff and places melt into one, whosever rows they are."""
+    return "_status" if "person" in entry.shape.kinds else f"nullif(_status, 'f:{PREFER}')"
 
 
 def reason_without_entry(mapping: HospitalMapping, source: str) -> str:
