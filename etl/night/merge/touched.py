@@ -42,7 +42,7 @@ def find_touched(
     _changed_codes(con, mapping, release, before, now, published)
     _looked_into(con, mapping, before, now)
     _merged(con, mapping, before, now)
-    _together(con, mapping, now)
+    _together(con, mapping, before, now)
 
 
 def _persons(mapping: HospitalMapping, source: str, rows: str) -> str:
@@ -142,11 +142,10 @@ def _changed_entities(con: DuckDBPyConnection, mapping: HospitalMapping, before:
         named = [(c, d.entity) for c, d in source.declared.items() if d.entity]
         if not named or not person_columns(mapping.sources[name]):
             continue
-        rows = alive_rows(mapping, name, now)
-        hit = " or ".join(
-            f"{quote(f'{c}__id')} in (select id from other where namespace = '{entity}')" for c, entity in named
-        )
-        _find(con, _persons(mapping, name, f"select * from ({rows}) where {hit}"))
+        hit = " or ".join(_is_other(column, entity) for column, entity in named)
+        for state in (before, now):  # whom nobody registers any more, the same row named before
+            rows = alive_rows(mapping, name, state)
+            _find(con, _persons(mapping, name, f"select * from ({rows}) where {hit}"))
 
 
 def _due(con: DuckDBPyConnection, published: Sequence[Mapped]) -> None:
@@ -172,20 +171,22 @@ def _changed_codes(
 
 
 def _looked_into(con: DuckDBPyConnection, mapping: HospitalMapping, before: State, now: State) -> None:
-    """Persons whose rows look into a source of nobody, such as a list of wards, that says something else tonight."""
+    """Persons whose rows look into a source of nobody, such as a list of wards, that says something else tonight.
+
+    That is also so when one whom it names has a row of their own only since tonight, or no longer (`other`).
+    """
     for entry in mapping.entries:
+        if not person_columns(mapping.sources[entry.from_]):
+            continue  # such rows are looked at every night
         for other in entry.with_.values():
             source = mapping.sources[other.source]
-            old, new = (chain(mapping, other.source, s.layers) for s in (before, now))
-            if person_columns(source) or _digests(other.source, old) == _digests(other.source, new):
+            if person_columns(source):
                 continue
-            columns = ", ".join(map(quote, landed_columns_sql(source)))
-            was, is_ = (f"select {columns} from ({alive_rows(mapping, other.source, s)})" for s in (before, now))
             keys = ", ".join(f"omop_blank({quote(c)}::varchar) as k{i}" for i, c in enumerate(other.on))
-            con.execute(
-                f"create or replace temp table other_key as select distinct {keys} from "
-                f"((({was}) except all ({is_})) union all (({is_}) except all ({was})))"
-            )
+            changed = _changed_rows_of_nobody(mapping, other.source, before, now)
+            con.execute(f"create or replace temp table other_key as select distinct {keys} from ({changed})")
+            if not one_number(con, "select count(*) from other_key"):
+                continue
             create_landed(con, mapping, now)
             rows = source_relation(mapping, entry.model_copy(update={"with_": {}}), "landed")
             given = " and ".join(f"k.k{i} = {rows.text(sql)}" for i, sql in enumerate(other.on.values()))
@@ -193,14 +194,35 @@ def _looked_into(con: DuckDBPyConnection, mapping: HospitalMapping, before: Stat
             _find(con, _persons(mapping, entry.from_, hit))
 
 
-def _together(con: DuckDBPyConnection, mapping: HospitalMapping, now: State) -> None:
-    """Everybody whom a row ties to somebody found, as a mother to her child: rows of several persons stay whole."""
+def _changed_rows_of_nobody(mapping: HospitalMapping, name: str, before: State, now: State) -> str:
+    """SQL of the rows of a source without persons that differ, or name somebody of `other`."""
+    was, is_ = (alive_rows(mapping, name, state) for state in (before, now))
+    named = {c: d.entity for c, d in mapping.sources[name].declared.items() if d.entity}
+    hit = " or ".join(_is_other(column, entity) for column, entity in named.items())
+    parts = [f"select * exclude (_row) from ({rows}) where {hit}" for rows in (was, is_) if hit]
+    if _digests(name, chain(mapping, name, before.layers)) != _digests(name, chain(mapping, name, now.layers)):
+        was, is_ = (f"select * exclude (_row) from ({rows})" for rows in (was, is_))
+        parts += [f"({was}) except all ({is_})", f"({is_}) except all ({was})"]
+    return " union all ".join(f"({part})" for part in parts) or f"{alive_rows(mapping, name, now)} limit 0"
+
+
+def _is_other(column: str, entity: str) -> str:
+    """SQL of whether a column names somebody who has a row of their own only since tonight, or no longer."""
+    return f"{quote(f'{column}__id')} in (select id from other where namespace = {literal(entity)})"
+
+
+def _together(con: DuckDBPyConnection, mapping: HospitalMapping, before: State, now: State) -> None:
+    """Everybody whom a row ties to somebody found, as a mother to her child: rows of several persons stay whole.
+
+    Whom nobody registers any more, the same row named before (`other` in `_changed_entities` likewise).
+    """
     tied = []
     for name, source in mapping.sources.items():
         columns = person_columns(source)
         if len(columns) > 1 and not source.merges:
             listed = ", ".join(map(quote, columns))
-            tied.append(f"select [{listed}] as persons from ({alive_rows(mapping, name, now)})")
+            rows = (alive_rows(mapping, name, state) for state in (before, now))
+            tied += [f"select [{listed}] as persons from ({one})" for one in rows]
     if not tied:
         return
     con.execute(
