@@ -16,7 +16,7 @@ from etl.errors import UsageError
 from etl.night.pipeline import run_stage, stage_by_name
 from etl.night.publish.difference import changes
 from etl.night.publish.rollback import Target, roll_back
-from etl.night.publish.stage import publication_of
+from etl.night.publish.stage import publication_of, refuse_publication
 from etl.night.remember import resume
 from etl.pages.formats import moment
 from etl.settings import load_settings
@@ -40,6 +40,7 @@ def publish(
         settings = load_settings()
         run = resume(settings, run_id)
         if not dry_run:
+            refuse_publication(run)
             with console.progress(f"publishing {run_id}", quiet=as_json) as tell:
                 rows = run_stage(run, stage_by_name("publish"), lambda text: tell("publish", text))
             if as_json:

@@ -1,8 +1,9 @@
-"""Commands for the warehouse on PostgreSQL: its schema, its logins, who may see which hospital."""
+"""Commands for the warehouse: on PostgreSQL its schema, its logins, who may see which hospital; and its folder."""
 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
@@ -17,8 +18,10 @@ from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app
 from etl.errors import ConfigError, UsageError
 from etl.mapping.read.documents import hospital_folders, read_hospital
+from etl.night.lock import hospital_lock
 from etl.settings import Settings, load_settings
 from etl.store.postgres.revision import newest
+from etl.store.warehouse.ducklake.warehouse import DuckLake
 from etl.store.warehouse.postgres.clearance import grant, register_all, revoke
 from etl.store.warehouse.postgres.init import initialise
 from etl.store.warehouse.postgres.init import upgrade as upgrade_schema
@@ -40,6 +43,24 @@ Until = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of the clearance; default: until it is taken.")
 ]
 app = command_app("The warehouse on PostgreSQL: its schema, its logins, who may see which hospital.")
+
+
+@app.command()
+def move() -> None:
+    """Take over an embedded warehouse whose folder was moved, renamed or restored under another path.
+
+    Its catalog names files by where they lay. Nobody may run a night or read meanwhile; a home that two machines see
+    under two paths is no case for this.
+    """
+    with errors_to_exit_codes():
+        settings = load_settings()
+        if settings.warehouse.get_backend_name() != "ducklake":
+            raise UsageError("a warehouse on PostgreSQL has no folder to move", hint="docs/operations.md")
+        with ExitStack() as held:
+            for folder in hospital_folders(settings.mappings):
+                held.enter_context(hospital_lock(settings, folder.name))
+            files = DuckLake.of(settings).move()
+        out.print(f"the warehouse {settings.warehouse.database} names its {files} files by where they are now")
 
 
 def _warehouse(settings: Settings) -> URL:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from etl.engine import clear_scratch
 from etl.errors import InputError
 from etl.night.delivery import NoDelivery, night_of
+from etl.night.lake.form import claim
 from etl.night.remember import begin
 from etl.night.run import Progress, Run
 from etl.night.worker import CUT_OFF, is_gone, this_worker
@@ -47,6 +48,7 @@ def open_unless_published(run: Run, tell: Progress | None = None) -> bool:
     The hospital's lock is held. First the ledger is brought to what the warehouse says is published, and what other
     runs left open that were killed is closed. Raises InputError for a run that must not begin.
     """
+    claim(run.settings.lake)
     told = heal(run.ledger, standing(run.warehouse, run.ledger, run.delivery.hospital))
     if told and tell:
         tell(told)

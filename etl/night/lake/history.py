@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+from etl.errors import ConfigError
 from etl.night.lake.folds import read_folds
-from etl.night.lake.layers import LAYER, Layer, in_order, read_layer
+from etl.night.lake.layers import LAYER, WHOLE, Layer, in_order, read_layer
 from etl.night.lake.state import STATE
 from etl.night.run import Run
 
@@ -15,14 +16,37 @@ def joined_layers(run: Run) -> list[Layer]:
     own = read_layer(run.folder("land"))
     if not run.mapping.is_delta:
         return [own]
+    found = known_layers(run)
+    # an older delivery of a night does not come back by being looked at again
+    return in_order([*(found | {own.name: own}).values()])
+
+
+def known_layers(run: Run) -> dict[str, Layer]:
+    """The hospital's deliveries that passed the source gate before, by the name of their folders."""
     merged, landed = run.folder("merge").parent, run.folder("land").parent
     # what counted once is named by a later state or fold, also when its own folder was removed
     found = {x.name: x for fold in read_folds(merged, landed) for x in fold.layers}
     states = list(merged.glob(f"delivery=*/{STATE}"))
     named = {n for f in states for n in (f.parent.name, *json.loads(f.read_text(encoding="utf-8"))["layers"])}
-    found |= {n: read_layer(landed / n) for n in named - found.keys() if (landed / n / LAYER).exists()}
-    # an older delivery of a night does not come back by being looked at again
-    return in_order([*(found | {own.name: own}).values()])
+    return found | {n: read_layer(landed / n) for n in named - found.keys() if (landed / n / LAYER).exists()}
+
+
+def refuse_gap(run: Run) -> None:
+    """Refuse a night of changes to what the lake does not hold any more.
+
+    It would be taken for all there is, and everybody else would vanish from the warehouse.
+    """
+    own = read_layer(run.folder("land"))
+    held = run.warehouse.published(run.delivery.hospital)
+    if held is None or own.whole or not run.mapping.is_delta:
+        return
+    name = f"delivery={held.run_id.removeprefix(f'{run.delivery.hospital}-')}"
+    if name not in known_layers(run) | {own.name: own}:
+        raise ConfigError(
+            f"the lake does not hold {held.run_id}, which is published and which this night brings changes to",
+            hint="restore the lake, or run that night's delivery again with --force if all nights before it are there; "
+            f"else deliver a whole night (with a file {WHOLE})",
+        )
 
 
 def brings_changes(run: Run) -> bool:

@@ -41,8 +41,8 @@ def _refuse_another_store(run: Run) -> None:
     """The store must have come as far as what is published, and as what has landed with it since."""
     hospital, file = run.delivery.hospital, file_of(run.settings, run.delivery.hospital)
     known = run.warehouse.key_marks(hospital, run.mapping.hospital.number)
-    if known is None and not run.ledger.last_published(hospital):
-        return  # nobody has an id yet that could be given to somebody else
+    if known is None and not run.ledger.gave_ids(hospital):
+        return  # nobody has an id that could be given to somebody else
     landed = landed_marks(run.folder("land").parent)
     same = [m for m in landed if known is None or m.store == known.store or not known.store]
     for marks in ([known] if known else []) + same[-1:]:

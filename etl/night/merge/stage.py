@@ -6,7 +6,7 @@ from pathlib import Path
 
 from etl.engine import open_engine
 from etl.night.finished import key_of, rows_of, written
-from etl.night.lake.history import joined_layers
+from etl.night.lake.history import joined_layers, refuse_gap
 from etl.night.lake.published import find_published, state_of
 from etl.night.merge.folding import fold_layers, known_state
 from etl.night.merge.merge import merge
@@ -16,6 +16,7 @@ from etl.store.ledger.records import Accounts
 
 def find_whom_it_touches(run: Run, progress: Progress | None) -> tuple[int, str]:
     """Add the landed delivery to the hospital's state, and find the persons that have to be mapped again."""
+    refuse_gap(run)
     published = find_published(run, run.ledger, run.warehouse)
     layers = joined_layers(run)
     fold = fold_layers(run, layers, published, progress)

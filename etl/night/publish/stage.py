@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from etl.cdm.spec import hospital_tables
-from etl.errors import TransientError
+from etl.errors import TransientError, UsageError
 from etl.mapping.consortium import cdm_source_row, read_consortium
 from etl.night.finished import DONE, key_of
 from etl.night.lake.candidate import candidate_files
@@ -34,6 +34,15 @@ def publish(run: Run, progress: Progress | None) -> tuple[int, str]:
     source = cdm_source_row(read_consortium(run.settings.mappings), run.release, state.as_of)
     counts = warehouse.publish(publication_of(run), source, progress)
     return sum(counts.values()), DONE
+
+
+def refuse_publication(run: Run) -> None:
+    """Refuse what cannot be published before an attempt at it is recorded: what is published stays recorded so."""
+    held = run.warehouse.published(run.delivery.hospital)
+    recorded = run.ledger.run(run.run_id)
+    if held and recorded and (held.run_id, held.mappings) == (run.run_id, recorded["mappings"]):
+        raise UsageError(f"{run.run_id} is what is published")
+    hold_unapproved(run.ledger, run.run_id)
 
 
 def _candidate(run: Run) -> dict[str, Path]:

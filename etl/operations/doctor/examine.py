@@ -38,6 +38,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (storage.SUBJECT, storage.check_scratch),
     (nights.SUBJECT, nights.check_drops),
     (nights.RUNS, nights.check_locks),
+    (nights.RUNS, nights.check_record),
     (nights.RUNS, nights.check_cut_off),
     (airflow.SUBJECT, airflow.check_airflow),
 )

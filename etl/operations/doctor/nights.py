@@ -13,12 +13,16 @@ import psutil
 import sqlalchemy as sa
 from croniter import croniter
 
+from etl.errors import EtlError
 from etl.night.delivery import MANIFEST
 from etl.night.publish.approval import waiting
 from etl.night.worker import is_gone
 from etl.operations.doctor.finding import Finding, Look
 from etl.operations.plan import TIME_ZONE, Plan, missing
+from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import RUN, STAGE
+from etl.store.standing import standing
+from etl.store.warehouse.open import open_warehouse
 
 SUBJECT = "deliveries"
 RUNS = "runs"
@@ -113,6 +117,22 @@ def _since(pid: int) -> datetime | None:
         return datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC)
     except (psutil.Error, ValueError):  # it has ended meanwhile, or is in another container
         return None
+
+
+def check_record(look: Look) -> Iterator[Finding]:
+    """The ledger tells of what the warehouse holds: either may have been restored from an older copy."""
+    if look.ledger is None and not any(look.settings.home.glob("warehouse/catalog.sqlite")):
+        return
+    try:
+        warehouse = open_warehouse(look.settings)
+        ledger = Ledger(look.settings.ledger_url)
+        found = [standing(warehouse, ledger, hospital) for hospital in look.hospitals]
+    except EtlError:
+        return  # the checks of the warehouse tell why it cannot be asked
+    for each in found:
+        if each.difference:
+            step = "the hospital's next run records it; where it is not what should be: docs/operations.md"
+            yield Finding(RUNS, "record", "warn", each.difference, step)
 
 
 def check_cut_off(look: Look) -> Iterator[Finding]:

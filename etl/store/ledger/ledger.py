@@ -166,6 +166,11 @@ class Ledger:
         since = takewhile(lambda row: row["action"] != NOTHING, self._publications(hospital))
         return next((row for row in since if row["run_id"] != before), None)
 
+    def gave_ids(self, hospital: str) -> bool:
+        """Whether ids of a hospital were published that still count: a person may have given them up (`nothing`)."""
+        rows = self._publications(hospital)
+        return bool(rows) and not (rows[0]["action"] == NOTHING and rows[0]["actor"])
+
     def publications(self, hospital: str) -> list[Mapping[str, Any]]:
         """All runs of a hospital that the warehouse held, the newest first."""
         return [row for row in self._publications(hospital) if row["action"] != NOTHING]

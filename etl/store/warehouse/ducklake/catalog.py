@@ -82,8 +82,8 @@ class Catalog:
             if "DATA_PATH" not in str(error):
                 raise
             raise ConfigError(
-                f"the warehouse in {self.folder} was made under another path; it cannot be moved or renamed",
-                hint="move it back, or set ETL_HOME to the folder it was made in",
+                f"the warehouse in {self.folder} was made under another path",
+                hint="if its folder was moved, renamed or restored here for good: etl warehouse move",
             ) from error
         con.execute("use warehouse.main")
         return con

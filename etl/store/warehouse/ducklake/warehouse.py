@@ -24,6 +24,7 @@ from etl.sql import quote
 from etl.store.marks import Mark, Marks
 from etl.store.warehouse.ducklake.catalog import Catalog
 from etl.store.warehouse.ducklake.expire import expire, expired, files_of, remove_expired
+from etl.store.warehouse.ducklake.move import adopt
 from etl.store.warehouse.ducklake.nights import go_back, kept_nights, take_away
 from etl.store.warehouse.ducklake.publishing import link, read_marks, register, replace_rows, replace_source
 from etl.store.warehouse.export import export
@@ -49,6 +50,15 @@ class DuckLake:
     def exists(self) -> bool:
         """Whether it has been made."""
         return self._catalog.file.exists()
+
+    def move(self) -> int:
+        """Take over a folder that was made under another path; returns how many files readers need of it.
+
+        Raises ConfigError, and nothing has changed, when there is no warehouse or a file of it is missing.
+        """
+        if not self.exists():
+            raise ConfigError(f"there is no warehouse at {self.folder}", hint="set ETL_HOME to the folder that has it")
+        return adopt(self._catalog.file, self.data)
 
     def initialise(self) -> None:
         """See Warehouse.initialise."""

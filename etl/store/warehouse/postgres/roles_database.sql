@@ -30,7 +30,7 @@ begin
             execute format('create schema %I authorization etl_loader', made.name);
         elsif (select nspowner <> 'etl_loader'::regrole from pg_namespace where nspname = made.name) then
             raise exception 'there is a schema % that etl_loader does not own', made.name
-                using hint = 'give the warehouse a database of its own';
+                using hint = 'give the warehouse a database of its own; where a dump was restored before this: docs/operations.md';
         end if;
         execute format('comment on schema %I is %L', made.name, made.purpose);
     end loop;
