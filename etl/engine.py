@@ -18,7 +18,7 @@ from duckdb import DuckDBPyConnection
 from etl.errors import ConfigError, TransientError
 from etl.files import packaged
 from etl.settings import Settings
-from etl.sql import literal
+from etl.sql import literal, one_file
 
 IN_SCRATCH = "use scratch.main"  # every cursor of an engine has to say so
 
@@ -105,14 +105,14 @@ def open_engine(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def parquet(path: Path | str) -> str:
-    """A `read_parquet` of a file or glob."""
-    return f"read_parquet({literal(str(path))}, file_row_number = true, hive_partitioning = false)"
+def parquet(path: Path) -> str:
+    """A `read_parquet` of a file, with the number of each row."""
+    return f"read_parquet({one_file(path)}, file_row_number = true, hive_partitioning = false)"
 
 
 def rows_in(*files: Path) -> str:
     """A `read_parquet` of files, with their own columns only."""
-    listed = ", ".join(literal(str(f)) for f in files)
+    listed = ", ".join(map(one_file, files))
     return f"read_parquet([{listed}], hive_partitioning = false)"
 
 

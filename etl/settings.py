@@ -63,6 +63,13 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
+    @field_validator("home")
+    @classmethod
+    def _in_urls(cls, value: Path) -> Path:
+        if {"?", "\\"} & set(str(value)):
+            raise ValueError("expected a folder whose path has neither ? nor \\")
+        return value
+
     @field_validator("memory")
     @classmethod
     def _size(cls, value: str) -> str:

@@ -13,13 +13,15 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import Field, Table, empty, vocabulary_tables
 from etl.errors import InputError
-from etl.sql import literal, quote
+from etl.sql import literal, one_file, quote
 
 _OPTIONAL = {"concept_synonym", "drug_strength", "source_to_concept_map"}
 # a query that looks for some ids reads few row groups of a sorted table; the gates ask CONCEPT some fifty times a night
 _SORTED = {"concept": "order by concept_id"}
 AGAIN = "download the bundle again and unpack the whole of it"
-_CSV = "auto_detect = false, header = true, delim = '\t', quote = '', escape = '', nullstr = ''"
+_CSV = (
+    "auto_detect = false, hive_partitioning = false, header = true, delim = '\t', quote = '', escape = '', nullstr = ''"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +106,20 @@ def _rows(file: BundleFile) -> str:
     types = {f.name: "INTEGER" if f.name in dates else f.duckdb_type for f in file.table.fields}
     columns = ", ".join(f"{literal(c)}: {literal(types.get(c, 'VARCHAR'))}" for c in file.header)
     select = ", ".join(_column(f, f.name in file.header) for f in file.table.fields)
-    return f"select {select} from read_csv({literal(str(file.path))}, {_CSV}, columns = {{{columns}}})"
+    return f"select {select} from {_read_csv(file.path, columns)}"
+
+
+def _read_csv(path: Path, columns: str) -> str:
+    return f"read_csv({one_file(path)}, {_CSV}, columns = {{{columns}}})"
 
 
 def lines_where(con: DuckDBPyConnection, file: BundleFile, condition: str, most: int) -> list[int]:
     """The first lines of a file whose columns, as text, meet an SQL condition."""
+    if file.path is None:
+        return []
     columns = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in file.header)
     con.execute("set preserve_insertion_order = true")
-    rows = f"read_csv({literal(str(file.path))}, {_CSV}, columns = {{{columns}}})"
-    numbered = f"select *, row_number() over () + 1 as line from {rows}"
+    numbered = f"select *, row_number() over () + 1 as line from {_read_csv(file.path, columns)}"
     found = con.execute(f"select line from ({numbered}) where {condition} limit {most}").fetchall()
     return [int(line) for (line,) in found]
 

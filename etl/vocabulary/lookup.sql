@@ -8,7 +8,7 @@ copy (
   qualify row_number() over (
     partition by vocabulary_id, concept_code order by invalid_reason is not null, concept_id) = 1
   order by vocabulary_id, concept_code
-) to '{folder}/source_code.parquet' (format parquet, compression zstd, compression_level 1, row_group_size 40960);
+) to {source_code} (format parquet, compression zstd, compression_level 1, row_group_size 40960);
 
 -- What a concept maps to: valid relationships to valid standard concepts only. 'Maps to value' belongs to the row of its
 -- 'Maps to' whose domain holds values. A standard concept without a row of its own maps to itself.
@@ -34,4 +34,4 @@ copy (
   from target t join standard s on s.concept_id = t.target_id join concept c on c.concept_id = t.concept_id
     left join value v on v.concept_id = t.concept_id and s.domain_id in ('Observation', 'Measurement')
   order by c.vocabulary_id, t.concept_id, t.target_id, v.value_id
-) to '{folder}/maps_to.parquet' (format parquet, compression zstd, compression_level 1, row_group_size 40960);
+) to {maps_to} (format parquet, compression zstd, compression_level 1, row_group_size 40960);

@@ -15,9 +15,9 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import Field, Table
-from etl.engine import one_number
+from etl.engine import one_number, rows_in
 from etl.errors import InputError
-from etl.sql import literal, quote
+from etl.sql import literal, one_file, quote
 from etl.vocabulary.bundle import AGAIN, BundleFile, copy_sorted, lines_where, read_rows
 
 #: Keys that the specification does not declare; without one, a row as a whole must stand once.
@@ -53,7 +53,7 @@ def mended(con: DuckDBPyConnection, file: BundleFile, written: Path) -> tuple[in
 
     Raises InputError with file and line: a required value is missing, a key is too long, two rows of one key differ.
     """
-    source = f"read_parquet({literal(str(written))})"
+    source = rows_in(written)
     rows = one_number(con, f"select count(*) from {source}")
     if file.path is None:
         return rows, []
@@ -78,8 +78,8 @@ def _empty(file: BundleFile) -> list[str]:
 def _missing(con: DuckDBPyConnection, file: BundleFile, source: str, written: Path, found: Found) -> None:
     """Required values that are not there: names have a stand-in, a synonym without a name says nothing."""
     nulls = dict(con.execute(
-        "select path_in_schema, sum(coalesce(stats_null_count, 0))::bigint from parquet_metadata(?) group by all",
-        [str(written)]).fetchall())  # fmt: skip
+        "select path_in_schema, sum(coalesce(stats_null_count, 0))::bigint from "
+        f"parquet_metadata({one_file(written)}) group by all").fetchall())  # fmt: skip
     for column in file.table.fields:
         name = quote(column.name)
         if column.name.endswith("_name"):
@@ -211,7 +211,7 @@ def unmerged_cpt4(con: DuckDBPyConnection, bundle: Path, concept: Path) -> list[
     beside = next((p for p in bundle.iterdir() if p.name.lower() == _CPT4.lower()), None)
     if beside is None:
         return []
-    known = f"select concept_id from read_parquet({literal(str(concept))})"
+    known = f"select concept_id from {rows_in(concept)}"
     count = one_number(con, f"select count(*) from ({read_rows('concept', beside)}) where concept_id not in ({known})")
     if not count:
         return []

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import open_engine
+from etl.engine import open_engine, rows_in
 from etl.errors import ConfigError, InputError, TransientError
 from etl.files import packaged
 from etl.settings import Settings
@@ -176,8 +176,8 @@ def _so_far(rows: Mapping[str, int]) -> str:
 
 def _write_lookups(con: DuckDBPyConnection, place: Path) -> None:
     for name in ("concept", "concept_relationship", "vocabulary"):
-        con.execute(f"create view {name} as from read_parquet({literal(str(place / f'{name}.parquet'))})")
-    con.execute(packaged(__name__, "lookup.sql").format(folder=place))
+        con.execute(f"create view {name} as from {rows_in(place / f'{name}.parquet')}")
+    con.execute(packaged(__name__, "lookup.sql").format(**{n: literal(str(place / f"{n}.parquet")) for n in LOOKUPS}))
 
 
 def _check_whole(con: DuckDBPyConnection) -> None:

@@ -175,7 +175,7 @@ def people(home) -> dict[str, set[str]]:
             if not any(columns[n].registers for n in kinds):
                 continue
             for file in open_source(key, source, delivery):
-                with as_utf8(file.file.path, source.encoding, home) as path, duckdb.connect() as con:
+                with as_utf8(file.file.path, source.encoding) as path, duckdb.connect() as con:
                     present = {n: k for n, k in kinds.items() if n in file.raw}
                     wanted = ", ".join(quote(file.raw[n]) for n in present)
                     rows = con.execute(f"select {wanted} from {relation(source, file, path, None)}").fetchall()

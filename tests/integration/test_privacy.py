@@ -125,7 +125,7 @@ def identifiers(con: duckdb.DuckDBPyConnection, settings: Settings, hospital: st
     for name, source in load_mappings(settings.mappings, [hospital])[hospital].sources.items():
         for file in open_source(name, source, delivery):
             wanted = [file.raw[c] for c in _direct(source) if c in file.raw]
-            with as_utf8(file.file.path, source.encoding, settings.home) as path:
+            with as_utf8(file.file.path, source.encoding) as path:
                 read = relation(source, file, path, None)
                 columns = ", ".join(f"list_distinct(list(trim({quote(c)})))" for c in wanted) or "[]"
                 for values in con.execute(f"select {columns} from {read}").fetchone() or ():

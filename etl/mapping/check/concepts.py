@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from etl.engine import rows_in
 from etl.errors import Problem
 from etl.mapping.check.conversions import written_concepts
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.language.places import Path_, Place
-from etl.sql import literal
 from etl.vocabulary.release import Release
 
 _COLUMNS = {
@@ -98,7 +98,7 @@ def doubtful_concepts(mapping: HospitalMapping, release: Release) -> list[Doubt]
     """
     with duckdb.connect() as con:
         for table in ("concept", "maps_to", "vocabulary"):
-            con.execute(f"create view {table} as from read_parquet({literal(str(release.table(table)))})")
+            con.execute(f"create view {table} as from {rows_in(release.table(table))}")
         con.register("written", _written(mapping))
         rows = con.execute(
             """

@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from etl.cdm.concept_domains import field_domains
 from etl.cdm.shapes import FALLBACK_TABLE, domains
+from etl.engine import rows_in
 from etl.errors import Problem
 from etl.mapping.check.concepts import place_of
 from etl.mapping.check.conversions import written_concepts
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.language.places import Place
-from etl.sql import literal
 from etl.vocabulary.release import Release
 
 _WRONG = """
@@ -45,7 +45,7 @@ def misplaced_concepts(mapping: HospitalMapping, release: Release) -> list[Probl
     An event's concept that is looked up may be of any domain, which decides the table; a constant stays where it is.
     """
     with duckdb.connect() as con:
-        con.execute(f"create view concept as from read_parquet({literal(str(release.table('concept')))})")
+        con.execute(f"create view concept as from {rows_in(release.table('concept'))}")
         con.execute(
             "create table used (map varchar, field varchar, takes varchar[]); create table constant "
             "(file varchar, line bigint, key varchar, concept_id bigint, field varchar, takes varchar[])"

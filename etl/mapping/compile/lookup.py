@@ -14,6 +14,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.shapes import FALLBACK_TABLE, domains
+from etl.engine import rows_in
 from etl.files import packaged
 from etl.mapping.compile.masters import FIRST_DAY, LAST_DAY
 from etl.mapping.compile.relation import Rows
@@ -49,7 +50,7 @@ def create_vocabulary_views(con: DuckDBPyConnection, release: Release) -> None:
     """Views `vocab.<table>` over a release's Parquet files."""
     con.execute("create schema if not exists vocab")
     for name in (*_STANDARD, *LOOKUPS):
-        con.execute(f"create or replace view vocab.{name} as from read_parquet({literal(str(release.table(name)))})")
+        con.execute(f"create or replace view vocab.{name} as from {rows_in(release.table(name))}")
 
 
 def create_maps(con: DuckDBPyConnection, mapping: HospitalMapping) -> None:

@@ -7,10 +7,10 @@ from collections import Counter
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from etl.engine import rows_in
 from etl.mapping.check.concepts import doubtful_concepts
 from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.read.codemaps import format_of
-from etl.sql import literal
 from etl.store.ledger.records import Finding
 from etl.vocabulary.release import Release
 
@@ -27,7 +27,7 @@ def add_local_concepts(con: DuckDBPyConnection, mapping: HospitalMapping, releas
         f"where source_id >= {FIRST_LOCAL}"
     )
     con.unregister("given_rows")
-    known = f"from read_parquet({literal(str(release.table('concept')))})"
+    known = f"from {rows_in(release.table('concept'))}"
     con.execute(f"create or replace view concept as {known} union all by name from local_concept")
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables, vocabulary_tables
+from etl.engine import rows_in
 from etl.mapping.consortium import cdm_source_row, read_consortium
 from etl.night.check.codemaps import add_local_concepts
 from etl.night.check.overall import create_figures
@@ -18,7 +19,7 @@ from etl.night.lake.published import layers_of, state_of
 from etl.night.lake.state import State
 from etl.night.lake.views import create_delivered
 from etl.night.run import Run
-from etl.sql import literal, quote
+from etl.sql import quote
 
 
 def create_sources(con: DuckDBPyConnection, run: Run) -> None:
@@ -36,7 +37,7 @@ def create_candidate(con: DuckDBPyConnection, run: Run) -> list[Path]:
     mapped, derived = layers_of(run, state, run.folder("map").name)
     narrow_periods(con, derived)
     for name in vocabulary_tables():
-        con.execute(f"create view {name} as from read_parquet({literal(str(run.release.table(name)))})")
+        con.execute(f"create view {name} as from {rows_in(run.release.table(name))}")
     add_local_concepts(con, run.mapping, run.release)
     _create_source(con, run, state)
     create_figures(con, run, mapped.touched)

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import empty, tables
-from etl.sql import literal, quote
+from etl.engine import rows_in
+from etl.sql import quote
 
 
 def candidate_files(folders: Sequence[Path]) -> dict[str, Path]:
@@ -24,7 +25,7 @@ def create_views(con: DuckDBPyConnection, folders: Sequence[Path], names: Iterab
     for name in names:
         table = tables()[name]
         columns = ", ".join(quote(c) for c in table.columns)
-        rows = f"select {columns} from read_parquet({literal(str(files[name]))})" if name in files else empty(table)
+        rows = f"select {columns} from {rows_in(files[name])}" if name in files else empty(table)
         con.execute(f"create or replace view {quote(name)} as {rows}")
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from duckdb import DuckDBPyConnection
@@ -52,48 +51,42 @@ def compare(
     delivery, wrong = read_delivery(mapping.hospital.hospital, folder, night, tell)
     differences = [Difference("manifest", True, None, None, error.message, error.hint) for error in wrong]
     rows: dict[str, int] = {}
-    settings.scratch.mkdir(parents=True, exist_ok=True)
-    with (
-        TemporaryDirectory(dir=settings.scratch) as scratch,
-        open_engine(settings, delivery.night, identifiers=True) as con,
-    ):
+    with open_engine(settings, delivery.night, identifiers=True) as con:
         for name, source in mapping.sources.items():
             opened, found = examine(name, source, delivery, asked_by_others(mapping, name))
             differences += found
             for file in opened:
                 tell(file.name)
-                rows[file.name], found = _read(con, name, source, file, Path(scratch))
+                rows[file.name], found = _read(con, name, source, file)
                 differences += found
     differences += unknown_files(mapping, delivery)
     differences.sort(key=lambda d: not d.refuses)
     return Comparison(mapping.hospital.hospital, delivery.night, folder, rows, tuple(differences))
 
 
-def _read(
-    con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, scratch: Path
-) -> tuple[int, list[Difference]]:
+def _read(con: DuckDBPyConnection, name: str, source: Source, file: SourceFile) -> tuple[int, list[Difference]]:
     """The rows that would land of a file, and what is wrong with its rows."""
     table = f"rejects_{uuid4().hex}"
     # a row is refused for the columns that land alone: all of them have to be read, and no other
     columns = ", ".join(f"r.{quote(raw)}" for raw in file.raw.values())
     try:
-        with as_utf8(file.file.content, source.encoding, scratch) as path, reading(source, file):
+        with as_utf8(file.file.content, source.encoding) as path, reading(source, file):
             query = f"select count(*), bit_xor(hash({columns})) from {relation(source, file, path, table)} r"
             counted = con.execute(query).fetchall()  # to the end: only then are the rejects there
     except InputError as error:
         return 0, [_wrong("rows", name, file, error)]
     rows = int(counted[0][0])
     rejects = placed(source, file, rows, rejected(con, table)) if source.format == "csv" else []
-    return rows, list(_checked(con, name, source, file, scratch, rows, rejects))
+    return rows, list(_checked(con, name, source, file, rows, rejects))
 
 
 def _checked(
-    con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, scratch: Path, rows: int,
+    con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, rows: int,
     rejects: list[Reject],
 ) -> Iterator[Difference]:  # fmt: skip
     """What the rows of a file are refused for, and how many of it would be rejected one by one."""
     checks = {
-        "lines": partial(check_line_count, con, source, file, scratch, rows, rejects),
+        "lines": partial(check_line_count, con, source, file, rows, rejects),
         "unreadable": partial(check_rejects, source, file, rows, rejects),
         "promised_rows": partial(check_promised_rows, source, file, rows, rejects),
     }

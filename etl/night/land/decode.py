@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 from etl.night.content import Content
 
@@ -42,9 +41,9 @@ def utf8_chunks(source: Content, encoding: str) -> Iterator[bytes]:
         yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
 
 
-def _pump(source: Content, encoding: str, pipe: Path) -> None:
+def _pump(source: Content, encoding: str, pipe: int) -> None:
     try:
-        with pipe.open("wb") as sink:
+        with open(pipe, "wb") as sink:
             for chunk in utf8_chunks(source, encoding):
                 sink.write(chunk)
     except BrokenPipeError:
@@ -52,22 +51,16 @@ def _pump(source: Content, encoding: str, pipe: Path) -> None:
 
 
 @contextmanager
-def as_utf8(source: Content, encoding: str, folder: Path) -> Iterator[Path]:
+def as_utf8(source: Content, encoding: str) -> Iterator[Path]:
     """A path that reads once, from start to end, as UTF-8."""
     if is_utf8(encoding) and isinstance(source, Path):
         yield source
         return
-    pipe = folder / f"{uuid4().hex}.pipe"
-    os.mkfifo(pipe, 0o600)
-    thread = threading.Thread(target=_pump, args=(source, encoding, pipe), daemon=True)
+    reader, writer = os.pipe()
+    thread = threading.Thread(target=_pump, args=(source, encoding, writer), daemon=True)
     thread.start()
     try:
-        yield pipe
+        yield Path(f"/dev/fd/{reader}")  # a pipe in a folder is not found where the folder's name looks like a pattern
     finally:
-        # a reader that stopped, or never opened the pipe, would leave the writer waiting for ever; the writer may
-        # not have come to its own opening yet, so that being its reader once is not enough
-        while thread.is_alive():
-            descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-            thread.join(0.01)
-            os.close(descriptor)
-        pipe.unlink()
+        os.close(reader)  # the writer of a reader that stopped ends now
+        thread.join()

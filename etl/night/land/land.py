@@ -59,7 +59,7 @@ def land(
     for naming in (False, True) if mapping.is_delta else (False,):
         for name, source in mapping.sources.items():
             for file in opened[name]:
-                with as_utf8(file.file.content, source.encoding, target) as path, reading(source, file):
+                with as_utf8(file.file.content, source.encoding) as path, reading(source, file):
                     identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
     identifiers.seal(con, mapping.hospital.number)
     create_numbers(con)
@@ -85,13 +85,13 @@ def _land_file(
     cursor = con.cursor()
     cursor.execute(IN_SCRATCH)
     table = f"rejects_{uuid4().hex}"
-    with as_utf8(file.file.content, source.encoding, target) as path, reading(source, file):
+    with as_utf8(file.file.content, source.encoding) as path, reading(source, file):
         read = relation(source, file, path, table)
         query = identifiers.landing_query(source, mapping.hospital.number, file, read)
         landed = folder / f"{position:04}.parquet"
         rows = copy_to(cursor, query, landed)
     rejects = placed(source, file, rows, rejected(cursor, table)) if source.format == "csv" else []
-    check_line_count(cursor, source, file, target, rows, rejects)
+    check_line_count(cursor, source, file, rows, rejects)
     check_rejects(source, file, rows, rejects)
     check_promised_rows(source, file, rows, rejects)
     check_undeclared(cursor, name, source, file, landed, mapping.hospital.undeclared_numbers)

@@ -69,12 +69,12 @@ def _quote_left_open(path: Content, quote_mark: bytes) -> tuple[int, int]:
 
 
 def check_line_count(
-    con: DuckDBPyConnection, source: Source, file: SourceFile, folder: Path, rows: int, rejects: list[Reject]
+    con: DuckDBPyConnection, source: Source, file: SourceFile, rows: int, rejects: list[Reject]
 ) -> None:
     """Every line of the file must be a row, a reject, part of a quoted field, or blank.
 
-    Raises InputError when lines are gone: an unterminated quote swallowed them. The file is read again (a pipe for it
-    made in `folder`) only when the plain count does not fit.
+    Raises InputError when lines are gone: an unterminated quote swallowed them. The file is read again
+    only when the plain count does not fit.
     """
     lines = _lines_of_data(file)
     if source.format != "csv" or lines == rows + len(rejects):
@@ -83,7 +83,7 @@ def check_line_count(
     first, blank = _quote_left_open(delivered.content, source.quote.encode())
     inside = sum(r.spans for r in rejects if r.reason != BAD_QUOTE)
     if first:
-        with as_utf8(delivered.content, source.encoding, folder) as path:
+        with as_utf8(delivered.content, source.encoding) as path:
             inside += _lines_inside_fields(con, source, file, path)
     if lines == rows + len(rejects) + blank + inside:
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from etl.mapping.language.contract import Source
 from etl.night.content import Content
 from etl.night.land.contract import SourceFile
 from etl.night.land.headers import undecodable
-from etl.sql import literal, quote
+from etl.sql import literal, one_file, quote
 
 BAD_QUOTE = "bad_quote"
 REASONS = {
@@ -46,21 +45,16 @@ def relation(source: Source, file: SourceFile, path: Path, rejects: str | None) 
     """SQL of a relation with the file's own column names, all text; `rejects` names the table of rejected rows."""
     if source.format == "parquet":
         columns = ", ".join(f"{quote(c)}::varchar as {quote(c)}" for c in file.header)
-        return f"(select {columns} from read_parquet({_one(path)}, hive_partitioning = false))"
+        return f"(select {columns} from read_parquet({one_file(path)}, hive_partitioning = false))"
     columns = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in file.header)
     # rejects are always kept: merely ignoring errors, the engine passes over good rows behind a quote out of place
     rejects = rejects or f"unread_{uuid4().hex}"
     options = f", store_rejects = true, rejects_table = '{rejects}', rejects_scan = '{rejects}_scan'"
     return (
-        f"read_csv({_one(path)}, auto_detect = false, header = true, strict_mode = true, hive_partitioning = false, "
-        f"delim = {literal(source.delimiter)}, quote = {literal(source.quote)}, escape = {literal(source.quote)}, "
-        f"columns = {{{columns}}}{options})"
+        f"read_csv({one_file(path)}, auto_detect = false, header = true, strict_mode = true, "
+        f"hive_partitioning = false, delim = {literal(source.delimiter)}, quote = {literal(source.quote)}, "
+        f"escape = {literal(source.quote)}, columns = {{{columns}}}{options})"
     )
-
-
-def _one(path: Path) -> str:
-    """SQL of a path that means one file, whatever letters its folders are named with."""
-    return literal(re.sub(r"[*?[]", r"[\g<0>]", str(path)))
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -65,14 +64,13 @@ def profile_folder(
     paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and p.name != MANIFEST)
     if not paths:
         raise InputError(f"{folder} holds no files", hint="give the folder that holds the export's files")
-    settings.scratch.mkdir(parents=True, exist_ok=True)
     scan = _Scan()
-    with open_engine(settings, identifiers=True) as con, TemporaryDirectory(dir=settings.scratch) as scratch:
+    with open_engine(settings, identifiers=True) as con:
         sets.create_tables(con)
         con.execute("create temp table frequent (col integer, value varchar, n bigint)")
         for path in paths:
             tell(path.name)
-            _file(con, scan, path, Path(scratch), options)
+            _file(con, scan, path, options)
         pairs = sets.contained(con, _JOINED)
         hidden = hidden_columns(scan.figures, scan.numbers, pairs)
         places = {n: (i, j) for i, own in enumerate(scan.numbers) for j, n in enumerate(own)}
@@ -122,12 +120,12 @@ def _joins(
     return tuple(join for _, join in found)
 
 
-def _file(con: DuckDBPyConnection, scan: _Scan, path: Path, scratch: Path, options: Options) -> None:
+def _file(con: DuckDBPyConnection, scan: _Scan, path: Path, options: Options) -> None:
     figures: list[Figures] = []
     numbers: list[int] = []
     try:
         form = detect(path)
-        lost, complete = _read(con, form, path, scratch, options.rows)
+        lost, complete = _read(con, form, path, options.rows)
     except (InputError, duckdb.Error) as error:
         # what the engine says may quote the file, so only that it failed is told
         said = error.message if isinstance(error, InputError) else f"{path.name} cannot be read as a table"
@@ -148,12 +146,12 @@ def _file(con: DuckDBPyConnection, scan: _Scan, path: Path, scratch: Path, optio
     scan.numbers.append(numbers)
 
 
-def _read(con: DuckDBPyConnection, form: Form, path: Path, scratch: Path, limit: int | None) -> tuple[int, bool]:
+def _read(con: DuckDBPyConnection, form: Form, path: Path, limit: int | None) -> tuple[int, bool]:
     """Read a file into the table of rows; how many lines could not be read, and whether all were looked at."""
     source, file = form.source(), form.opened(path)
     for table in ("lost", "lost_scan"):
         con.execute(f"drop table if exists {table}")
-    with unpacked(path) as plain, as_utf8(plain, source.encoding, scratch) as text, reading(source, file):
+    with unpacked(path) as plain, as_utf8(plain, source.encoding) as text, reading(source, file):
         query = f"select * from {relation(source, file, text, 'lost')}"
         con.execute(f"create or replace temp table {_ROWS} as {query}{f' limit {limit}' if limit else ''}")
     lost = len(rejected(con, "lost")) if form.format == "csv" else 0

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from duckdb import DuckDBPyConnection
 
+from etl.engine import rows_in
 from etl.files import packaged
 from etl.mapping.compile.inputs import create_inputs
 from etl.mapping.compile.lookup import LookupTable, build_lookup
@@ -166,9 +167,8 @@ def _changes(con: DuckDBPyConnection, old: Release, new: Release) -> Iterator[Ch
 def _names(con: DuckDBPyConnection, column: str, release: Release) -> dict[int, str]:
     """Names of the concepts in a column of the changes."""
     rows = con.execute(
-        "select concept_id, concept_name from read_parquet($file) where concept_id in "
-        f"(select t.concept_id from (select unnest({column}) as t from change))",
-        {"file": str(release.table("concept"))},
+        f"select concept_id, concept_name from {rows_in(release.table('concept'))} where concept_id in "
+        f"(select t.concept_id from (select unnest({column}) as t from change))"
     ).fetchall()
     return dict(rows)
 

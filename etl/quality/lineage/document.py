@@ -10,6 +10,7 @@ import duckdb
 
 from etl.cdm.shapes import shapes
 from etl.cdm.spec import tables
+from etl.engine import rows_in
 from etl.errors import ConfigError
 from etl.mapping.language.codemaps import CodeMap
 from etl.mapping.language.contract import Source
@@ -20,7 +21,6 @@ from etl.night.derive.derive import derivations
 from etl.quality.lineage.columns import Filled, Input, filled, inputs, sayings
 from etl.quality.lineage.row import YamlPlaces
 from etl.settings import Settings
-from etl.sql import literal
 from etl.store.ledger.ledger import Ledger
 from etl.vocabulary.release import current_release
 
@@ -195,12 +195,10 @@ def _concept_names(settings: Settings, mapping: HospitalMapping) -> dict[int, st
         for given in code_map.codes.values():
             wanted |= set(given) if isinstance(given, tuple) else {given}
     try:
-        file = literal(str(current_release(settings).table("concept")))
+        rows = rows_in(current_release(settings).table("concept"))
     except ConfigError:
         return {}
     ids = ", ".join(map(str, sorted(wanted | {0})))
     with duckdb.connect() as con:
-        rows = con.execute(
-            f"select concept_id, concept_name from read_parquet({file}) where concept_id in ({ids})"
-        ).fetchall()
-    return dict(rows)
+        found = con.execute(f"select concept_id, concept_name from {rows} where concept_id in ({ids})").fetchall()
+    return dict(found)

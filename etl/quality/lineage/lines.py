@@ -122,7 +122,7 @@ def _names(at: Position) -> tuple[str, str]:
 def _rejects_again(source: Source, at: Position) -> list[Reject]:
     """The rejects in the order of the file, with the line ends inside each, by reading the file once more."""
     file = SourceFile(at.file, read_header(at.file.content, source), {})
-    with duckdb.connect() as con, as_utf8(at.file.content, source.encoding, at.rejected.parent) as path:
+    with duckdb.connect() as con, as_utf8(at.file.content, source.encoding) as path:
         every = ", ".join(f"count({quote(c)})" for c in file.header)  # of all columns, so that all are parsed
         con.execute(f"select {every} from {relation(source, file, path, 'refused')}").fetchall()
         return sorted(rejected(con, "refused"), key=lambda r: r.position)

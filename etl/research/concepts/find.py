@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import records
+from etl.engine import records, rows_in
 from etl.sql import literal
 from etl.vocabulary.release import Release
 
@@ -42,7 +42,7 @@ def find(
     Upper and lower case are the same, and so are codes with and without their dots.
     """
     for table in _TABLES:
-        con.execute(f"create or replace temp view {table} as from read_parquet({literal(str(release.table(table)))})")
+        con.execute(f"create or replace temp view {table} as from {rows_in(release.table(table))}")
     rows = records(con, _query(unicodedata.normalize("NFC", word).strip().lower(), domain, vocabulary))
     targets = _targets(con, [row["concept_id"] for row in rows if not row["standard"]])
     return [Hit(**row, maps_to=targets.get(row["concept_id"], ())) for row in rows]
