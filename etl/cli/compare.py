@@ -15,11 +15,9 @@ from etl.errors import InputError
 from etl.mapping.load import load_mappings
 from etl.night.land.compare import Comparison
 from etl.night.land.compare import compare as compare_delivery
-from etl.night.land.contract import Difference, presentable
 from etl.settings import load_settings
 
 app = command_app()
-_MOST = 40  # names of new columns that are told of a file
 
 
 @app.command(
@@ -39,8 +37,8 @@ def compare(
 
     Looked at are files (missing, or read by no source), the manifest, headers (missing, doubled, new and renamed
     columns, other letters), encodings, delimiters, cut files, unreadable rows, and row counts. What stops a night is
-    marked ✗, with what to do; the rest is worth knowing. Names of new columns are shown where they look like names
-    (letters, digits, underscores); else they are counted. No value of a row is shown.
+    marked ✗, with what to do; the rest is worth knowing. New columns are told by
+    their numbers, and what a pattern found by its place among the files: no text of the delivery is shown.
 
     Exit code 0: a night would land · 3: it would be refused, for every reason marked ✗.
     """
@@ -66,8 +64,6 @@ def _show(found: Comparison) -> None:
     for difference in found.differences:
         mark, style = ("✗", "red") if difference.refuses else ("·", "")
         out.print(Text.assemble((mark, style), f" {difference.message}", style=style), soft_wrap=True)
-        if names := _names(difference):
-            out.print(f"    {names}", soft_wrap=True)
         if difference.hint:
             out.print(Text(f"    → {difference.hint}", style="cyan"), soft_wrap=True)
     what = f"{len(found.rows):,} files, {sum(found.rows.values()):,} rows"
@@ -75,15 +71,6 @@ def _show(found: Comparison) -> None:
         out.print(f"{found.hospital}, night {found.night}: it would be refused, {refusing:,} to correct", style="bold")
     else:
         out.print(f"{found.hospital}, night {found.night}: it would land, {what}", style="bold")
-
-
-def _names(difference: Difference) -> str:
-    """The names of columns that the file brings, of those that look like names."""
-    shown = [name for name in difference.delivered if presentable(name)]
-    hidden = len(difference.delivered) - len(shown)
-    more = len(shown) - _MOST
-    told = [*shown[:_MOST], *([f"{more:,} more"] if more > 0 else [])]
-    return ", ".join(told + ([f"{hidden:,} that look like no name and are not shown"] if hidden else []))
 
 
 def _as_json(found: Comparison) -> dict[str, Any]:
@@ -96,7 +83,7 @@ def _as_json(found: Comparison) -> dict[str, Any]:
         "differences": [
             {
                 "kind": d.kind, "refuses": d.refuses, "source": d.source, "file": d.file, "message": d.message,
-                "hint": d.hint, "columns": [name if presentable(name) else None for name in d.delivered],
+                "hint": d.hint,
             }
             for d in found.differences
         ],

@@ -65,7 +65,7 @@ def inside(path: Path) -> list[str] | None:
     if _is(path, ZIP):
         with readable(path), ZipFile(path) as archive:
             if any(i.flag_bits & 1 for i in archive.infolist()):
-                raise InputError(f"{path.name} is encrypted", hint="ask for the archive without a password")
+                raise InputError("the archive is encrypted", hint="ask for the archive without a password")
             names = [_name_of(i) for i in archive.infolist() if not i.is_dir()]
         return [n for n in names if not _hidden(n)]
     if is_sheet(path):
@@ -87,7 +87,7 @@ def readable(path: Path) -> Iterator[None]:
             raise  # of the file system, not of what the file holds
         kind = "workbook" if is_sheet(path) else "archive"
         raise InputError(
-            f"{path.name} is no readable {kind}, or it was cut",
+            f"this is no readable {kind}, or it was cut",
             hint="ask for the file again; encrypted or of another kind it must be delivered as plain files",
         ) from error
 
@@ -96,7 +96,7 @@ def check_unpacked(path: Path, size: int) -> None:
     """InputError when `size`, the bytes that came out of a file so far, says that it would fill any disk."""
     if size > max(ALWAYS, MAX_RATIO * path.stat().st_size):
         raise InputError(
-            f"{path.name} unpacks to more than {MAX_RATIO} times its size; it is not read any further",
+            f"it unpacks to more than {MAX_RATIO} times its size and is not read any further",
             hint="if the hospital says that this is right, ask for its files unpacked",
         )
 
@@ -106,7 +106,7 @@ def _check_texts(path: Path, archive: ZipFile) -> None:
     texts, rest = sizes.get(sheets.TEXTS, 0), sum(sizes.get(part, 0) for part in sheets.PARTS)
     if texts > _MAX_TEXTS or rest > _MAX_REST:
         raise InputError(
-            f"{path.name}: the texts of this workbook take {texts + rest >> 20:,} MB unpacked, more than is read",
+            f"the texts of this workbook take {texts + rest >> 20:,} MB unpacked, more than is read",
             hint="ask for its sheets as CSV files",
         )
 

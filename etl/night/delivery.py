@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from etl.errors import InputError, all_of
 from etl.night.content import Content, Packed, check_unpacked, inside, is_sheet, readable
+from etl.night.folder import day_at_end, digest_of, files_in, named_after
+from etl.night.manifest import MANIFEST, Promise, manifest_of, promises
+from etl.night.naming import is_pattern, tell_all
 
-MANIFEST = "manifest.csv"
 _CHUNK = 1 << 24
-_DAY = r"(\d{4})-?(\d{2})-?(\d{2})$"
 
 
 class NoDelivery(InputError):
@@ -32,7 +29,8 @@ class DeliveredFile:
 
     `lines` counts line ends, `rows` is what the manifest promises (None: nothing). `folder` is the sub-folder of the
     delivery, `inner` the path in an archive or the name of a sheet (None: the file is none). By the names in `also` a
-    contract may call it, too.
+    contract may call it, too. `told` is what messages and records call it (see `etl.night.naming`), `place` where it
+    stands among the folder's files and, in an archive, among what that holds.
     """
 
     path: Path
@@ -44,6 +42,8 @@ class DeliveredFile:
     folder: str = ""
     inner: str | None = None
     also: tuple[str, ...] = ()
+    told: str = ""
+    place: tuple[int, int] = (0, 0)
 
     @property
     def name(self) -> str:
@@ -58,13 +58,14 @@ class DeliveredFile:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One folder of files."""
+    """One folder of files; `names` is a digest of what they are called."""
 
     hospital: str
     night: date
     folder: Path
     files: dict[str, DeliveredFile]
     sha256: str
+    names: str = field(default="", compare=False)
 
     @property
     def run_id(self) -> str:
@@ -81,21 +82,21 @@ def _name(folder: str, path: Path, inner: str | None) -> str:
     return f"{f'{folder}/' if folder else ''}{path.name}{f'!{inner}' if inner else ''}"
 
 
-def read_file(path: Path, folder: str = "") -> list[DeliveredFile]:
-    """Hash a file, or all that lie in it, and count their lines in one pass of bounded memory.
+def unread(folder: Path, path: Path, place: int) -> list[DeliveredFile]:
+    """A file of a delivery's folder, or each that lies in it, of which nothing but its names is known yet.
 
-    Raises InputError for an archive that cannot be read or is made to fill a disk.
+    Raises InputError for an archive that cannot be read.
     """
-    found = inside(path)
-    if found is None:
-        return [_read(DeliveredFile(path, 0, "", 0, True, folder=folder), 0)]
-    files: list[DeliveredFile] = []
-    for inner in found:
-        also = _also(folder, path, inner, alone=len(found) == 1)
-        with readable(path):
-            file = DeliveredFile(path, 0, "", 0, True, folder=folder, inner=inner, also=also)
-            files.append(_read(file, sum(f.bytes for f in files)))
-    return files
+    where, held = _above(folder, path), inside(path)
+    if held is None:
+        return [DeliveredFile(path, 0, "", 0, True, folder=where, place=(place, 0))]
+    return [
+        DeliveredFile(
+            path, 0, "", 0, True, folder=where, inner=inner, also=_also(where, path, inner, alone=len(held) == 1),
+            place=(place, number),
+        )
+        for number, inner in enumerate(held)
+    ]  # fmt: skip
 
 
 def _also(folder: str, path: Path, inner: str, *, alone: bool) -> tuple[str, ...]:
@@ -105,6 +106,20 @@ def _also(folder: str, path: Path, inner: str, *, alone: bool) -> tuple[str, ...
         return (f"{place}{path.stem}",)
     names = [] if is_sheet(path) else [f"{place}{inner}"]
     return (*names, *([f"{place}{path.name}"] if alone else []))
+
+
+def read_file(folder: Path, path: Path, place: int = 0) -> list[DeliveredFile]:
+    """Hash a file, or all that lie in it, and count their lines in one pass of bounded memory.
+
+    Raises InputError for an archive that cannot be read or is made to fill a disk.
+    """
+    files: list[DeliveredFile] = []
+    for file in unread(folder, path, place):
+        if file.inner is None:
+            return [_read(file, 0)]
+        with readable(path):
+            files.append(_read(file, sum(f.bytes for f in files)))
+    return files
 
 
 def _read(file: DeliveredFile, before: int) -> DeliveredFile:
@@ -125,43 +140,33 @@ def _read(file: DeliveredFile, before: int) -> DeliveredFile:
 
 def night_of(folder: Path) -> date:
     """The night a folder is named after (YYYY-MM-DD or YYYYMMDD), else today in Seoul."""
-    match = re.search(_DAY, folder.name)
-    if match:
-        try:
-            return date(*(int(g) for g in match.groups()))
-        except ValueError as error:
-            raise InputError(
-                f"{folder.name} is not a day", hint="name the folder YYYY-MM-DD or give --night"
-            ) from error
-    return datetime.now(ZoneInfo("Asia/Seoul")).date()
-
-
-def named_after(folder: Path) -> date | None:
-    """The day that is a folder's whole name (YYYY-MM-DD or YYYYMMDD); None for any other name."""
-    match = re.match(_DAY, folder.name)
     try:
-        return date(*(int(g) for g in match.groups())) if match else None
-    except ValueError:
-        return None
+        day = day_at_end(folder)
+    except ValueError as error:
+        raise InputError(f"{folder.name} is not a day", hint="name the folder YYYY-MM-DD or give --night") from error
+    return day or datetime.now(ZoneInfo("Asia/Seoul")).date()
 
 
 def open_delivery(
-    hospital: str, folder: Path, night: date | None = None, progress: Callable[[str], None] | None = None
-) -> Delivery:
+    hospital: str, folder: Path, night: date | None = None, progress: Callable[[str], None] | None = None,
+    patterns: Iterable[str] = (),
+) -> Delivery:  # fmt: skip
     """Hash the files of a delivery and check them against its manifest.csv when there is one.
 
-    Raises InputError when the folder or a file of the manifest is missing, a size differs, or the folder is named
-    after another day than `night`.
+    `patterns` are the names by which the contract calls files. Raises InputError when the folder or a file of the
+    manifest is missing, a size differs, something in the folder is no file, or the folder is named after another day
+    than `night`.
     """
-    delivery, wrong = read_delivery(hospital, folder, night, progress)
+    delivery, wrong = read_delivery(hospital, folder, night, progress, patterns)
     if wrong:
         raise all_of(wrong)
     return delivery
 
 
 def read_delivery(
-    hospital: str, folder: Path, night: date | None = None, progress: Callable[[str], None] | None = None
-) -> tuple[Delivery, list[InputError]]:
+    hospital: str, folder: Path, night: date | None = None, progress: Callable[[str], None] | None = None,
+    patterns: Iterable[str] = (),
+) -> tuple[Delivery, list[InputError]]:  # fmt: skip
     """`open_delivery`, but for what its manifest promises and the files do not keep: all of it, not raised."""
     paths = _files(hospital, folder)
     day = named_after(folder)
@@ -170,25 +175,45 @@ def read_delivery(
             f"the folder {folder} is of {day}, --night says {night}",
             hint=f"leave --night away (in Airflow: set the parameter night to {day}), or rename the folder",
         )
+    known = list(patterns)
+    told = tell_all([_closed(folder, path) for path in paths], known)
+
+    def read(place: int) -> list[DeliveredFile]:
+        if progress:
+            progress(told[place])
+        try:
+            return read_file(folder, paths[place], place)
+        except InputError as error:
+            raise InputError(f"{told[place]}: {error.message}", hint=error.hint) from error
+
     with ThreadPoolExecutor(2) as pool:
-        read = list(pool.map(partial(_noted, progress, folder), paths))
-    files, wrong = _as_promised(folder, {f.name: f for files in read for f in files})
+        found = [file for files in pool.map(read, range(len(paths))) for file in files]
+    found = [replace(f, told=name) for f, name in zip(found, tell_all(found, known), strict=True)]
+    files, wrong = _as_promised(folder, {f.name: f for f in found}, known)
     total = hashlib.sha256("".join(f"{n}\0{f.sha256}\n" for n, f in sorted(files.items())).encode()).hexdigest()
-    return Delivery(hospital, night or night_of(folder), folder, files, total), wrong
+    return Delivery(hospital, night or night_of(folder), folder, files, total, digest_of(folder, paths)), wrong
+
+
+def _closed(folder: Path, path: Path) -> DeliveredFile:
+    """A file of which only its own name is known, not what lies in it."""
+    above = _above(folder, path)
+    return DeliveredFile(path, 0, "", 0, True, folder=above, also=_also(above, path, "", alone=True))
+
+
+def _above(folder: Path, path: Path) -> str:
+    above = path.parent.relative_to(folder)
+    return "" if above == Path() else above.as_posix()
 
 
 def _files(hospital: str, folder: Path) -> list[Path]:
-    """The files in a delivery's folder; InputError when it is none or has none."""
+    """The files in a delivery's folder; InputError when it is none, has none, or holds what is no file of it."""
     if folder.is_file():
         raise NoDelivery(f"{folder} is a file; a delivery is a folder", hint="give the folder with the night's files")
     if not folder.is_dir():
         raise NoDelivery(f"there is no delivery at {folder}", hint="check the drop folder of the hospital")
-    nights = {day: p for p in folder.iterdir() if p.is_dir() and (day := named_after(p))}
-    inside_nights = set(nights.values())
-    paths = sorted(p for p in folder.rglob("*") if p.is_file() and not _left_out(p.relative_to(folder)))
-    paths = [p for p in paths if not inside_nights & set(p.parents)]
-    if paths:
+    if paths := files_in(folder):
         return paths
+    nights = {day: p for p in folder.iterdir() if p.is_dir() and (day := named_after(p))}
     if nights:
         raise NoDelivery(
             f"{folder} holds nights ({len(nights)}), not the files of one",
@@ -197,93 +222,43 @@ def _files(hospital: str, folder: Path) -> list[Path]:
     raise NoDelivery(f"the delivery {folder} is empty", hint="check that the hospital's export has finished")
 
 
-def _left_out(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _noted(progress: Callable[[str], None] | None, folder: Path, path: Path) -> list[DeliveredFile]:
-    place = path.parent.relative_to(folder)
-    if progress:
-        progress(path.relative_to(folder).as_posix())
-    return read_file(path, "" if place == Path() else place.as_posix())
-
-
-@dataclass(frozen=True, slots=True)
-class _Promise:
-    """What the manifest says of a file."""
-
-    bytes: int
-    rows: int | None
-
-
-def _promises(manifest: Path) -> dict[str, _Promise]:
-    """The lines of a manifest by file; InputError naming the line that cannot be read."""
-    line = 1
-    found = {}
-    try:
-        listed = csv.DictReader(io.StringIO(manifest.read_text(encoding="utf-8-sig")))
-        for row in listed:
-            file, size = row["file"], row["bytes"]
-            line = listed.line_num
-            found[file] = _Promise(int(size), _rows(row.get("rows"), file, line))
-    except UnicodeDecodeError as error:
-        raise _unreadable(error.object.count(b"\n", 0, error.start) + 1) from error
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise _unreadable(line) from error
-    return found
-
-
-def _unreadable(line: int) -> InputError:
-    return InputError(
-        f"{MANIFEST}, line {line}: expected a line `file,bytes` (or more columns) and one line per file in UTF-8",
-        hint="ask for the manifest again",
-    )
-
-
-def _rows(said: str | None, file: str, line: int) -> int | None:
-    """The number in the column `rows`, None where it says nothing."""
-    text = (said or "").strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()):
-        raise InputError(
-            f"{MANIFEST}, line {line}: `rows` of {file} is no number",
-            hint="ask for the manifest again: rows of data without the header, in digits only, or nothing",
-        )
-    return int(text)
-
-
-def _as_promised(folder: Path, files: dict[str, DeliveredFile]) -> tuple[dict[str, DeliveredFile], list[InputError]]:
+def _as_promised(
+    folder: Path, files: dict[str, DeliveredFile], patterns: Sequence[str]
+) -> tuple[dict[str, DeliveredFile], list[InputError]]:
     """The files with the rows promised for them, and an error for each that is not there or not as large as promised.
 
     A hospital may send a manifest.csv (file,bytes,rows): it shows a file that was cut or left out. Rows are counted
     when a file lands.
     """
-    if MANIFEST not in files:
+    manifest = manifest_of(files)
+    if manifest is None:
         return files, []
+    plain = {p for p in patterns if not is_pattern(p)}
     try:
-        listed = _promises(folder / MANIFEST)
+        listed = promises(folder / manifest, plain)
     except InputError as error:
         return files, [error]
     promised: dict[str, DeliveredFile] = {}
-    for said, promise in listed.items():
-        named = _named(said, files)
+    for promise in listed:
+        named = _named(promise.file, files)
         promised |= {f.name: replace(f, rows=promise.rows) for f in named if len(named) == 1}
-    return files | promised, list(_broken(folder, listed, files))
+    return files | promised, list(_broken(listed, files, plain))
 
 
 def _named(said: str, files: Mapping[str, DeliveredFile]) -> list[DeliveredFile]:
     return [f for f in files.values() if said in (f.name, *f.also)]
 
 
-def _broken(folder: Path, listed: Mapping[str, _Promise], files: Mapping[str, DeliveredFile]) -> Iterator[InputError]:
-    for said, promise in listed.items():
-        named = _named(said, files)
-        packed = folder / said  # a file may be listed as it lies in the folder, or as one inside an archive
-        if not named and not packed.is_file():
+def _broken(listed: Iterable[Promise], files: Mapping[str, DeliveredFile], known: set[str]) -> Iterator[InputError]:
+    # a file may be listed as it lies in the folder, or as one inside an archive
+    lying = {_name(f.folder, f.path, None): f.path for f in files.values()}
+    for promise in listed:
+        said = promise.file if promise.file in known else f"{MANIFEST}, line {promise.line}"
+        named, packed = _named(promise.file, files), lying.get(promise.file)
+        if not named and packed is None:
             yield InputError(f"{said}: the manifest lists it, the delivery lacks it", hint="ask for the file again")
             continue
-        sizes = [packed.stat().st_size] if packed.is_file() else [f.bytes for f in named]
+        sizes = [packed.stat().st_size] if packed else [f.bytes for f in named]
         if promise.bytes not in sizes:
             yield InputError(
                 f"{said}: {sizes[0]:,} bytes came, the manifest says {promise.bytes:,}; the file was cut or changed",

@@ -1,17 +1,36 @@
-"""By which names a contract calls the files of a delivery."""
+"""By which names a contract calls the files of a delivery, and what messages and records call them.
+
+A name that a contract says is told as it stands there. What a pattern found is told by the pattern and a number, any
+other file by its number: what a hospital writes into a file's name may be somebody's.
+"""
 
 from __future__ import annotations
 
 import fnmatch
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Protocol
 
-from etl.night.delivery import DeliveredFile
+_WILD = re.compile(r"[*?[]")
+_LISTED = 20
 
 
-def called(file: DeliveredFile, pattern: str) -> str | None:
+class Named(Protocol):
+    """A file of a delivery: its name, and those by which a contract may call it, too."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the delivery."""
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """Other names of it."""
+
+
+def called(file: Named, pattern: str) -> str | None:
     """The name of the file that `pattern` calls it by, None when it means another one.
 
     `*` stands for a part of a name, `**` for any number of folders; an archive is as good as a folder of its name.
@@ -24,6 +43,39 @@ def doubly_called(names: Mapping[str, str | None]) -> list[str]:
     counted = Counter(called for called in names.values() if called)
     twice = next((name for name, count in counted.items() if count > 1), None)
     return sorted(file for file, name in names.items() if twice and name == twice)
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a contract's name of a file may mean several."""
+    return _WILD.search(name) is not None
+
+
+def told_as(pattern: str, number: int, count: int) -> str:
+    """What the `number`th (from 1) of `count` files that a contract calls `pattern` is told as: `LAB*.csv#2`."""
+    return pattern if count == 1 else f"{pattern}#{number}"
+
+
+def plainly(told: str) -> str:
+    """The contract's name in what a file is told as."""
+    return re.sub(r"#\d+$", "", told)
+
+
+def tell_all(files: Sequence[Named], patterns: Iterable[str]) -> list[str]:
+    """What each file of a delivery is told as, by the first of the contract's names that calls it, plain ones first."""
+    told = [f"file {number} of {len(files)}" for number in range(1, len(files) + 1)]
+    named: set[int] = set()
+    for pattern in sorted(dict.fromkeys(patterns), key=is_pattern):
+        found = [i for i, file in enumerate(files) if called(file, pattern)]
+        for number, i in enumerate(found, 1):
+            if i not in named:
+                told[i] = told_as(pattern, number, len(found))
+        named.update(found)
+    return told
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Numbers of columns or files, the first ones of many."""
+    return ", ".join(map(str, numbers[:_LISTED])) + (", …" if len(numbers) > _LISTED else "")
 
 
 def _parts(name: str) -> tuple[str, ...]:

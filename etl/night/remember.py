@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from etl.errors import ConfigError
+from etl.errors import ConfigError, InputError
 from etl.files import write_atomically
 from etl.mapping.load import load_mappings
-from etl.night.delivery import DeliveredFile, Delivery, open_delivery
+from etl.night.delivery import DeliveredFile, Delivery, open_delivery, unread
+from etl.night.folder import digest_of, files_in
+from etl.night.naming import plainly
 from etl.night.run import Progress, Run
 from etl.settings import Settings
 from etl.vocabulary.release import current_release
+
+#: What of a file is not remembered, but looked up again.
+_NAMES = ("path", "folder", "inner", "also")
 
 
 def run_file(settings: Settings, run_id: str) -> Path:
@@ -29,7 +35,8 @@ def begin(
     """Check mappings and vocabulary, hash the delivery and remember the run, so that its stages can be tasks."""
     mapping = load_mappings(settings.mappings, [hospital])[hospital]
     release = current_release(settings)
-    delivery = open_delivery(hospital, folder, night, progress)
+    patterns = [source.file for source in mapping.sources.values()]
+    delivery = open_delivery(hospital, folder, night, progress, patterns)
     run = Run(settings, mapping, delivery, release, force, reason)
     _remember(run)
     return run
@@ -39,13 +46,13 @@ def _remember(run: Run) -> None:
     d = run.delivery
     file = run_file(run.settings, run.run_id)
     file.parent.mkdir(parents=True, exist_ok=True)
-    files = [{**asdict(f), "path": str(f.path)} for f in d.files.values()]
+    files = [{k: v for k, v in asdict(f).items() if k not in _NAMES} for f in d.files.values()]
     made = {"release": run.release.name, "force": run.force, "reason": run.reason}
-    content = {"hospital": d.hospital, "night": d.night.isoformat(), "folder": str(d.folder), "sha256": d.sha256}
-    write_atomically(
-        file,
-        json.dumps({**content, "files": files, **made}),
-    )
+    content = {
+        "hospital": d.hospital, "night": d.night.isoformat(), "folder": str(d.folder), "sha256": d.sha256,
+        "names": d.names,
+    }  # fmt: skip
+    write_atomically(file, json.dumps({**content, "files": files, **made}))
 
 
 def _remembered(settings: Settings, run_id: str) -> dict[str, Any]:
@@ -62,14 +69,36 @@ def _remembered(settings: Settings, run_id: str) -> dict[str, Any]:
 def delivery_of(settings: Settings, run_id: str) -> Delivery:
     """The delivery of a run that `begin` has remembered; ConfigError when it is unknown."""
     said = _remembered(settings, run_id)
-    files = [DeliveredFile(**{**f, "path": Path(f["path"]), "also": tuple(f.get("also", ()))}) for f in said["files"]]
-    return Delivery(
-        said["hospital"],
-        date.fromisoformat(said["night"]),
-        Path(said["folder"]),
-        {f.name: f for f in files},
-        said["sha256"],
-    )
+    folder, names = Path(said["folder"]), said.get("names", "")
+    files = [_with_names(f) for f in said["files"]] if not names else _named_again(folder, names, said["files"])
+    night = date.fromisoformat(said["night"])
+    return Delivery(said["hospital"], night, folder, {f.name: f for f in files}, said["sha256"], names)
+
+
+def _with_names(said: dict[str, Any]) -> DeliveredFile:
+    """A file as runs of earlier releases were remembered, with all that it is called."""
+    file = DeliveredFile(**{**said, "path": Path(said["path"]), "also": tuple(said.get("also", ()))})
+    return replace(file, told=file.name)
+
+
+def _named_again(folder: Path, names: str, said: list[dict[str, Any]]) -> list[DeliveredFile]:
+    """The files with their names in the folder; where that is gone or has others, with what they are told as.
+
+    A run remembers places and no names: what a hospital writes into them may be somebody's.
+    """
+    there: dict[tuple[int, int], DeliveredFile] = {}
+    with suppress(OSError, InputError):
+        paths = files_in(folder)
+        if digest_of(folder, paths) == names:
+            there = {f.place: f for place in {f["place"][0] for f in said} for f in unread(folder, paths[place], place)}
+    return [_placed(folder, {**f, "place": tuple(f["place"])}, there) for f in said]
+
+
+def _placed(folder: Path, said: dict[str, Any], there: dict[tuple[int, int], DeliveredFile]) -> DeliveredFile:
+    file = there.get(said["place"])
+    if file is None:
+        file = DeliveredFile(folder / said["told"], 0, "", 0, True, also=(plainly(said["told"]),))
+    return replace(file, **said)
 
 
 def resume(settings: Settings, run_id: str) -> Run:

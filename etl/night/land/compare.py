@@ -48,7 +48,9 @@ def compare(
     Files are read to their end, as landing reads them, but no row is kept, no identifier gets an id, and the ledger
     hears nothing. Raises InputError where the folder is no delivery at all.
     """
-    delivery, wrong = read_delivery(mapping.hospital.hospital, folder, night, tell)
+    delivery, wrong = read_delivery(
+        mapping.hospital.hospital, folder, night, tell, [source.file for source in mapping.sources.values()]
+    )
     differences = [Difference("manifest", True, None, None, error.message, error.hint) for error in wrong]
     rows: dict[str, int] = {}
     with open_engine(settings, delivery.night, identifiers=True) as con:

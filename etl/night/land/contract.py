@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from etl.errors import InputError, all_of, nearest
+from etl.errors import InputError, all_of
 from etl.mapping.language.contract import Source
 from etl.mapping.language.mapping import HospitalMapping
-from etl.night.delivery import MANIFEST, DeliveredFile, Delivery
+from etl.night.delivery import DeliveredFile, Delivery
 from etl.night.lake.layers import WHOLE
-from etl.night.land.headers import other_delimiter, read_header
-from etl.night.naming import called, doubly_called
-
-_IDENTIFIER = re.compile(r"(?!\d+$)[0-9A-Za-z_가-힣]{1,64}")
+from etl.night.land.headers import other_delimiter, read_header, same_name
+from etl.night.manifest import is_manifest
+from etl.night.naming import called, doubly_called, listed, told_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +26,19 @@ class SourceFile:
 
     @property
     def name(self) -> str:
-        """File name."""
-        return self.file.name
+        """What messages and records call the file."""
+        return self.file.told
 
     @property
-    def ignored(self) -> list[str]:
-        """Columns of the file that the contract does not name; they do not land."""
-        return sorted(set(self.header) - set(self.raw.values()))
+    def unnamed(self) -> list[int]:
+        """Numbers (from 1) of the columns that the contract does not name; they do not land."""
+        named = set(self.raw.values())
+        return [number for number, column in enumerate(self.header, 1) if column not in named]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing in which a delivery is not what the contract says; `refuses`: no night of it can land.
-
-    `delivered` are column names that the file brings and the contract does not know: they are shown to who asks at a
-    terminal, and go into no log, ledger or page.
-    """
+    """One thing in which a delivery is not what the contract says; `refuses`: no night of it can land."""
 
     kind: str
     refuses: bool
@@ -52,7 +46,6 @@ class Difference:
     file: str | None
     message: str
     hint: str | None = None
-    delivered: tuple[str, ...] = ()
 
     def error(self) -> InputError:
         """The difference as the error that stops a night."""
@@ -60,8 +53,9 @@ class Difference:
 
 
 def matching(source: Source, delivery: Delivery) -> list[DeliveredFile]:
-    """Files of the delivery that belong to a source."""
-    return [f for f in delivery.files.values() if called(f, source.file)]
+    """Files of the delivery that belong to a source, each told as the source calls it."""
+    found = [f for f in delivery.files.values() if called(f, source.file)]
+    return [replace(f, told=told_as(source.file, n, len(found))) for n, f in enumerate(found, 1)]
 
 
 def find_files(name: str, source: Source, delivery: Delivery) -> list[DeliveredFile]:
@@ -80,7 +74,7 @@ def asked_by_others(mapping: HospitalMapping, name: str) -> list[str]:
 def _twice(name: str, source: Source, found: Iterable[DeliveredFile]) -> Iterator[Difference]:
     """A file that came more than once, as it is and in an archive: its rows would be there twice."""
     if twice := doubly_called({f.name: called(f, source.file) for f in found}):
-        said = f"{source.file} is there more than once: {', '.join(twice)} (source '{name}')"
+        said = f"{source.file} is there more than once, {len(twice)} times (source '{name}')"
         hint = "ask for it once, or name in `file` which one counts, such as: july.zip!patients.csv"
         yield Difference("file_twice", True, name, source.file, said, hint)
 
@@ -90,9 +84,13 @@ def _missing_file(name: str, source: Source, delivery: Delivery, others: Sequenc
     if not source.required:
         why = "its source is not used" if source.unused else "it may be"
         return Difference("file_missing", False, name, source.file, f"{place}; {why}")
-    free = [f.name for f in delivery.files.values() if not any(called(f, other) for other in others)]
+    free = {n: f for n, f in enumerate(delivery.files.values(), 1) if not any(called(f, other) for other in others)}
+    same = next((n for n, f in free.items() if f.name.casefold() == source.file.casefold()), None)
+    unread = f"; {len(free)} of {len(delivery.files)} files are read by no source" if free else ""
+    if same:
+        unread = f"; file {same} of {len(delivery.files)} is called so in other letters"
     return Difference(
-        "file_missing", True, name, source.file, f"{place}{nearest(source.file, free)}",
+        "file_missing", True, name, source.file, f"{place}{unread}",
         "ask for the file, or set `optional: true` in the source's contract",
     )  # fmt: skip
 
@@ -101,8 +99,9 @@ def unknown_files(mapping: HospitalMapping, delivery: Delivery) -> list[Differen
     """Files of the delivery that no source reads."""
     known = {f.name for source in mapping.sources.values() for f in matching(source, delivery)}
     return [
-        Difference("file_new", False, None, name, f"{name}: no source of the contract reads it")
-        for name in sorted(set(delivery.files) - known - {MANIFEST, WHOLE})
+        Difference("file_new", False, None, file.told, f"{file.told}: no source of the contract reads it")
+        for name, file in delivery.files.items()
+        if name not in known and name != WHOLE and not is_manifest(name)
     ]
 
 
@@ -141,9 +140,9 @@ def examine(
     opened = []
     for file in found:
         try:
-            header = read_header(file.content, source)
+            header = read_header(file, source)
         except InputError as error:
-            differences.append(Difference("header", True, name, file.name, error.message, error.hint))
+            differences.append(Difference("header", True, name, file.told, error.message, error.hint))
             continue
         matched = SourceFile(file, header, _raw(source, header))
         wrong = [*_doubled(name, source, matched), *_columns(name, source, matched), *_cut(name, source, file)]
@@ -165,23 +164,24 @@ def _raw(source: Source, header: Sequence[str]) -> dict[str, str]:
 
 
 def _doubled(name: str, source: Source, file: SourceFile) -> Iterator[Difference]:
-    known = {n for column in source.columns for n in _names(source, column)}
-    for column, count in Counter(file.header).items():
-        if count > 1:
-            first = file.header.index(column) + 1
-            what = f"column '{column}'" if column in known else f"the name of column {first}"
-            yield Difference(
-                "column_doubled", True, name, file.name,
-                f"{file.name}, line 1: {what} is there twice, first as number {first}",
-                "ask for the file with each column once", () if column in known else (column,),
-            )  # fmt: skip
+    """Names that are one to the engine, which takes no notice of case."""
+    known = {same_name(n): n for column in source.columns for n in _names(source, column)}
+    places: dict[str, list[int]] = {}
+    for number, column in enumerate(file.header, 1):
+        places.setdefault(same_name(column), []).append(number)
+    for key, numbers in places.items():
+        if len(numbers) > 1:
+            what = f"column '{known[key]}'" if key in known else f"the name of column {numbers[0]}"
+            text = f"{file.name}, line 1: {what} is there twice, first as number {numbers[0]}, then as "
+            hint = "ask for the file with each column once; small letters and capitals are the same"
+            yield Difference("column_doubled", True, name, file.name, f"{text}{listed(numbers[1:])}", hint)
 
 
 def _columns(name: str, source: Source, file: SourceFile) -> Iterator[Difference]:
     """Columns that are missing, under another name, or new."""
     missing = [c for c in source.columns if c not in file.raw]
     wrong = [c for c in missing if not ((declared := source.columns[c]) and declared.optional)]
-    split = other_delimiter(file.file.content, source, set(wrong)) if wrong and source.format == "csv" else None
+    split = other_delimiter(file.file, source, set(wrong)) if wrong and source.format == "csv" else None
     if split:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         yield Difference(
@@ -199,15 +199,12 @@ def _columns(name: str, source: Source, file: SourceFile) -> Iterator[Difference
                 "column_renamed", False, name, file.name,
                 f"{file.name}, line 1: column '{column}' comes under its alias '{raw}'",
             )  # fmt: skip
-    # the first line of a file without a header is a row of somebody
-    new = [n for n in dict.fromkeys(file.header) if n not in file.raw.values()] if file.raw else []
+    new = file.unnamed if file.raw else []
     if new:
-        at = ", ".join(str(file.header.index(n) + 1) for n in new)
         yield Difference(
             "column_new", False, name, file.name,
             f"{file.name}, line 1: {len(new):,} column{'s' if len(new) > 1 else ''} that the contract does not name, "
-            f"number {at}",
-            delivered=tuple(new),
+            f"number {listed(new)}",
         )  # fmt: skip
 
 
@@ -215,26 +212,25 @@ def _missing_column(name: str, file: SourceFile, column: str, *, refuses: bool) 
     text = f"{file.name}, line 1: column '{column}' is missing"
     if not refuses:
         return Difference("column_missing", False, name, file.name, f"{text}; it may be")
+    free = {file.header[number - 1]: number for number in reversed(file.unnamed)}
     hint = f"if it was renamed, add the new name to `aliases` of {name}.columns.{column}"
-    kind, free = "column_missing", [n for n in file.header if n not in file.raw.values() and presentable(n)]
-    other_case = next((n for n in free if n.casefold() == column.casefold()), None)
+    other_case = next((n for n in free if same_name(n) == same_name(column)), None)
     close = [other_case] if other_case else get_close_matches(column, free, n=1) if file.raw else []
     if other_case:
-        kind, text = "column_case", f"{text}; it is there in other letters: '{other_case}'"
-    elif close:
-        text = f"{text}; did you mean '{close[0]}'?"
-    return Difference(kind, True, name, file.name, text, hint)
+        text = f"{text}; column {free[other_case]} is called so in other letters"
+        return Difference("column_case", True, name, file.name, text, hint)
+    if close:
+        text = f"{text}; column {free[close[0]]} is called nearly so"
+    elif not file.raw:
+        text = f"{text}, and so is every other; the line names none of the contract's columns"
+        hint = "ask for the file with its line of names first"
+    return Difference("column_missing", True, name, file.name, text, hint)
 
 
 def _cut(name: str, source: Source, file: DeliveredFile) -> Iterator[Difference]:
     if source.format == "csv" and source.final_newline and not file.ends_with_newline:
         yield Difference(
-            "cut", True, name, file.name,
-            f"{file.name}, line {file.lines + 1}: the last line has no end; the file was cut in the middle",
+            "cut", True, name, file.told,
+            f"{file.told}, line {file.lines + 1}: the last line has no end; the file was cut in the middle",
             "ask for the file again; if this export never ends its last line, set `final_newline: false`",
         )  # fmt: skip
-
-
-def presentable(name: str) -> bool:
-    """Whether a delivered name looks like one of a column, and not like what stands in a row."""
-    return _IDENTIFIER.fullmatch(name) is not None

@@ -69,9 +69,9 @@ def land(
         tasks = [pool.submit(_land_file, con, mapping, n, i, f, target, progress) for n, i, f in work]
         landed = [task.result() for task in tasks]
     _write_rejects(landed, target / REJECTED)
-    unnamed = {n: max(len(f.ignored) for f in files) for n, files in opened.items() if files}
+    unnamed = {n: max(len(f.unnamed) for f in files) for n, files in opened.items() if files}
     (target / COLUMNS).write_text(json.dumps(unnamed), encoding="utf-8")
-    write_layer(target, number, delivery, keys.marks(), {n: [f.name for f in files] for n, files in opened.items()})
+    write_layer(target, number, delivery, keys.marks(), {n: [f.file.name for f in files] for n, files in opened.items()})
     return _accounts(landed)
 
 

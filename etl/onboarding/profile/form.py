@@ -58,7 +58,7 @@ class Form:
 
     def opened(self, path: Path) -> SourceFile:
         """The file as landing sees it."""
-        file = DeliveredFile(path, self.bytes, "", self.lines, self.ends_with_newline)
+        file = DeliveredFile(path, self.bytes, "", self.lines, self.ends_with_newline, told=path.name)
         return SourceFile(file, self.header, {c: c for c in self.header})
 
 

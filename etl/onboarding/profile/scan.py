@@ -12,9 +12,9 @@ from duckdb import DuckDBPyConnection
 
 from etl.engine import one_number, open_engine
 from etl.errors import InputError
-from etl.night.delivery import MANIFEST
 from etl.night.land.decode import as_utf8
 from etl.night.land.read import reading, rejected, relation
+from etl.night.manifest import MANIFEST
 from etl.onboarding.profile import sets
 from etl.onboarding.profile.columns import DISTINCT, Figures, gather, measure, shows_values
 from etl.onboarding.profile.form import Form, detect

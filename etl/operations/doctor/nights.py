@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from croniter import croniter
 
 from etl.errors import EtlError
-from etl.night.delivery import MANIFEST
+from etl.night.manifest import MANIFEST
 from etl.night.publish.approval import waiting
 from etl.night.worker import is_gone
 from etl.operations.doctor.finding import Finding, Look

@@ -16,9 +16,10 @@ from etl.mapping.language.contract import deletions_of
 from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.load import load_mappings
 from etl.mapping.read.queries import Query, queries
-from etl.night.delivery import MANIFEST, open_delivery
+from etl.night.delivery import open_delivery
 from etl.night.lake.layers import WHOLE
 from etl.night.lock import hospital_lock
+from etl.night.manifest import MANIFEST
 from etl.operations.extract.database import snapshot
 from etl.operations.extract.marks import Mark, Record, add_record, came_in, last_marks, read_records
 from etl.operations.extract.read import Columns, Reading, find_columns

@@ -15,7 +15,7 @@ import pyarrow.csv as pc
 from psycopg.sql import Literal
 from sqlalchemy import Connection, TextClause, text
 
-from etl.errors import ConfigError, Problem, nearest
+from etl.errors import ConfigError, Problem, closest
 from etl.mapping.language.contract import Source
 from etl.mapping.read.queries import Query
 from etl.operations.extract.faults import database_errors
@@ -54,9 +54,13 @@ def _named(wanted: Sequence[str], given: Sequence[str]) -> str | None:
 
 
 def _nearest(name: str, given: Sequence[str]) -> str:
-    """The nearest of the query's columns, which a database writes in a case of its own."""
-    cased = next((to for to in (str.lower, str.upper) if all(to(g) == g for g in given)), str)
-    return nearest(cased(name), given)
+    """Which of the query's columns is nearest, by its number: what a database calls them may be a value of somebody."""
+    near = closest(name, given)
+    return (
+        f"; column {given.index(near) + 1} of the query is called nearly so"
+        if near
+        else f"; it has {len(given)} others"
+    )
 
 
 def find_columns(connection: Connection, query: Query, source: Source) -> tuple[Columns, list[Problem]]:

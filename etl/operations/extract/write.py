@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.night.delivery import MANIFEST
 from etl.night.lake.layers import WHOLE
+from etl.night.manifest import MANIFEST
 
 _GROUP_ROWS = 122_880  # rows of a row group, as the engine reads them at once
 _GROUP_BYTES = 64 << 20

@@ -60,7 +60,10 @@ class _Names:
         return self.run.settings.warehouse.set(username=None, password=None).render_as_string()
 
     def files_of(self, source: str) -> list[str]:
-        return [str(f.path) for f in find_files(source, self.run.mapping.sources[source], self.run.delivery)]
+        return [
+            str(f.path.with_name(f.told))
+            for f in find_files(source, self.run.mapping.sources[source], self.run.delivery)
+        ]
 
     def landed_rows(self, source: str) -> int:
         came = sum(f["rows"] for f in self.accounts.files if f["source"] == source)
@@ -148,7 +151,7 @@ def _land(names: _Names) -> Datasets:
     for name, source in names.run.mapping.sources.items():
         files = names.files_of(name)
         for path in files:
-            counted = came.get(path.rsplit("/", 1)[-1], {})
+            counted = came.get(path.removeprefix(f"{names.run.delivery.folder}/"), {})
             schema = _schema((c, "text") for c in source.columns)
             ins.append(_input(FILES, path, {"schema": schema}, counted.get("rows"), counted.get("bytes")))
         facets = {"schema": _schema(landed_columns_sql(source).items()), "columnLineage": _landing(names, name, files)}

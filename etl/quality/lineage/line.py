@@ -73,8 +73,8 @@ def trace_line(settings: Settings, hospital: str, file: str, line: int, night: d
     run = published(settings, hospital, night)
     sources = [n for n, s in run.mapping.sources.items() if file in _names(run, n)]
     if not sources:
-        delivered = [name for source in run.mapping.sources for name in _names(run, source)]
-        raise InputError(f"no source of {hospital} is read from '{file}'{nearest(file, delivered)}")
+        told = [f.told for n, s in run.mapping.sources.items() for f in find_files(n, s, run.delivery)]
+        raise InputError(f"no source of {hospital} is read from '{file}'{nearest(file, told)}")
     newest = published(settings, hospital) if night else run
     outcomes: list[Outcome] = []
     first = line
@@ -92,7 +92,7 @@ def trace_line(settings: Settings, hospital: str, file: str, line: int, night: d
 def _names(run: Run, source: str) -> list[str]:
     """What the files of a source are called; an archive's may be named as if they lay in its place."""
     files = find_files(source, run.mapping.sources[source], run.delivery)
-    return [name for f in files for name in (f.name, *f.also)]
+    return [name for f in files for name in (f.told, f.name, *f.also)]
 
 
 def _found(run: Run, at: Position, line: int) -> Found:
@@ -100,14 +100,14 @@ def _found(run: Run, at: Position, line: int) -> Found:
     index = line_index(source, at)
     if index is None and source.format == "csv":
         raise InputError(
-            f"{at.file.name} is gone from the delivery, and without it its lines cannot be counted",
+            f"{at.file.told} is gone from the delivery, and without it its lines cannot be counted",
             hint="put the delivery back where it was",
         )
     found = index.at(line) if index else _row_of_parquet(at, line)
     if found.kind == "beyond":
-        raise InputError(f"{at.file.name} has no line {line:,}")
+        raise InputError(f"{at.file.told} has no line {line:,}")
     if found.kind in ("header", "blank"):
-        raise UsageError(f"{at.file.name}:{line} is {'the header' if found.kind == 'header' else 'a blank line'}")
+        raise UsageError(f"{at.file.told}:{line} is {'the header' if found.kind == 'header' else 'a blank line'}")
     return found
 
 

@@ -100,7 +100,8 @@ def line_index(source: Source, at: Position) -> LineIndex | None:
     """Rows and lines of the file of `at`; None for Parquet, or when only the file could tell and it is gone."""
     if source.format != "csv":
         return None
-    known = [r for r in pq.ParquetFile(at.rejected).read().to_pylist() if (r["source"], r["file"]) == _names(at)]
+    rejects = pq.ParquetFile(at.rejected).read().to_pylist()
+    known = [r for r in rejects if r["source"] == at.source and r["file"] in at.recorded]
     known.sort(key=lambda r: int(r["line"]))
     lines = np.array([r["line"] for r in known], np.int64)
     reasons = [str(r["reason"]) for r in known]
@@ -115,13 +116,9 @@ def line_index(source: Source, at: Position) -> LineIndex | None:
     return Scanned(last, starts, ends, lines, spans, reasons)
 
 
-def _names(at: Position) -> tuple[str, str]:
-    return at.source, at.file.name
-
-
 def _rejects_again(source: Source, at: Position) -> list[Reject]:
     """The rejects in the order of the file, with the line ends inside each, by reading the file once more."""
-    file = SourceFile(at.file, read_header(at.file.content, source), {})
+    file = SourceFile(at.file, read_header(at.file, source), {})
     with duckdb.connect() as con, as_utf8(at.file.content, source.encoding) as path:
         every = ", ".join(f"count({quote(c)})" for c in file.header)  # of all columns, so that all are parsed
         con.execute(f"select {every} from {relation(source, file, path, 'refused')}").fetchall()

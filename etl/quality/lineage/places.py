@@ -47,6 +47,11 @@ class Position:
     rejected: Path
     row: int
 
+    @property
+    def recorded(self) -> tuple[str, str]:
+        """What records of the landing call the file; those of earlier releases have it by its name."""
+        return self.file.told, self.file.name
+
 
 def publications(settings: Settings, hospital: str) -> list[tuple[str, date]]:
     """Run and night of every publication of a hospital, the newest first; each run once."""
@@ -146,9 +151,9 @@ def landed_rows(at: Position) -> int:
     if at.parquet.exists():
         return int(pq.read_metadata(at.parquet).num_rows)
     said = json.loads((at.rejected.parent / ROWS_REMOVED).read_text(encoding="utf-8"))["accounts"]["files"]
-    came = next(f["rows"] for f in said if (f["source"], f["file"]) == (at.source, at.file.name))
+    came = next(f["rows"] for f in said if f["source"] == at.source and f["file"] in at.recorded)
     rejects = pq.ParquetFile(at.rejected).read(columns=["source", "file"]).to_pylist()
-    return int(came) - rejects.count({"source": at.source, "file": at.file.name})
+    return int(came) - sum(1 for r in rejects if r["source"] == at.source and r["file"] in at.recorded)
 
 
 def numbered(run: Run, source: str, file: str) -> tuple[Position, int]:
@@ -156,7 +161,7 @@ def numbered(run: Run, source: str, file: str) -> tuple[Position, int]:
     layer = read_layer(run.folder("land"))
     for index, make in enumerate(_positions(run, source, run.delivery, layer.folder)):
         first = make(0)
-        if file in (first.file.name, *first.file.also):
+        if file in (first.file.told, first.file.name, *first.file.also):
             return first, (layer.number << FILE_BITS | index) << ROW_BITS
     raise InputError(f"'{file}' is no file of the source '{source}'", hint="name a file as it was delivered")
 

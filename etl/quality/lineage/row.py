@@ -198,7 +198,7 @@ def origin(run: Run, at: Position) -> Origin:
     """The place of a landed row in its delivery."""
     index = line_index(run.mapping.sources[at.source], at)
     line = index.line_of(at.row) if index else None
-    return Origin(at.delivery.folder.name, at.source, at.file.name, line, at.row + 1)
+    return Origin(at.delivery.folder.name, at.source, at.file.told, line, at.row + 1)
 
 
 def _made(
