@@ -18,6 +18,7 @@ from etl.mapping.language.mapping import HospitalMapping
 from etl.night.delivery import read_delivery
 from etl.night.land.contract import Difference, SourceFile, asked_by_others, examine, unknown_files
 from etl.night.land.decode import as_utf8
+from etl.night.land.judge import check_readable
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
 from etl.settings import Settings
@@ -72,6 +73,7 @@ def _read(con: DuckDBPyConnection, name: str, source: Source, file: SourceFile) 
     # a row is refused for the columns that land alone: all of them have to be read, and no other
     columns = ", ".join(f"r.{quote(raw)}" for raw in file.raw.values())
     try:
+        check_readable(con, source, file)
         with as_utf8(file.file.content, source.encoding) as path, reading(source, file):
             query = f"select count(*), bit_xor(hash({columns})) from {relation(source, file, path, table)} r"
             counted = con.execute(query).fetchall()  # to the end: only then are the rejects there

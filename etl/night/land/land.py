@@ -22,6 +22,7 @@ from etl.night.lake.names import COLUMNS, REJECTED
 from etl.night.land import identifiers
 from etl.night.land.contract import SourceFile, open_sources
 from etl.night.land.decode import as_utf8
+from etl.night.land.judge import check_readable
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
 from etl.night.land.undeclared import check_undeclared, create_numbers
@@ -55,6 +56,9 @@ def land(
     line and column when a file cannot be used.
     """
     opened = open_sources(mapping, delivery)
+    for name, files in opened.items():
+        for file in files:
+            check_readable(con, mapping.sources[name], file)
     identifiers.create_tables(con)
     for naming in (False, True) if mapping.is_delta else (False,):
         for name, source in mapping.sources.items():

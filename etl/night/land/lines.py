@@ -8,7 +8,6 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from etl.engine import one_number
 from etl.errors import InputError
 from etl.mapping.language.contract import Source
 from etl.night.content import Content
@@ -16,6 +15,8 @@ from etl.night.land.contract import SourceFile
 from etl.night.land.decode import as_utf8, utf8_chunks
 from etl.night.land.read import BAD_QUOTE, Reject, relation
 from etl.sql import quote
+
+_PIECE = 1 << 20
 
 
 def _lines_of_data(file: SourceFile) -> int:
@@ -50,22 +51,32 @@ def _lines_at(path: Content, encoding: str, positions: Sequence[int]) -> list[in
 
 def _lines_inside_fields(con: DuckDBPyConnection, source: Source, file: SourceFile, path: Path) -> int:
     """Line ends inside the fields of the rows that were read, but for those of blank lines."""
-    # a letter between the columns keeps a line end of one apart from a line end of the next
-    text = " || 'x' || ".join(f"coalesce({quote(c)}, '')" for c in file.header)
-    pieces = f"select string_split({text}, chr(10)) as piece from {relation(source, file, path, None)}"
-    blank = "len(list_filter(piece[2:-2], lambda p: p in ('', chr(13))))"
-    return one_number(con, f"select sum(len(piece) - 1 - {blank}) from ({pieces})")
+    # of line ends behind each other all but one are of blank lines
+    ends = (
+        f"case when contains({quote(c)}, chr(10)) then len(regexp_extract_all({quote(c)}, '\\n(\\r?\\n)*')) end"
+        for c in file.header
+    )
+    columns = ", ".join(f"sum({end})" for end in ends)
+    counted = con.execute(f"select {columns} from {relation(source, file, path, None)}").fetchone()
+    return sum(int(number or 0) for number in counted or ())
 
 
 def _quote_left_open(path: Content, quote_mark: bytes) -> tuple[int, int]:
-    """Line of the first row whose quotes do not close on it, and the number of blank lines."""
-    first = blank = 0
+    """Line of the first row whose quotes do not close on it, and the number of blank lines.
+
+    Lines are read in pieces: a field whose quote does not close may be as long as the file.
+    """
+    first = blank = quotes = 0
+    number, begins = 1, True
     with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not first and line.count(quote_mark) % 2:
-                first = number
-            blank += line in (b"\n", b"\r\n")
-    return first, blank
+        while piece := stream.readline(_PIECE):
+            quotes += piece.count(quote_mark)
+            blank += begins and piece in (b"\n", b"\r\n")
+            begins = piece.endswith(b"\n")
+            if begins:
+                first = first or (number if quotes % 2 else 0)
+                number, quotes = number + 1, 0
+    return first or (number if quotes % 2 else 0), blank
 
 
 def check_line_count(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,10 +46,15 @@ def relation(source: Source, file: SourceFile, path: Path, rejects: str | None) 
     if source.format == "parquet":
         columns = ", ".join(f"{quote(c)}::varchar as {quote(c)}" for c in file.header)
         return f"(select {columns} from read_parquet({one_file(path)}, hive_partitioning = false))"
-    columns = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in file.header)
     # rejects are always kept: merely ignoring errors, the engine passes over good rows behind a quote out of place
     rejects = rejects or f"unread_{uuid4().hex}"
     options = f", store_rejects = true, rejects_table = '{rejects}', rejects_scan = '{rejects}_scan'"
+    return read_csv(source, path, file.header, options)
+
+
+def read_csv(source: Source, path: Path, names: Iterable[str], options: str) -> str:
+    """SQL of a `read_csv` of one file of a source: columns called `names`, all text."""
+    columns = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in names)
     return (
         f"read_csv({one_file(path)}, auto_detect = false, header = true, strict_mode = true, "
         f"hive_partitioning = false, delim = {literal(source.delimiter)}, quote = {literal(source.quote)}, "

@@ -56,11 +56,7 @@ def _named(wanted: Sequence[str], given: Sequence[str]) -> str | None:
 def _nearest(name: str, given: Sequence[str]) -> str:
     """Which of the query's columns is nearest, by its number: what a database calls them may be a value of somebody."""
     near = closest(name, given)
-    return (
-        f"; column {given.index(near) + 1} of the query is called nearly so"
-        if near
-        else f"; it has {len(given)} others"
-    )
+    return f"; its column {given.index(near) + 1} is called nearly so" if near else f"; it has {len(given)} others"
 
 
 def find_columns(connection: Connection, query: Query, source: Source) -> tuple[Columns, list[Problem]]:
