@@ -87,11 +87,7 @@ def _patients(count: int) -> Callable[[BinaryIO], None]:
     def write(out: BinaryIO) -> None:
         out.write(b"PT_NO,NM,RRN,TEL,SEX,BIRTH,DEATH\n")
         for n in range(0, count, 10_000):
-            rows = (
-                f"{10_000_000 + i},N{i:08},{i % 900000 + 100000:06}-1{i % 1000000:06},010-{i % 10000:04}-7001,M,1945-01-01,\n"
-                for i in range(n, n + 10_000)
-            )
-            out.write("".join(rows).encode("ascii"))
+            out.write("".join(map(_patient, range(n, n + 10_000))).encode("ascii"))
 
     return write
 
