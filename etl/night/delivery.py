@@ -30,7 +30,8 @@ class DeliveredFile:
     `lines` counts line ends, `rows` is what the manifest promises (None: nothing). `folder` is the sub-folder of the
     delivery, `inner` the path in an archive or the name of a sheet (None: the file is none). By the names in `also` a
     contract may call it, too. `told` is what messages and records call it (see `etl.night.naming`), `place` where it
-    stands among the folder's files and, in an archive, among what that holds.
+    stands among the folder's files and, in an archive, among what that holds. `stamp` tells without reading whether
+    the file on disk is the one that was hashed.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class DeliveredFile:
     also: tuple[str, ...] = ()
     told: str = ""
     place: tuple[int, int] = (0, 0)
+    stamp: str = ""
 
     @property
     def name(self) -> str:
@@ -116,14 +118,21 @@ def read_file(folder: Path, path: Path, place: int = 0) -> list[DeliveredFile]:
     files: list[DeliveredFile] = []
     for file in unread(folder, path, place):
         if file.inner is None:
-            return [_read(file, 0)]
+            return [hashed(file)]
         with readable(path):
-            files.append(_read(file, sum(f.bytes for f in files)))
+            files.append(hashed(file, sum(f.bytes for f in files)))
     return files
 
 
-def _read(file: DeliveredFile, before: int) -> DeliveredFile:
+def stamp_of(path: Path) -> str:
+    """Where a file lies on disk, its size, and when it or its name was changed last."""
+    said = path.stat()
+    return f"{said.st_dev}:{said.st_ino}:{said.st_size}:{said.st_mtime_ns}:{said.st_ctime_ns}"
+
+
+def hashed(file: DeliveredFile, before: int = 0) -> DeliveredFile:
     """The file with what is counted of it; `before`: bytes that came out of its archive before."""
+    stamp = stamp_of(file.path)
     digest = hashlib.sha256()
     lines = size = 0
     last = b"\n"
@@ -135,7 +144,8 @@ def _read(file: DeliveredFile, before: int) -> DeliveredFile:
             last = chunk[-1:]
             if file.inner is not None:
                 check_unpacked(file.path, before + size)
-    return replace(file, bytes=size, sha256=digest.hexdigest(), lines=lines, ends_with_newline=last == b"\n")
+    return replace(file, bytes=size, sha256=digest.hexdigest(), lines=lines, ends_with_newline=last == b"\n",
+                   stamp=stamp)  # fmt: skip
 
 
 def night_of(folder: Path) -> date:

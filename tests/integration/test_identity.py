@@ -13,11 +13,13 @@ from sqlalchemy.engine import URL
 from tiny import Tiny
 
 from etl.cdm.spec import hospital_tables
-from etl.errors import ConfigError, UsageError
+from etl.errors import ConfigError, InputError, UsageError
+from etl.night.land import land as land_module
+from etl.night.opening import open_run
 from etl.night.pipeline import run_delivery, run_stage, stage_by_name
 from etl.night.publish.approval import ApprovalMissing, decide
 from etl.night.publish.rollback import roll_back
-from etl.night.remember import resume
+from etl.night.remember import begin, resume
 from etl.operations.doctor.examine import examine, look_at
 from etl.settings import PROJECT
 from etl.store.keys.fitting import file_of, misfit
@@ -302,3 +304,36 @@ def test_a_night_on_which_as_many_leave_as_come_in_small_numbers_does_not_wait(e
         add_patient(either, str(number))
     either.publish(SECOND)
     assert Ledger(either.settings.ledger_url).last_published("tiny")["night"] == SECOND
+
+
+@pytest.mark.parametrize("when", ["before it lands", "while it lands"])
+def test_a_file_that_is_replaced_after_it_was_hashed_does_not_land(
+    hospital: Tiny, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = hospital.deliver()
+    run = begin(hospital.settings, "tiny", folder, None, None)
+    open_run(run)
+    said = (folder / "LAB.csv").read_bytes().replace(b"11.2", b"99.9")
+    if when == "before it lands":
+        (folder / "LAB.csv").write_bytes(said)
+    else:
+        landing = land_module._land_file
+        monkeypatch.setattr(
+            land_module, "_land_file", lambda *given: (landing(*given), (folder / "LAB.csv").write_bytes(said))[0]
+        )
+    with pytest.raises(InputError, match="changed or replaced") as raised:
+        run_stage(run, stage_by_name("land"))
+    assert "results" in str(raised.value) or "LAB.csv" in str(raised.value)
+    assert not (run.folder("land") / "layer.json").exists()
+
+
+def test_a_file_that_was_copied_back_is_the_same_file(hospital: Tiny) -> None:
+    folder = hospital.deliver()
+    run = begin(hospital.settings, "tiny", folder, None, None)
+    open_run(run)
+    for file in folder.iterdir():
+        said = file.read_bytes()
+        file.unlink()
+        file.write_bytes(said)
+    run_stage(run, stage_by_name("land"))
+    assert (run.folder("land") / "layer.json").exists()

@@ -25,6 +25,7 @@ from etl.night.land.decode import as_utf8
 from etl.night.land.judge import check_readable
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
+from etl.night.land.unchanged import refuse_changed
 from etl.night.land.undeclared import check_undeclared, create_numbers
 from etl.store.keys.keystore import KeyStore
 from etl.store.ledger.records import Accounts
@@ -55,6 +56,7 @@ def land(
     Every file and header is held against the contract before the first row is read. Raises InputError naming file,
     line and column when a file cannot be used.
     """
+    refuse_changed(delivery)
     opened = open_sources(mapping, delivery)
     for name, files in opened.items():
         for file in files:
@@ -72,10 +74,12 @@ def land(
     with ThreadPoolExecutor(2) as pool:
         tasks = [pool.submit(_land_file, con, mapping, n, i, f, target, progress) for n, i, f in work]
         landed = [task.result() for task in tasks]
+    refuse_changed(delivery)
     _write_rejects(landed, target / REJECTED)
     unnamed = {n: max(len(f.unnamed) for f in files) for n, files in opened.items() if files}
     (target / COLUMNS).write_text(json.dumps(unnamed), encoding="utf-8")
-    write_layer(target, number, delivery, keys.marks(), {n: [f.file.name for f in files] for n, files in opened.items()})
+    names = {n: [f.file.name for f in files] for n, files in opened.items()}
+    write_layer(target, number, delivery, keys.marks(), names)
     return _accounts(landed)
 
 
