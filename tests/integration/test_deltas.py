@@ -22,6 +22,7 @@ from etl.night.attempt import attempt
 from etl.night.lake.published import state_of
 from etl.night.opening import open_run
 from etl.night.pipeline import STAGES, run_delivery
+from etl.night.publish.rollback import roll_back
 from etl.night.remember import begin, resume
 from etl.night.run import Run
 from etl.quality.lineage.line import trace_line
@@ -253,15 +254,16 @@ def test_rows_of_whom_a_whole_delivery_did_not_touch_are_traced_too(
     assert outcome.rows == (("measurement", untouched),)
 
 
-def test_a_night_after_a_cut_off_publication_maps_everybody(changing: Tiny) -> None:
-    """The warehouse may hold a night that the ledger does not know of: what it holds then is no ground to build on."""
+def test_a_night_after_a_cut_off_publication_goes_on_from_it(changing: Tiny) -> None:
+    """The warehouse may hold a night that the ledger does not know of: what readers see is what counts."""
     run_nights(changing, first_night(), night(2, LAB=[(*RESULT[:4], "10.4", "g/dL")]))
     with Ledger(changing.settings.ledger_url).engine.begin() as con:
         con.execute(sa.delete(PUBLICATION).where(PUBLICATION.c.run_id == _last(changing)))
     folder = histories.write(changing.drops, 2, night(3, DIAG=[]))
     run_id, _ = run_delivery(changing.settings, "tiny", folder)
-    assert touched(resume(changing.settings, run_id)) is None
+    assert touched(resume(changing.settings, run_id)) == 1  # a stay that is open goes on to the newest night
     assert sorted(results(changing).values()) == [10.4, 12.9]
+    assert [p["action"] for p in Ledger(changing.settings.ledger_url).publications("tiny")] == [None, "found", None]
 
 
 def test_a_night_whose_source_gate_closed_does_not_come_in_with_a_later_one(changing: Tiny) -> None:
@@ -284,9 +286,13 @@ def test_a_night_whose_source_gate_closed_does_not_come_in_with_a_later_one(chan
 def test_nights_of_another_key_store_do_not_join(changing: Tiny) -> None:
     run_nights(changing, first_night())
     (changing.settings.keys / "tiny.sqlite").unlink()
-    with pytest.raises(ConfigError, match="the key store is not the one that earlier nights got their ids from"):
+    with pytest.raises(ConfigError, match="its key store is missing"):
         run_nights(changing, night(2, LAB=[(*RESULT[:4], "10.4", "g/dL")]))
     assert sorted(results(changing).values()) == [11.2, 12.9]
+    roll_back(changing.settings, "tiny", "nothing", actor="officer", reason="no copy of the key store is left")
+    with pytest.raises(ConfigError, match="the key store is not the one that earlier nights got their ids from"):
+        run_nights(changing, night(2, LAB=[(*RESULT[:4], "10.4", "g/dL")]))
+    assert results(changing) == {}
 
 
 def test_a_row_of_an_earlier_night_is_traced_to_the_file_it_came_in(changing: Tiny) -> None:

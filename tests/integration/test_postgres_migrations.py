@@ -166,7 +166,7 @@ def test_an_upgrade_keeps_every_row(hospital: Tiny, database: URL) -> None:
     [publication] = ledger.read(sa.select(PUBLICATION))
     assert (publication["run_id"], publication["action"], publication["reason"]) == ("r1", None, None)
     with connected(database) as con:
-        assert con.execute("select * from admin.published").fetchall() == [("tiny", "r1", date(2026, 7, 1), None)]
+        assert con.execute("select * from admin.published").fetchall() == [("tiny", "r1", date(2026, 7, 1), None, None)]
         assert con.execute("select count(*), count(approve_above) from quality.finding").fetchone() == (1, 0)
 
 
