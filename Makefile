@@ -72,7 +72,7 @@ histories: install  ## a thousand random histories of changes, each against one 
 	@ETL_TEST_HISTORIES=1000 ETL_TEST_NIGHTS=120 .venv/bin/pytest -q -n 2 -k "any_history or folded_history" \
 	  tests/integration/test_deltas.py tests/integration/test_long_histories.py
 
-crashes: install  ## kills at every point of publishing and at a hundred random moments, on each warehouse
+crashes: install  ## two hundred kills on each warehouse: in every stage, folding, going back, cleaning, numbering
 	@ETL_TEST_KILLS=100 .venv/bin/pytest -q -s -n 0 tests/integration/test_crashes.py
 
 consortium: install  ## all eight hospitals' nights through a real Airflow on PostgreSQL, triggered over its API
