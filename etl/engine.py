@@ -15,7 +15,7 @@ from uuid import uuid4
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from etl.errors import ConfigError, TransientError
+from etl.errors import ConfigError
 from etl.files import packaged
 from etl.settings import Settings
 from etl.sql import literal, one_file
@@ -44,7 +44,7 @@ def has_extension(name: str) -> bool:
 
 def define_night(con: DuckDBPyConnection, night: date) -> None:
     """Define omop_night(), the day of the delivery, for compiled SQL."""
-    con.execute(f"create or replace macro omop_night() as date '{night.isoformat()}'")
+    con.execute(f"create or replace macro omop_night() as date {literal(night.isoformat())}")
 
 
 SEOUL = "Asia/Seoul"
@@ -95,11 +95,6 @@ def open_engine(
         if night is not None:
             define_night(con, night)
         yield con
-    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-        first = str(error).splitlines()[0]
-        raise TransientError(
-            f"the engine ran out of memory or disk: {first}", hint="free disk below ETL_HOME or raise ETL_MEMORY"
-        ) from error
     finally:
         con.close()
         shutil.rmtree(folder, ignore_errors=True)

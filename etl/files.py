@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
+
+from etl.errors import ConfigError
 
 
 def write_atomically(file: Path, text: str) -> None:
@@ -13,6 +17,17 @@ def write_atomically(file: Path, text: str) -> None:
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     partial.write_text(text, encoding="utf-8")
     partial.replace(file)
+
+
+def read_json(file: Path) -> Any:
+    """What one of the program's own files of JSON says; ConfigError where it is damaged."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        raise ConfigError(
+            f"{file} is damaged: it is no JSON",
+            hint="restore it from the newest back-up, or run the night that it is of again with --force",
+        ) from None
 
 
 def packaged(module: str, *name: str) -> str:

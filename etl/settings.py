@@ -18,6 +18,9 @@ _STAGE_FOLDERS = {"land": "1_landed", "merge": "2_state", "map": "3_mapped", "de
 PROJECT = Path(__file__).resolve().parent.parent
 #: The group on PostgreSQL as which the pipeline works, whatever its login is called.
 LOADER = "etl_loader"
+#: Kinds of warehouses, as their URLs begin.
+WAREHOUSES = ("ducklake", "postgresql")
+_SUPPORTED = "ducklake:///<absolute folder> or postgresql+psycopg://<user>@<host>/<database>"
 _LEDGER_OPTIONS = ("-c search_path=admin,quality", "-c statement_timeout=0")
 
 
@@ -90,10 +93,17 @@ class Settings(BaseSettings):
         """The warehouse's URL, parsed."""
         if self.warehouse_url is None:
             return make_url(f"ducklake:///{self.home / 'warehouse'}")
-        try:
-            return make_url(self.warehouse_url)
-        except ArgumentError as error:
-            raise ConfigError("ETL_WAREHOUSE_URL is not a SQLAlchemy URL") from error
+        url = database_url(self.warehouse_url, "ETL_WAREHOUSE_URL", "postgresql+psycopg://user@host:5432/database")
+        kind = url.get_backend_name()
+        if kind not in WAREHOUSES or (kind == "ducklake" and not url.database):
+            meant = "postgresql+psycopg:// in the place of postgres://" if kind == "postgres" else _SUPPORTED
+            raise ConfigError(f"ETL_WAREHOUSE_URL: '{kind}' is not supported", hint=f"write {meant}")
+        return url
+
+    @property
+    def warehouse_shown(self) -> str:
+        """The warehouse's URL without what may be secret: its password and its parameters."""
+        return self.warehouse.set(query={}).render_as_string(hide_password=True)
 
     @property
     def lake(self) -> Path:
@@ -136,6 +146,26 @@ class Settings(BaseSettings):
             {"application_name": "omop-etl ledger"} | dict(url.query) | {"options": options}
         )
         return url.render_as_string(hide_password=False)
+
+
+def database_url(said: str, name: str, such_as: str) -> URL:
+    """The URL of a database; ConfigError, which quotes nothing of it, where a part cannot be what was meant.
+
+    `name` is where it was said. An @ in a password would end it: what follows would be taken for the host, and shown.
+    """
+    if said.count("@") > 1:
+        raise ConfigError(
+            f"{name}: there is more than one @, so a password or name holds a sign that has a meaning in URLs",
+            hint="write it as its code: @ is %40, : is %3A, / is %2F, ? is %3F, # is %23, % is %25; or leave the "
+            "password out and give it by PGPASSWORD or ~/.pgpass",
+        )
+    try:
+        url = make_url(said)
+    except (ArgumentError, ValueError):
+        raise ConfigError(f"{name} is not a SQLAlchemy URL", hint=f"such as {such_as}; a port is a number") from None
+    if url.port is not None and not 0 < url.port < 1 << 16:
+        raise ConfigError(f"{name}: there is no port {url.port}", hint=f"such as {such_as}")
+    return url
 
 
 def load_settings() -> Settings:

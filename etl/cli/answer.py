@@ -16,6 +16,7 @@ from rich.text import Text
 from etl.cdm.spec import Field, tables
 from etl.cli.console import err, out
 from etl.errors import UsageError
+from etl.spreadsheets import as_result, as_text
 
 #: Whether an answer is shown by records: always, never, or where it is wider than the terminal.
 Expanded = Literal["on", "off", "auto"]
@@ -37,9 +38,9 @@ def show_query(
     names = [d[0] for d in result.description or ()]
     if as_csv:
         writer = csv.writer(sys.stdout)
-        writer.writerow(names)
+        writer.writerow(map(as_text, names))
         while rows := result.fetchmany(_BATCH):
-            writer.writerows(rows)
+            writer.writerows([as_result(value) for value in row] for row in rows)
         return
     names, rows = _described(query, names, result.fetchmany(limit + 1))
     _show(names, rows[:limit], expanded)

@@ -55,7 +55,7 @@ def approve(
     `etl report` shows it. Listed are approved, refused, and expired: nobody answered in time, or the night was run
     again with another outcome.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         ledger = Ledger(settings.ledger_url)
         if history:

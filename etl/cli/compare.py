@@ -42,7 +42,7 @@ def compare(
 
     Exit code 0: a night would land · 3: it would be refused, for every reason marked ✗.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         mapping = load_mappings(settings.mappings, [hospital])[hospital]
         with console.progress(f"comparing {hospital}", quiet=as_json or not console.err.is_terminal) as tell:

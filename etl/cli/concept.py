@@ -95,7 +95,7 @@ def concept(
     `small_cell` (of the strictest hospital.yaml, default 5) both are hidden. Exact hits come first, then the most
     frequent. A concept that is not standard shows what it maps to.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         with open_engine(settings) as con:
             found = find(con, current_release(settings), " ".join(words), domain=domain, vocabulary=vocabulary)

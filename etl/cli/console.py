@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from etl.errors import EtlError, of_file_system
+from etl.errors import EtlError
+from etl.faults import as_etl_error
 from etl.pages.formats import iso_moment
 
 
@@ -47,16 +48,20 @@ def show_error(error: EtlError) -> None:
 
 
 @contextmanager
-def errors_to_exit_codes() -> Iterator[None]:
-    """Turn an EtlError, or what a file system refused, into its message and exit code."""
+def errors_to_exit_codes(*, as_json: bool = False) -> Iterator[None]:
+    """Turn an error, whichever it is, into its message and exit code, and into an answer where JSON was asked for."""
     try:
         yield
     except BrokenPipeError as raised:  # who reads the output (head, less) has had enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from raised
-    except (EtlError, OSError) as raised:
-        error = of_file_system(raised) if isinstance(raised, OSError) else raised
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as raised:
+        error = as_etl_error(raised)
         show_error(error)
+        if as_json:
+            print_json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
         raise typer.Exit(error.exit_code) from raised
 
 

@@ -81,7 +81,7 @@ def doctor(
     """
 
     with (
-        errors_to_exit_codes(),
+        errors_to_exit_codes(as_json=as_json),
         console.progress("looking at", quiet=as_json or not console.err.is_terminal) as tell,
     ):
         found = _examined(hospitals or [], lambda subject: tell(subject, ""))

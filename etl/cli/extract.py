@@ -86,7 +86,7 @@ def extract(
     The database's URL is read from ETL_SOURCE_<HOSPITAL>_<CONNECTION> and never shown.
     Exit code 4: a query, a column or the login is wrong; 5: the database is away.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         if check:
             _show_check(check_queries(settings, hospital), as_json=as_json)

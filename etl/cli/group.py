@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
@@ -12,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from etl.cli.commands import COMMANDS, Command
 from etl.cli.complete import Completed
+from etl.cli.console import errors_to_exit_codes
 from etl.loading import load
 
 _BY_NAME = {command.name: command for command in COMMANDS}
@@ -32,6 +34,11 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """What help and completion show of a command."""
         return self._listed.get(cmd_name)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the command; whatever goes wrong outside of what it guards itself ends in a message and a code, too."""
+        with errors_to_exit_codes(as_json="--json" in sys.argv):
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is called, loaded, with its arguments."""

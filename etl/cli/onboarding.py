@@ -80,7 +80,7 @@ def profile(
     Writes a page, profile.html, and a workbook that OHDSI's Rabbit-in-a-Hat opens, ScanReport.xlsx.
     Neither shows names, record numbers or free text, nor a value that few rows share.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         with console.progress("profiling", quiet=as_json) as tell:
             found = profile_folder(settings, folder, Options(rows, min_count, values), lambda f: tell(f, ""))

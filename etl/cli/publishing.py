@@ -36,7 +36,7 @@ def publish(
 
     `etl run` and the DAGs publish by themselves; this is the last stage alone, for a night that stopped before it.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         run = resume(settings, run_id)
         if not dry_run:
@@ -87,7 +87,7 @@ def rollback(
     The last ETL_KEEP_NIGHTS publications of each hospital are kept. Readers see what was before or the earlier one,
     never both. To come forward again, publish the later run again: its stages are reused.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         if show:
             _list(open_warehouse(settings).nights(hospital), as_json=as_json)

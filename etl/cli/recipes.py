@@ -60,7 +60,7 @@ def recipes_command(
     A recipe is one query in standard SQL: it runs here, in psql, DBeaver, R and Python alike. What is asked for
     (concepts, years, days) stands in its first lines. Counts below five are left empty.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         if name is None:
             if run or as_csv:
                 raise UsageError(

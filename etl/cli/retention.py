@@ -60,7 +60,7 @@ def clean(
         err.print(f"{hospital}:", style="bold red")
         show_error(error)
 
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         rules = Rules(keep or settings.keep_nights, hours, page_days)
         found = clean_all(settings, hospitals or (), rules, dry_run=dry_run, failed=failed)

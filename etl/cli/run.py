@@ -13,8 +13,8 @@ import typer
 from etl.cli import console
 from etl.cli.console import err, errors_to_exit_codes, out, print_json, show_error
 from etl.cli.options import AsJson, Night, command_app, day_of
-from etl.errors import EtlError, InputError, of_file_system
-from etl.mapping.load import load_mappings
+from etl.errors import EtlError, InputError
+from etl.faults import as_etl_error
 from etl.mapping.read.documents import hospital_folders
 from etl.night.delivery import night_of
 from etl.night.pipeline import run_delivery
@@ -34,6 +34,13 @@ class Due:
     hospital: str
     folder: Path
     night: date | None = None
+    refused: InputError | None = None  # why it cannot even be said which night is the newest
+
+    def of_night(self) -> date | None:
+        """The night that was asked for; None where the folder's name tells it."""
+        if self.refused is not None:
+            raise self.refused
+        return self.night
 
 
 def newest_nights(settings: Settings, exports: Path) -> list[Due]:
@@ -41,14 +48,21 @@ def newest_nights(settings: Settings, exports: Path) -> list[Due]:
     known = [f.name for f in hospital_folders(settings.mappings)]
     found = []
     for name in known:
-        nights = sorted((f for f in (exports / name).glob("*") if f.is_dir() and f.name[0] != "."), key=night_of)
-        if nights:
-            found.append(Due(name, nights[-1]))
+        folders = [f for f in (exports / name).glob("*") if f.is_dir() and f.name[0] != "."]
+        if folders:
+            found.append(_newest(name, folders))
     if not found:
         raise InputError(
             f"no delivery of a known hospital below {exports}", hint=f"expected {exports}/<hospital>/<YYYY-MM-DD>/"
         )
     return found
+
+
+def _newest(hospital: str, folders: list[Path]) -> Due:
+    try:
+        return Due(hospital, max(folders, key=night_of))
+    except InputError as error:
+        return Due(hospital, folders[0], refused=error)
 
 
 def run_nights(
@@ -58,19 +72,24 @@ def run_nights(
 
     One hospital's failure stops nobody else; the exit code is the highest of all.
     """
-    load_mappings(settings.mappings, [w.hospital for w in work])
     ledger = Ledger(settings.ledger_url)
     results: list[dict[str, Any]] = []
     for item in work:
         results.append(_run(settings, item, force=force, reason=reason, as_json=as_json))
     ids = [r["run_id"] for r in results if r["run_id"]]
-    index = write_reports(ledger, settings.reports, hospital_names(settings), run_ids=ids)
+    code = max(int(r["exit_code"]) for r in results)
+    try:
+        index: Path | None = write_reports(ledger, settings.reports, hospital_names(settings), run_ids=ids)
+    except Exception as raised:  # the nights are done: what became of them is told all the same
+        error = as_etl_error(raised)
+        show_error(error)
+        index, code = None, max(code, error.exit_code)
     if as_json:
-        print_json({"runs": results, "report": str(index), "warehouse": str(settings.warehouse)})
+        print_json({"runs": results, "report": index and str(index), "warehouse": settings.warehouse_shown})
     elif ids:
         out.print(summary_table(ledger, ids, hospital_names(settings), out.width))
-        out.print(f"\nwarehouse  {settings.warehouse}\nreport     {index}", soft_wrap=True)
-    return max(int(r["exit_code"]) for r in results)
+        out.print(f"\nwarehouse  {settings.warehouse_shown}\nreport     {index or '-'}", soft_wrap=True)
+    return code
 
 
 def _run(settings: Settings, item: Due, *, force: bool, reason: str | None, as_json: bool) -> dict[str, Any]:
@@ -78,13 +97,13 @@ def _run(settings: Settings, item: Due, *, force: bool, reason: str | None, as_j
     try:
         with console.progress(item.hospital, quiet=as_json) as tell:
             run_id, ran = run_delivery(
-                settings, item.hospital, item.folder, item.night, force=force, reason=reason, progress=tell
+                settings, item.hospital, item.folder, item.of_night(), force=force, reason=reason, progress=tell
             )
         result |= {"run_id": run_id, "state": "published", "changed": ran}
         if not ran and not as_json:
             err.print(f"{item.hospital}: this delivery is published already; nothing to do (--force runs it again)")
-    except (EtlError, OSError) as raised:
-        error = of_file_system(raised) if isinstance(raised, OSError) else raised
+    except Exception as raised:
+        error = as_etl_error(raised)
         result |= {"run_id": _last_run(settings, item.hospital), "state": "stopped", "exit_code": error.exit_code}
         result["message"] = error.message
         if not as_json:
@@ -94,7 +113,10 @@ def _run(settings: Settings, item: Due, *, force: bool, reason: str | None, as_j
 
 
 def _last_run(settings: Settings, hospital: str) -> str | None:
-    newest = Ledger(settings.ledger_url).newest_run(hospital)
+    try:
+        newest = Ledger(settings.ledger_url).newest_run(hospital)
+    except EtlError:  # what stopped the night may have stopped the ledger
+        return None
     return str(newest["run_id"]) if newest else None
 
 
@@ -126,7 +148,7 @@ def run(
 
     A hospital whose gate closes keeps its last published night; with --all the others go on.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         if exports is not None:
             work = newest_nights(settings, exports)

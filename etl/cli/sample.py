@@ -32,7 +32,7 @@ def sample(
     as_json: AsJson = False,
 ) -> None:
     """Write generated raw exports of the eight hospitals: real layouts, encodings and traps, invented people."""
-    with errors_to_exit_codes(), console.progress("writing sample exports", quiet=as_json) as tell:
+    with errors_to_exit_codes(as_json=as_json), console.progress("writing sample exports", quiet=as_json) as tell:
         place = layouts or LAYOUTS
         if not (place / "hospitals.yaml").is_file():
             raise UsageError(f"there is no hospitals.yaml in {place}", hint="see etl/sample/layouts for one")

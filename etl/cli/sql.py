@@ -54,7 +54,10 @@ def open_reader(settings: Settings, run_id: str | None) -> Iterator[DuckDBPyConn
 def sql(
     query: Annotated[str | None, typer.Argument(help="SQL over the CDM tables; without it, a prompt.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows shown at most.")] = 50,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Write all rows as CSV.")] = False,
+    as_csv: Annotated[
+        bool,
+        typer.Option("--csv", help="Write all rows as CSV; texts like formulas get an apostrophe in front."),
+    ] = False,
     run_id: Annotated[
         str | None, typer.Option("--run", help="Query a run's landed sources and its candidate CDM instead.")
     ] = None,

@@ -26,7 +26,7 @@ app = command_app()
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Show the newest run of every hospital."""
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         show_status(load_settings(), as_json=as_json)
 
 

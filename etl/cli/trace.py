@@ -201,5 +201,5 @@ def trace(
 
     etl trace --file conditions.csv:17 synthea --night 2026-01-01
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         show_trace(load_settings(), what, id_, place, day_of(night), as_json=as_json)

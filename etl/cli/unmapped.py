@@ -95,7 +95,7 @@ def unmapped(
 
     `etl why HOSPITAL CODE` tells where the look-up of a code ended.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         show_worklist(
             load_settings(), hospital, limit=limit, domain=domain, by=by, csv_file=csv, usagi_file=usagi,
             as_json=as_json,

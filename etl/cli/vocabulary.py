@@ -25,6 +25,7 @@ from etl.night.lake.views import create_whole
 from etl.onboarding.worklist.difference import Change, Difference, Target, difference
 from etl.operations.retention.releases import published_with, remove_release
 from etl.settings import Settings, load_settings
+from etl.spreadsheets import cells
 from etl.vocabulary.release import MARKER, Release, current_release, load_bundle, release_named, releases, use_release
 
 app = command_app("Standardised vocabularies: releases side by side.")
@@ -108,7 +109,7 @@ def show_difference(
         with csv_file.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(_CSV)
-            writer.writerows(_csv_rows(found))
+            writer.writerows(map(cells, _csv_rows(found)))
     if as_json:
         about = {"hospital": hospital, "night": night, "old": before.name, "new": after.name}
         print_json({**about, **asdict(found)})
@@ -202,7 +203,7 @@ def vocabulary_load(
 @app.command("list")
 def vocabulary_list(as_json: AsJson = False) -> None:
     """List the loaded releases: which one the next run maps with, and whose published night was mapped with which."""
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         show_releases(load_settings(), as_json=as_json)
 
 
@@ -243,5 +244,5 @@ def vocabulary_diff(
     Looks up every code of the newest night that landed under both releases and lists those that would get another
     concept, domain, table or value, by records. Nothing is changed: the next run maps all rows anew by its release.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         show_difference(load_settings(), old, new, hospital, limit=limit, csv_file=csv, as_json=as_json)

@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
 from etl.cli import console
 from etl.cli.console import errors_to_exit_codes, out, print_json
@@ -19,7 +18,7 @@ from etl.cli.options import AsJson, command_app
 from etl.errors import ConfigError, UsageError
 from etl.mapping.read.documents import hospital_folders, read_hospital
 from etl.night.lock import hospital_lock
-from etl.settings import Settings, load_settings
+from etl.settings import Settings, database_url, load_settings
 from etl.store.postgres.revision import newest
 from etl.store.warehouse.ducklake.warehouse import DuckLake
 from etl.store.warehouse.postgres.clearance import grant, register_all, revoke
@@ -79,10 +78,7 @@ def _admin(settings: Settings, given: str | None) -> URL:
     url = _warehouse(settings)
     if given is None:
         return url
-    try:
-        admin = make_url(given)
-    except ArgumentError as error:
-        raise UsageError("--admin-url is not a URL", hint="postgresql://<user>@<host>/<database>") from error
+    admin = database_url(given, "--admin-url", "postgresql://user@host/database")
     admin = admin if admin.database else admin.set(database=url.database)
     if admin.database != url.database:
         raise UsageError(
@@ -134,7 +130,7 @@ def upgrade() -> None:
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Show revision, logins by role, what is published of every hospital and its size, and clearances."""
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         found = read_status(_warehouse(load_settings()))
     if as_json:
         print_json(asdict(found))

@@ -190,5 +190,5 @@ def why(
 
     Of a code that nobody delivered it tells what it would become.
     """
-    with errors_to_exit_codes():
+    with errors_to_exit_codes(as_json=as_json):
         show_why(load_settings(), hospital, code, field=field, day=day_of(day), as_json=as_json)

@@ -10,6 +10,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from etl.mapping.functions import refusal
 from etl.sql import quote
 
 _FORBIDDEN = (exp.Subquery, exp.Select, exp.DDL)
@@ -37,12 +38,18 @@ class ExpressionError(ValueError):
 def _parse(sql: str) -> exp.Expr:
     try:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
+        forbidden = next((part for part in tree.walk() if _is_forbidden(part)), None)
+        if forbidden is not None:
+            raise ExpressionError(f"may not hold {type(forbidden).__name__.lower()}: one row in, one value out")
+        # what runs is what is written from the tree, so that is what the engine's parser has to judge
+        reason = refusal(tree.sql(dialect="duckdb"), {_named(column) for column in tree.find_all(exp.Column)})
     except SqlglotError as error:
         first = str(error).splitlines()[0].split(". Line")[0]
         raise ExpressionError(f"is no SQL expression ({first})") from None
-    forbidden = next((part for part in tree.walk() if _is_forbidden(part)), None)
-    if forbidden is not None:
-        raise ExpressionError(f"may not hold {type(forbidden).__name__.lower()}: one row in, one value out")
+    except RecursionError:
+        raise ExpressionError("is nested too deeply; cut it into several, or into a code map") from None
+    if reason is not None:
+        raise ExpressionError(reason)
     return tree
 
 

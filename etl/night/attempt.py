@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import duckdb
-
-from etl.errors import ConfigError, EtlError, GateClosed, TransientError
+from etl.errors import EtlError, GateClosed
+from etl.faults import etl_errors
 from etl.night.run import Progress, Run
 from etl.night.stages import STAGE_NAMES
 from etl.night.worker import this_worker
@@ -36,7 +34,7 @@ def attempt(run: Run, stage: Stage, progress: Progress | None = None) -> int:
     state, rows = "failed", 0
     run.ledger.update_run(run.run_id, stage=stage.name, worker=this_worker())
     try:
-        with engine_errors(stage.name):
+        with etl_errors(stage.name):
             rows, state = stage.work(run, progress)
     except GateClosed:
         state = "blocked"
@@ -46,28 +44,6 @@ def attempt(run: Run, stage: Stage, progress: Progress | None = None) -> int:
     if stage.name == STAGE_NAMES[-1].name:
         run.ledger.record_publication(run.run_id)
     return rows
-
-
-@contextmanager
-def engine_errors(stage: str) -> Iterator[None]:
-    """Tell what failed without the engine's message: it may quote a value, its class may be shown."""
-    try:
-        yield
-    except (duckdb.DataError, duckdb.ProgrammingError, duckdb.NotSupportedError) as error:
-        raise ConfigError(
-            f"the engine failed in stage '{stage}': {type(error).__name__}",
-            hint="the same data and mappings fail again: report it with the run's id",
-        ) from None
-    except duckdb.Error as error:
-        raise TransientError(
-            f"the engine failed in stage '{stage}': {type(error).__name__}",
-            hint="run again; if it stays, report it",
-        ) from None
-    except OSError as error:
-        raise TransientError(
-            f"stage '{stage}': {error.strerror or type(error).__name__}",
-            hint="free space below ETL_HOME, run again",
-        ) from error
 
 
 def fail(run: Run, error: EtlError) -> None:

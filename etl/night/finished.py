@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import InputError
+from etl.files import read_json
 from etl.night.lake.names import MARKER
 from etl.night.run import Run
 from etl.store.ledger.records import Accounts
@@ -78,7 +79,7 @@ def _reusable(folder: Path, key: str) -> Accounts | None:
     marker = folder / MARKER
     if not marker.exists():
         return None
-    said = json.loads(marker.read_text(encoding="utf-8"))
+    said = read_json(marker)
     return Accounts(**said["accounts"]) if said["key"] == key else None
 
 

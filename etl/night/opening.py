@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from etl.engine import clear_scratch
 from etl.errors import InputError
+from etl.faults import etl_errors
 from etl.night.delivery import NoDelivery, night_of
 from etl.night.lake.form import claim
 from etl.night.remember import begin
@@ -30,7 +31,8 @@ def begin_recorded(
     Where there is no delivery at all, such as at a mistyped path, nothing is recorded.
     """
     try:
-        return begin(settings, hospital, folder, night, progress, force=force, reason=reason)
+        with etl_errors("open"):
+            return begin(settings, hospital, folder, night, progress, force=force, reason=reason)
     except NoDelivery:
         raise
     except InputError as error:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
-from etl.errors import EtlError
-from etl.night.attempt import Stage, Work, attempt, engine_errors, fail
+from etl.errors import EtlError, TransientError
+from etl.faults import etl_errors
+from etl.night.attempt import Stage, Work, attempt, fail
 from etl.night.check.stage import check_cdm, check_source
 from etl.night.derive.stage import derive_tables
 from etl.night.land.stage import land_files
@@ -55,17 +56,25 @@ def run_delivery(
     """
     opening = (lambda text: progress("open", text)) if progress else None
     run = begin_recorded(settings, hospital, folder, night, opening, force=force, reason=reason)
-    with hospital_lock(settings, hospital):  # for the whole night: nobody may begin another one between two stages
-        with engine_errors("open"):  # it asks the warehouse: what cannot be published in the end need not begin
-            if not open_unless_published(run, opening):
-                return run.run_id, False
+    # locked for the whole night: nobody may begin another one between two stages
+    with etl_errors(), hospital_lock(settings, hospital):
+        # it asks the warehouse: what cannot be published in the end need not begin
+        if not open_unless_published(run, opening):
+            return run.run_id, False
         try:
-            for stage in STAGES:
-                tell = (lambda text, name=stage.name: progress(name, text)) if progress else None
-                if progress:
-                    progress(stage.name, "")
-                attempt(run, stage, tell)
+            _through_all(run, progress)
         except EtlError as error:
             fail(run, error)
             raise
+        except KeyboardInterrupt:
+            fail(run, TransientError("stopped by hand"))
+            raise
     return run.run_id, True
+
+
+def _through_all(run: Run, progress: Callable[[str, str], None] | None) -> None:
+    for stage in STAGES:
+        tell = (lambda text, name=stage.name: progress(name, text)) if progress else None
+        if progress:
+            progress(stage.name, "")
+        attempt(run, stage, tell)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import ConfigError, InputError
-from etl.files import write_atomically
+from etl.files import read_json, write_atomically
 from etl.mapping.load import load_mappings
 from etl.night.delivery import DeliveredFile, Delivery, open_delivery, unread
 from etl.night.folder import digest_of, files_in
@@ -62,7 +62,7 @@ def _remembered(settings: Settings, run_id: str) -> dict[str, Any]:
             f"the run {run_id} is not known",
             hint="a run is named HOSPITAL-NIGHT-…: etl status --json tells the newest ones; etl run begins one",
         )
-    said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    said: dict[str, Any] = read_json(file)
     return said
 
 

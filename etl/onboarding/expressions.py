@@ -83,7 +83,7 @@ def _empty(con: DuckDBPyConnection, x: _Expression) -> str | None:
     """What is lost by a needed expression that looks at no column and gives nothing."""
     if x.needed is None or columns_of(x.sql, x.known):
         return None
-    row = con.execute(f"select omop_blank(({x.sql})::varchar) is null").fetchone()
+    row = con.execute(f"select omop_blank({render(x.sql, x.known)}::varchar) is null").fetchone()
     return f"gives nothing for any row, and {x.needed} has to be filled" if row and row[0] else None
 
 

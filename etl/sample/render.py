@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from etl.sample.catalogue import Catalogue
 from etl.sample.dialect import Dialect, FileLayout, Part
+from etl.sql import literal
 
 #: A number with as many decimals as its test has, and the ways results are really written.
 _RESULT_MACROS = """
@@ -30,24 +31,18 @@ create macro visit_id(visit_no) as 'A' || visit_no;
 """
 
 
-def quoted(text: str) -> str:
-    """A SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _date_macros(dialect: Dialect) -> str:
-    made = [f"create macro hospital_code() as '{900 + dialect.number}'"]
+    made = [f"create macro hospital_code() as {literal(str(900 + dialect.number))}"]
     for name in ("day", "clock", "stamp"):
         pattern = dialect.dates[name]
         slipped = pattern.replace("%m", "02").replace("%d", "30")
-        plain = f"strftime(moment::timestamp, {quoted(pattern)})"
-        open_end = (
-            f"case when rare then {quoted(dialect.dates['open_end_rare'])} else {quoted(dialect.dates['open_end'])} end"
-        )
+        plain = f"strftime(moment::timestamp, {literal(pattern)})"
+        rare, usual = (literal(dialect.dates[end]) for end in ("open_end_rare", "open_end"))
+        open_end = f"case when rare then {rare} else {usual} end"
         made += [
             f"create macro {name}(moment) as {plain}",
             f"create macro slip_{name}(moment, slip) as "
-            f"case when slip then strftime(moment::timestamp, {quoted(slipped)}) else {plain} end",
+            f"case when slip then strftime(moment::timestamp, {literal(slipped)}) else {plain} end",
             f"create macro open_{name}(moment, rare) as case when moment is null then {open_end} else {plain} end",
         ]
     return ";\n".join(made)
@@ -56,7 +51,7 @@ def _date_macros(dialect: Dialect) -> str:
 def _code_macros(dialect: Dialect) -> str:
     made = []
     for name, codes in dialect.code_lists.items():
-        cases = " ".join(f"when {quoted(key)} then {quoted(code)}" for key, code in codes.items())
+        cases = " ".join(f"when {literal(key)} then {literal(code)}" for key, code in codes.items())
         made.append(f"create macro code_{name}(value) as case value {cases} end")
     return ";\n".join(made)
 
@@ -65,7 +60,7 @@ def _text_macro(dialect: Dialect) -> str:
     """Quote as RFC 4180 asks, only where a text holds the delimiter or a quote; Parquet needs none."""
     if dialect.format == "parquet":
         return "create macro text(value) as value"
-    needs = f"contains(value, {quoted(dialect.delimiter)}) or contains(value, '\"')"
+    needs = f"contains(value, {literal(dialect.delimiter)}) or contains(value, '\"')"
     within = """'"' || replace(value, '"', '""') || '"'"""
     return f"create macro text(value) as case when {needs} then {within} else value end"
 
@@ -73,7 +68,7 @@ def _text_macro(dialect: Dialect) -> str:
 def _vital_items(cat: Catalogue) -> str:
     """Vital signs in long form, one row for each reading that was taken."""
     items = ", ".join(
-        f"{{item: {quoted(row['key'])}, name_ko: {quoted(row['name_ko'])}, unit: {quoted(row['unit'])}, "
+        f"{{item: {literal(row['key'])}, name_ko: {literal(row['name_ko'])}, unit: {literal(row['unit'])}, "
         f"reading: plain({row['key']}, {int(row['decimals'])})}}"
         for row in cat.vitals
     )
@@ -134,7 +129,7 @@ class Renderer:
         fields = [
             f"coalesce(({part.columns[name]})::varchar, '')" if name in part.columns else "''" for name in file.header
         ]
-        line = f"concat_ws({quoted(self.dialect.delimiter)}, {', '.join(fields)}) || {quoted(self.dialect.line_end)}"
+        line = f"concat_ws({literal(self.dialect.delimiter)}, {', '.join(fields)}) || {literal(self.dialect.line_end)}"
         return self._select(f"{line} as line", part)["line"]
 
     def rows(self, file: FileLayout, part: Part) -> pa.Table:

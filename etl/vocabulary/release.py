@@ -17,7 +17,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.engine import open_engine, rows_in
 from etl.errors import ConfigError, InputError, TransientError
-from etl.files import packaged
+from etl.files import packaged, read_json
 from etl.settings import Settings
 from etl.sql import literal
 from etl.vocabulary.bundle import BundleFile, open_bundle, write_table
@@ -60,7 +60,7 @@ class Release:
 def releases(settings: Settings) -> list[Release]:
     """Loaded releases, the one loaded last first."""
     markers = sorted(settings.vocabularies.glob(f"[!.]*/{MARKER}"), key=lambda p: p.stat().st_mtime_ns, reverse=True)
-    said = {m.parent: json.loads(m.read_text(encoding="utf-8")) for m in markers}
+    said = {m.parent: read_json(m) for m in markers}
     return [
         Release(f.name, s["version"], f, s["rows"], tuple(s.get("notes", ())))
         for f, s in said.items() if s.get("format") == FORMAT
@@ -202,7 +202,7 @@ def _version(con: DuckDBPyConnection) -> str | None:
 
 def _take_place(place: Path, target: Path) -> None:
     """Give a finished release its name; the same bundle loaded before stays and becomes the one used."""
-    if target.exists() and json.loads((target / MARKER).read_text(encoding="utf-8")).get("format") == FORMAT:
+    if target.exists() and read_json(target / MARKER).get("format") == FORMAT:
         (target / MARKER).touch()
         return
     if target.exists():

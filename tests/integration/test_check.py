@@ -24,25 +24,33 @@ def told(hospital: Tiny, expectations: Path | None = None) -> list[str]:
     return [line for line in raised.value.message.splitlines() if "  " in line]
 
 
+def test_every_function_that_may_not_be_used_is_told_with_its_place_and_the_nearest_one(hospital: Tiny) -> None:
+    computed = "    file: ADM.csv\n    computed: {DAY: {sql: strftim(IN_DTM)}}"
+    hospital.rewrite("sources.yaml", "    file: ADM.csv", computed)
+    hospital.rewrite("sources.yaml", "code: EXM_CD,", "code: uper(EXM_CD),")
+    hospital.rewrite("subjects.yaml", "value: RESULT", "value: getenv(RESULT)")
+    found = told(hospital)
+    assert [line.split("  ")[0] for line in found] == [
+        "tiny/sources.yaml:17", "tiny/sources.yaml:55", "tiny/subjects.yaml:56",
+    ]  # fmt: skip
+    assert "sources.visits.computed.DAY: 'strftim' is no function" in found[0]
+    assert "did you mean 'strftime'?" in found[0]
+    assert "did you mean 'upper'?" in found[1]
+
+
 def test_every_mistake_in_sql_is_told_with_its_place_and_the_nearest_function(hospital: Tiny) -> None:
     hospital.rewrite("subjects.yaml", "birth: BIRTH", "birth: omop_blanck(BIRTH)")
     hospital.rewrite(
         "subjects.yaml", "where: {rule_out: \"RULE_OUT is distinct from 'Y'\"}", 'where: {rule_out: "len(3)"}'
     )
     hospital.rewrite("subjects.yaml", "value: RESULT", "value: list_sum(RESULT)")
-    computed = "    file: ADM.csv\n    computed: {DAY: {sql: strftim(IN_DTM)}}"
-    hospital.rewrite("sources.yaml", "    file: ADM.csv", computed)
-    hospital.rewrite("sources.yaml", "code: EXM_CD,", "code: uper(EXM_CD),")
     found = told(hospital)
     assert [line.split("  ")[0] for line in found] == [
-        "tiny/sources.yaml:17", "tiny/sources.yaml:55", "tiny/subjects.yaml:4", "tiny/subjects.yaml:42",
-        "tiny/subjects.yaml:56",
+        "tiny/subjects.yaml:4", "tiny/subjects.yaml:42", "tiny/subjects.yaml:56",
     ]  # fmt: skip
-    assert "sources.visits.computed.DAY.sql: " in found[0]
-    assert "did you mean 'strftime'?" in found[0]
-    assert "entries.patients_person.birth: " in found[2]
-    assert "did you mean 'omop_blank'?" in found[2]
-    assert "entries.diagnoses_condition.where.rule_out: " in found[3]
+    assert "entries.patients_person.birth: " in found[0]
+    assert "did you mean 'omop_blank'?" in found[0]
+    assert "entries.diagnoses_condition.where.rule_out: " in found[1]
 
 
 def test_an_aggregate_without_a_window_is_told(hospital: Tiny) -> None:

@@ -14,6 +14,7 @@ from etl.mapping.check.checker import Checker
 from etl.mapping.check.conversions import conversion_problems
 from etl.mapping.check.entries import check_entry, check_references, read_entries
 from etl.mapping.check.lookups import read_map_rows
+from etl.mapping.check.names import check_names
 from etl.mapping.check.problems import keys_of, problems_of
 from etl.mapping.check.sources import check_delivery, check_registration, check_source, check_used, with_deletions
 from etl.mapping.language.hospital import Hospital
@@ -73,6 +74,7 @@ def check_document(document: Document, folder: str) -> tuple[HospitalMapping | N
         check.add(("hospital",), f"is '{hospital.hospital}' but the folder is '{folder}'")
     known = read_declarations(check, data)
     entries = read_entries(check, data.get("entries") or {})
+    check_names(check, known, entries)
     check_declarations(check, known)
     map_rows = read_map_rows(check, known.maps)
     for entry in entries:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from etl.mapping.language.entries import Entry
-from etl.sql import quote
+from etl.sql import literal, quote
 
 PER, PREFER, SUPERSEDED, DUPLICATE = "per", "prefer", "superseded", "key_duplicate"
 VERSION = "_version"
@@ -67,7 +67,7 @@ def chosen_rows(entry: Entry, rows: str, keys: Sequence[str]) -> str:
         rank = f"dense_rank() over (partition by {', '.join(names)}, _status is null and {whole} order by {order}) > 1"
         missing = f"when _status is null and not ({whole}) then 'q:key_missing' " if status == f"f:{PER}" else ""
         rows = (
-            f"select * replace (case {missing}when _status is null and {whole} and {rank} then '{status}' "
+            f"select * replace (case {missing}when _status is null and {whole} and {rank} then {literal(status)} "
             f"else _status end as _status) from ({rows})"
         )
     helpers = [f"_choice{i}" for i in range(len(entry.per) + len(entry.prefer))]

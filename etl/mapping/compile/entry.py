@@ -174,7 +174,9 @@ class EntryCompiler:
             column = quote(f"{value}__id")
             if self.is_delta and name != self.shape.unique:
                 # the night's rows may name somebody whose own row never came
-                return f"case when {column} in (select id from entity where namespace = '{kind}') then {column} end"
+                return (
+                    f"case when {column} in (select id from entity where namespace = {literal(kind)}) then {column} end"
+                )
             return f"nullif({column}, 0)"
         if kind == "timestamp":
             return f"omop_closed({self._moment(value)})" if name == "end" else self._moment(value)

@@ -1,7 +1,7 @@
 -- Rows of a file in the layout of the CDM's table source_to_concept_map. Both dates belong to the window. A window from
 -- 1970-01-01 on or before has no beginning, one to 2099-12-31 or later no end: that is how open dates are written.
 create table said as
-select line, trim(source_code) as code, trim(source_vocabulary_id) as vocabulary, trim(target_concept_id) as written,
+select line, omop_read_back(trim(source_code)) as code, trim(source_vocabulary_id) as vocabulary, trim(target_concept_id) as written,
   try_cast(trim(target_concept_id) as bigint) as concept_id, trim(source_concept_id) as written_source,
   try_cast(trim(source_concept_id) as bigint) as source_id, trim(valid_start_date) as opens,
   trim(valid_end_date) as closes, trim(invalid_reason) as invalid_reason,

@@ -1,7 +1,7 @@
 -- Rows of a file that Usagi saved. Older versions write no mappingType; it then is a plain mapping. Versions before 1.4
 -- call the types EVENT, VALUE and UNIT.
 create table said as
-select line, trim(sourcecode) as code, trim(conceptid) as written, try_cast(trim(conceptid) as bigint) as concept_id,
+select line, omop_read_back(trim(sourcecode)) as code, trim(conceptid) as written, try_cast(trim(conceptid) as bigint) as concept_id,
   upper(trim(mappingstatus)) as status,
   case upper(trim(mappingtype)) when '' then 'MAPS_TO' when 'EVENT' then 'MAPS_TO' when 'VALUE' then 'MAPS_TO_VALUE'
     when 'UNIT' then 'MAPS_TO_UNIT' else upper(trim(mappingtype)) end as kind

@@ -25,6 +25,7 @@ from etl.errors import Problem
 from etl.files import packaged
 from etl.mapping.language.codemaps import CodeMap, MapRows
 from etl.mapping.language.places import Place
+from etl.spreadsheets import read_back
 from etl.sql import literal, quote
 
 USAGI = "usagi"
@@ -101,6 +102,7 @@ def read_rows(code_map: CodeMap, folder: Path, root: Path) -> tuple[MapRows | No
         con.register("given", given)
         wanted = literal(code_map.vocabulary) if code_map.vocabulary else "null::varchar"
         con.execute(f"create macro wanted_vocabulary() as {wanted}")
+        con.execute(f"create macro omop_read_back(cell) as {read_back('cell')}")
         con.execute(packaged(__name__, f"codemap_{format_}.sql"))
         wrong = con.execute("select line, key, message from problem order by line").fetchall()
         if wrong:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from yaml.constructor import SafeConstructor
 
+from etl import yamls
 from etl.errors import Problem
 from etl.mapping.language.places import Path_, Place
 
@@ -58,7 +59,7 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
-        value = self.constructor.construct_object(node)
+        value = yamls.construct(self.constructor, node)
         if isinstance(value, bool) and str(node.value).lower() not in _TRUTH:
             return str(
                 node.value
@@ -70,6 +71,8 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yamls.Unusable("a key is one word or text", key_node)
             key = str(key_node.value)  # as written: YAML would read the code Y as a truth value and 01 as a number
             line = key_node.start_mark.line + 1
             if key in result:
@@ -95,18 +98,14 @@ def read_file(path: Path, root: Path, document: Document) -> None:
     """Read one YAML file and merge it over what `document` holds."""
     file = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
     reader = _Reader(file, document)
+    content = path.read_bytes()
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        node = yamls.compose(content.decode("utf-8-sig"))
+        data = reader.build(node, ()) if node is not None else {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        last = len(path.read_bytes().splitlines())  # where a file ends too early, the mark stands behind it
-        line = max(min(mark.line + 1, last), 1) if mark else 1
-        document.problems.append(
-            Problem(file, line, "-", f"is not YAML: {getattr(error, 'problem', 'not UTF-8 text')}")
-        )
+        document.problems.append(_unreadable(file, content, error))
         document.unreadable = True
         return
-    data = reader.build(node, ()) if node is not None else {}
     if isinstance(data, list):
         reader.places = {("entries", *path): place for path, place in reader.places.items()}
     elif not isinstance(data, dict):
@@ -116,6 +115,14 @@ def read_file(path: Path, root: Path, document: Document) -> None:
     incoming["entries"], places = _name_entries(incoming.get("entries") or [], reader.places, document, file)
     document.data = merge(document.data, incoming)
     document.places |= places
+
+
+def _unreadable(file: str, content: bytes, error: Exception) -> Problem:
+    """What is wrong with a file that is no YAML, at its line."""
+    mark = getattr(error, "problem_mark", None)
+    last = len(content.splitlines())  # where a file ends too early, the mark stands behind it
+    line = max(min(mark.line + 1, last), 1) if mark else 1
+    return Problem(file, line, "-", f"is not YAML: {getattr(error, 'problem', None) or 'not UTF-8 text'}")
 
 
 def _name_entries(

@@ -19,6 +19,7 @@ from etl.files import packaged
 from etl.mapping import reasons
 from etl.mapping.compile.entry import EntryCompiler
 from etl.mapping.compile.lookup import LookupTable
+from etl.mapping.functions import families
 from etl.mapping.language.codemaps import CodeMap
 from etl.mapping.language.contract import Column, Computed, Merges, Source
 from etl.mapping.language.entries import Beside, Entry, Ref, Unpivot, entry_model
@@ -205,7 +206,8 @@ def page() -> str:
     environment.filters |= {"cell": _cell, "ruled": _ruled, "empty": _empty}
     template = environment.from_string(packaged(__name__, "reference.md.j2"))
     return template.render(
-        sections=sections(), functions=functions(), reasons=reason_rows(), rejected=reasons.texts()["rejected"],
+        sections=sections(), functions=functions(), engine_functions=families(), reasons=reason_rows(),
+        rejected=reasons.texts()["rejected"],
         filtered=reasons.texts()["filtered"],
         events=list(events().values()), tables=[s for s in shapes().values() if not s.event], kinds=texts()["kinds"],
         domains=domains(), otherwise=FALLBACK_TABLE, columns_of_field=columns_of_field, schema=SCHEMA,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from etl.files import read_json
 from etl.night.lake.layers import LAYER, read_layer
 from etl.night.lake.names import COLUMNS
 from etl.store.ledger.records import Finding
@@ -32,7 +32,7 @@ def new_columns(landed: Path) -> list[Finding]:
 
 def _unnamed(landed: Path) -> dict[str, int]:
     file = landed / COLUMNS
-    found: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    found: dict[str, int] = read_json(file) if file.exists() else {}
     return found
 
 

@@ -26,6 +26,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 from sqlalchemy.pool import NullPool
 
+from etl.sql import quote
+
 _OPEN: dict[str, LentConnection] = {}
 
 # Raised while a statement is parsed, its names are looked up and its files are opened: no value has been read yet.
@@ -51,7 +53,7 @@ class LentConnection:
     def cursor(self) -> BufferedCursor:
         """A new cursor; it sees all but the temporary objects of the lent connection."""
         cursor = self._con.cursor()
-        cursor.execute(f"use {'.'.join(map(_quoted, self._place))}")
+        cursor.execute(f"use {'.'.join(map(quote, self._place))}")
         return BufferedCursor(self, cursor)
 
     def commit(self) -> None:
@@ -127,8 +129,8 @@ class BufferedDialect(duckdb_engine.Dialect):
         self, connection: sa.Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[ReflectedColumn]:
         """Name, type and nullability of a table's or view's columns."""
-        place = f"{_quoted(schema)}." if schema else ""
-        query = f"select column_name, column_type, \"null\" = 'YES' from (describe {place}{_quoted(table_name)})"
+        place = f"{quote(schema)}." if schema else ""
+        query = f"select column_name, column_type, \"null\" = 'YES' from (describe {place}{quote(table_name)})"
         found = connection.exec_driver_sql(query)
         return [
             {"name": name, "type": self._column_type(kind), "nullable": nullable, "default": None}
@@ -159,10 +161,6 @@ def lend(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield f"duckdb+buf:///{token}"
     finally:
         del _OPEN[token]
-
-
-def _quoted(name: str) -> str:
-    return '"' + str(name).replace('"', '""') + '"'
 
 
 def _safe_message(error: duckdb.Error) -> str:

@@ -18,8 +18,9 @@ import duckdb
 from etl.loading import load
 from etl.night.check.dialect import LentConnection, lend
 from etl.night.check.gx import great_expectations
-from etl.night.check.rows import query_of, quoted, row_query
+from etl.night.check.rows import query_of, row_query
 from etl.night.check.suites import GX_SEVERITY, QUERY, Expectation, Suite
+from etl.sql import quote
 from etl.store.ledger.records import Finding
 
 Progress = Callable[[Suite], None]
@@ -81,7 +82,7 @@ def _data_source(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Itera
         with lend(con) as url:
             context = gx.get_context(mode="ephemeral")
             context.variables.progress_bars = quiet(globally=False)
-            assets = [{"name": t, "type": "table", "table_name": quoted(t)} for t in dict.fromkeys(tables)]
+            assets = [{"name": t, "type": "table", "table_name": quote(t)} for t in dict.fromkeys(tables)]
             yield context.data_sources.add_sql(
                 "duckdb", connection_string=url, kwargs={"hide_parameters": True}, assets=assets
             )
@@ -249,5 +250,5 @@ def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
 
 def _row_count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     cursor = LentConnection(con).cursor()
-    cursor.execute(f"select count(*) from {quoted(table)}")
+    cursor.execute(f"select count(*) from {quote(table)}")
     return int(cursor.fetchall()[0][0])

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import yaml
 
+from etl import yamls
+from etl.errors import Problem
+
 Step = str | int
+
+
+def read_json(file: Path) -> tuple[str, Any, Problem | None]:
+    """The text of a JSON file, what it says, and what is wrong with it where it is none."""
+    text, line = "", 1
+    try:
+        text = file.read_text(encoding="utf-8")
+        return text, json.loads(text), None
+    except json.JSONDecodeError as error:
+        line, wrong = error.lineno, error.msg
+    except RecursionError:
+        wrong = "is nested too deeply"
+    except UnicodeDecodeError:
+        wrong = "is not UTF-8 text"
+    return text, None, Problem(str(file), line, "json", wrong)
 
 
 @dataclass
@@ -20,7 +41,7 @@ class LineFinder:
     def _root(self) -> yaml.Node | None:
         # JSON is a subset of YAML, and YAML's nodes know where they stand.
         try:
-            return yaml.compose(self.text, Loader=yaml.CSafeLoader)
+            return yamls.compose(self.text)
         except yaml.YAMLError:
             return None
 

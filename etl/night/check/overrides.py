@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from etl import yamls
 from etl.errors import Problem
 from etl.night.check.lines import LineFinder
 from etl.night.check.suites import COLUMN_ARGUMENTS, Expectation, Severity, Suite, SuiteError, reread
@@ -63,7 +64,10 @@ def read_overrides(cdm: Path, hospital: str, suites: Sequence[Suite]) -> list[Ov
     file = file_of(cdm, hospital)
     if not file.exists():
         return []
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SuiteError([Problem(str(file), 1, "yaml", "is not UTF-8 text")]) from None
     found, problems = _read(file, text, hospital, {s.table: s for s in suites})
     if problems:
         raise SuiteError(problems)
@@ -97,7 +101,7 @@ def told(overrides: Sequence[Override], today: date) -> Iterator[str]:
 
 def _read(file: Path, text: str, hospital: str, suites: Mapping[str, Suite]) -> tuple[list[Override], list[Problem]]:
     try:
-        content = yaml.safe_load(text)
+        content = yamls.load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         return [], [Problem(str(file), mark.line + 1 if mark else 1, "yaml", getattr(error, "problem", None) or "?")]

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Literal
 
 from etl.errors import TransientError
+from etl.faults import as_etl_error
 from etl.loading import load
 from etl.night.check.gx import great_expectations
 
@@ -103,7 +104,7 @@ def _answer(theirs: Connection) -> None:
         except ConnectionError:
             raise
         except Exception as error:  # it is raised again where the gate was asked for
-            answer = "failed", _portable(error)
+            answer = "failed", _portable(as_etl_error(error, gate))
         theirs.send(answer)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from etl.loading import load
 from etl.night.check.suites import QUERY, Expectation
+from etl.sql import quote
 
 
 def row_query(source: Any, table: str, key: Sequence[str], expectation: Expectation, verdict: Any) -> str | None:
@@ -20,15 +21,10 @@ def row_query(source: Any, table: str, key: Sequence[str], expectation: Expectat
     query = _unexpected(table, key, expectation, verdict)
     if query is None:
         return None
-    columns = ", ".join(map(quoted, key))
+    columns = ", ".join(map(quote, key))
     condition = _row_condition(source, expectation)
-    only = f"\nwhere ({columns}) in (select ({columns}) from {quoted(table)} where {condition})" if condition else ""
+    only = f"\nwhere ({columns}) in (select ({columns}) from {quote(table)} where {condition})" if condition else ""
     return f"select distinct {columns} from (\n{query}\n) as unexpected{only}\norder by {columns}"
-
-
-def quoted(name: str) -> str:
-    """The name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def query_of(table: str, expectation: Expectation) -> str:
@@ -36,7 +32,7 @@ def query_of(table: str, expectation: Expectation) -> str:
     query = str(expectation.kwargs[QUERY]).rstrip("; \n")
     # Great Expectations calls the batch `subselect` unless the query joins.
     alias = " as subselect" if "subselect" in query else ""
-    return query.format(batch=quoted(table) + alias)
+    return query.format(batch=quote(table) + alias)
 
 
 def _unexpected(table: str, key: Sequence[str], expectation: Expectation, verdict: Any) -> str | None:
@@ -52,11 +48,11 @@ def _unexpected(table: str, key: Sequence[str], expectation: Expectation, verdic
 
 def _duplicates(table: str, key: Sequence[str], columns: Sequence[str], ignored: str) -> str:
     # Great Expectations' own query for this joins every row to every duplicate.
-    present = [f"{quoted(c)} is not null" for c in columns]
+    present = [f"{quote(c)} is not null" for c in columns]
     kept = {"all_values_are_missing": " or ".join(present), "any_value_is_missing": " and ".join(present)}
     return (
-        f"select {', '.join(map(quoted, key))} from {quoted(table)}\nwhere {kept.get(ignored, 'true')}\n"
-        f"qualify count(*) over (partition by {', '.join(map(quoted, columns))}) > 1"
+        f"select {', '.join(map(quote, key))} from {quote(table)}\nwhere {kept.get(ignored, 'true')}\n"
+        f"qualify count(*) over (partition by {', '.join(map(quote, columns))}) > 1"
     )
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from etl.errors import ConfigError, Problem, closest
+from etl.mapping.functions import query_refusal
 from etl.night.check.catalog import Kind, kinds
-from etl.night.check.lines import LineFinder, Step
+from etl.night.check.lines import LineFinder, Step, read_json
 
 Severity = Literal["block", "warn"]
 
@@ -125,12 +126,10 @@ class _Reader:
 
     def suite(self) -> Suite:
         """The file's suite; worthless if `problems` is not empty afterwards."""
-        text = self.path.read_text(encoding="utf-8")
+        text, content, wrong = read_json(self.path)
         self._lines = LineFinder(text)
-        try:
-            content = json.loads(text)
-        except json.JSONDecodeError as error:
-            self.problems.append(Problem(str(self.path), error.lineno, "json", error.msg))
+        if wrong is not None:
+            self.problems.append(wrong)
             content = {"name": "-", "expectations": []}
         if not isinstance(content, dict):
             self._say((), "suite", "expected an object with name and expectations")
@@ -257,6 +256,9 @@ def _bad_values(kind: Kind, kwargs: Mapping[str, Any]) -> Iterator[tuple[str, st
     query = kwargs.get(QUERY)
     if QUERY in kind.required and query is not None and (not isinstance(query, str) or "{batch}" not in query):
         yield QUERY, "expected a query that selects from {batch}"
+    if isinstance(query, str) and QUERY not in dict(_clocks({QUERY: query})):  # a clock is told in its own words
+        reason = query_refusal(query.replace("{batch}", "batch"))
+        yield from [(QUERY, reason)] if reason else []
 
 
 def _clocks(kwargs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

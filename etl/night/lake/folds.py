@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from etl.files import read_json
 from etl.mapping.language.landed import landed_columns_sql
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.lake.layers import Layer, chain, layer_of
@@ -115,7 +116,7 @@ def read_fold(folder: Path, landed: Path) -> Fold | None:
     """The fold in `folder`, of deliveries that landed below `landed`; None when it is not there."""
     if not (folder / FOLD).exists():
         return None
-    said = json.loads((folder / FOLD).read_text(encoding="utf-8"))
+    said = read_json(folder / FOLD)
     layers = tuple(layer_of(x, landed / x["name"]) for x in said["layers"])
     rows = {source: {int(n): count for n, count in counts.items()} for source, counts in said["rows"].items()}
     return Fold(folder, layers, said["rules"], said["columns"], rows, said["left_out"])

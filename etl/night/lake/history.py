@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from etl.errors import ConfigError
+from etl.files import read_json
 from etl.night.lake.folds import read_folds
 from etl.night.lake.layers import LAYER, WHOLE, Layer, in_order, read_layer
 from etl.night.lake.state import STATE
@@ -27,7 +26,7 @@ def known_layers(run: Run) -> dict[str, Layer]:
     # what counted once is named by a later state or fold, also when its own folder was removed
     found = {x.name: x for fold in read_folds(merged, landed) for x in fold.layers}
     states = list(merged.glob(f"delivery=*/{STATE}"))
-    named = {n for f in states for n in (f.parent.name, *json.loads(f.read_text(encoding="utf-8"))["layers"])}
+    named = {n for f in states for n in (f.parent.name, *read_json(f)["layers"])}
     return found | {n: read_layer(landed / n) for n in named - found.keys() if (landed / n / LAYER).exists()}
 
 

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from etl.files import read_json
 from etl.mapping.language.contract import deletions_of
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.delivery import Delivery
@@ -67,7 +68,7 @@ def number_of(folder: Path, folded: Sequence[Layer] = ()) -> int:
     """
     known = {x.name: x.number for x in folded}
     landed = folder.parent.glob(f"delivery=*/{LAYER}")
-    known |= {f.parent.name: int(json.loads(f.read_text(encoding="utf-8"))["number"]) for f in landed}
+    known |= {f.parent.name: int(read_json(f)["number"]) for f in landed}
     return known.get(folder.name, max(known.values(), default=-1) + 1)
 
 
@@ -92,7 +93,7 @@ def landed_marks(landed: Path) -> list[Marks]:
 
 def read_layer(folder: Path) -> Layer:
     """The layer that landed in `folder`."""
-    return layer_of(json.loads((folder / LAYER).read_text(encoding="utf-8")), folder)
+    return layer_of(read_json(folder / LAYER), folder)
 
 
 def in_order(layers: Sequence[Layer]) -> list[Layer]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from etl.engine import one_number, rows_in
+from etl.files import read_json
 from etl.night.lake.folds import Fold, read_fold
 from etl.night.lake.layers import LAYER, Layer, read_layer
 from etl.settings import Settings
@@ -91,7 +92,7 @@ def read_state(folder: Path, landed: Path) -> State | None:
     link = read_link(folder)
     if link is None:
         return None
-    said = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    said = read_json(folder / STATE)
     fold = read_fold(folder.parent / said["fold"], landed) if said.get("fold") else None
     if said.get("fold") and fold is None:
         return None
@@ -106,7 +107,7 @@ def read_link(folder: Path) -> State | None:
     """The state in `folder` without its layers: all that the nights which build on it want to know."""
     if not (folder / STATE).exists():
         return None
-    said = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    said = read_json(folder / STATE)
     base = Base(**said["base"]) if said["base"] else None
     return State(folder, date.fromisoformat(said["as_of"]), (), base)
 

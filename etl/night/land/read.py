@@ -70,7 +70,8 @@ def reading(source: Source, file: SourceFile) -> Iterator[None]:
     except duckdb.InvalidInputException:
         line = _odd_line_end(file.file.content, source.quote.encode()) if source.format == "csv" else 0
         said = f", line {line}: ends otherwise than the header's line" if line else " cannot be read"
-        raise InputError(f"{file.name}{said}", hint="ask for the file with one kind of line end") from None
+        hint = "ask for the file with one kind of line end" if source.format == "csv" else "ask for the file again"
+        raise InputError(f"{file.name}{said}", hint=hint) from None
 
 
 def _odd_line_end(path: Content, quote_mark: bytes) -> int:

@@ -54,7 +54,9 @@ def check_undeclared(
     found = con.execute(
         f"""
         with sample as materialized ({_sample(columns, landed)}),
-        given as (select * from ({given}) where length(value) >= {_SHORTEST} and not regexp_full_match(value, '{_DAY}'))
+        given as (
+          select * from ({given})
+          where length(value) >= {_SHORTEST} and not regexp_full_match(value, {literal(_DAY)}))
         select name, count(*) as values, count(number) as numbers
         from given left join ident.number on number = {_plain("value")}
         group by name having numbers >= {_FEW} and numbers > {share} * count(*) order by name

@@ -62,7 +62,7 @@ def _outcomes(mapping: HospitalMapping, name: str) -> str:
     label = literal(name)
     if not entries:
         reason = reason_without_entry(mapping, name)
-        return f"select 0 as person, {label} as source, 'filtered' as outcome, '{reason}' as reason, " \
+        return f"select 0 as person, {label} as source, 'filtered' as outcome, {literal(reason)} as reason, " \
                f"(select count(*) from landed.{quote(name)}) as rows"  # fmt: skip
     if len(entries) == 1 and entries[0].unpivot is None and "person" in entries[0].shape.kinds:
         best = f"select _person, _status from {staged(entries[0])} where _n = 1"
@@ -70,13 +70,15 @@ def _outcomes(mapping: HospitalMapping, name: str) -> str:
         every = " union all ".join(
             f"select _row, {_status(e)} as _status from {staged(e)} where _n = 1" for e in entries
         )
-        owner = next((quote(n) for n, c in mapping.sources[name].declared.items() if c.identifier == "person"), "0")
+        owner = next(
+            (f"r.{quote(n)}" for n, c in mapping.sources[name].declared.items() if c.identifier == "person"), "0"
+        )
         best = f"""
-          select coalesce(r.{owner}, 0) as _person,
-            case when b._row is null then 'f:{EMPTY}' else nullif(substr(b.best, 2), '') end as _status
+          select coalesce({owner}, 0) as _person,
+            case when b._row is null then {literal(f"f:{EMPTY}")} else nullif(substr(b.best, 2), '') end as _status
           from touched.{quote(name)} r left join (
             select _row, min({_RANK} || coalesce(_status, '')) as best from ({every}) group by _row) b using (_row)
-        """.replace("r.0", "0")
+        """
     return f"select _person as person, {label} as source, {_OUTCOME}, count(*) as rows from ({best}) group by all"
 
 
@@ -106,7 +108,8 @@ def _produced(table: str, file: Path, entries: dict[int, Entry]) -> str:
     sources = " ".join(f"when {n} then {literal(e.from_)}" for n, e in entries.items())
     person = f"({owner})" if tables()[table].personal else "0"
     return f"""
-      select person, '{table}' as cdm_table, case _entry {names} end as entry, case _entry {sources} end as source,
+      select person, {literal(table)} as cdm_table,
+        case _entry {names} end as entry, case _entry {sources} end as source,
         count(distinct _row) as source_rows, count(*) as rows
       from (select {person} as person, _entry, _row from {parquet(file)}) group by person, _entry
     """
@@ -121,7 +124,7 @@ def _changes(table: str, file: Path) -> str:
     bits = ", ".join(f"({1 << bit}, {literal(c.name)}, {literal(c.column)})" for bit, c in enumerate(changes))
     # one look at the file: most rows lost nothing
     return (
-        f"select r.person, '{table}' as cdm_table, b.change, b.column_name, count(*) as rows "
+        f"select r.person, {literal(table)} as cdm_table, b.change, b.column_name, count(*) as rows "
         f"from (select {owner} as person, _changed from {parquet(file)} where _changed <> 0) r "
         f"join (values {bits}) b(bit, change, column_name) on r._changed & b.bit <> 0 group by all"
     )

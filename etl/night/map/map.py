@@ -152,8 +152,8 @@ def _write_tables(
 def _write_quarantine(con: DuckDBPyConnection, mapping: HospitalMapping, file: Path) -> None:
     """Which source row was quarantined by which entry, and why; its values stay in the landed table."""
     parts = [
-        f"select '{e.from_}' as source, '{e.label}' as entry, _row, substr(_status, 3) as reason, _person as person "
-        f"from {staged(e)} where _status like 'q:%' and _n = 1"
+        f"select {literal(e.from_)} as source, {literal(e.label)} as entry, _row, "
+        f"substr(_status, 3) as reason, _person as person from {staged(e)} where _status like 'q:%' and _n = 1"
         for e in mapping.entries
     ]
     empty = (

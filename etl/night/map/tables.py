@@ -14,7 +14,7 @@ from etl.cdm.shapes import ENTITIES, Shape, shapes
 from etl.engine import copy_to
 from etl.mapping.compile.fields import BESIDE_AMBIGUOUS, BESIDE_UNKNOWN, fields_of, filled_by, unread, unread_fields
 from etl.mapping.language.entries import Entry
-from etl.sql import quote
+from etl.sql import literal, quote
 
 EVENT_BITS = 23  # a person has fewer than 2^23 rows of one table; with 30 bits of person that is below 2^53
 
@@ -33,7 +33,7 @@ def _rows_of(number: int, entry: Entry, shape: Shape) -> str:
     )
     return (
         f"select {columns}, {number}::smallint as _entry, _row from {staged(entry)} "
-        f"where _status is null and _target = '{shape.table}'"
+        f"where _status is null and _target = {literal(shape.table)}"
     )
 
 

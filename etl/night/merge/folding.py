@@ -7,7 +7,6 @@ its place from an older fold, or from what landed, as long as that is there.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.engine import copy_to, define_night, open_engine
 from etl.errors import InputError
+from etl.files import read_json
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.finished import workspace
 from etl.night.lake.folds import (
@@ -100,7 +100,7 @@ def known_state(run: Run, layers: Sequence[Layer]) -> State | None:
     best: tuple[int, int, Path] | None = None
     names = [x.name for x in layers]
     for file in () if run.force else run.folder("merge").parent.glob(f"delivery=*/{STATE}"):
-        said = json.loads(file.read_text(encoding="utf-8"))
+        said = read_json(file)
         held = said["layers"]
         if said.get("made_with") != run.fingerprint or held != names[: len(held)] or run.folder("land").name in held:
             continue

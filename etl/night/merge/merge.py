@@ -20,7 +20,7 @@ from etl.night.lake.views import alive_rows, registering, rows_sql
 from etl.night.merge.touched import count_touched, find_touched, persons_of
 from etl.night.merge.versions import SUPERSEDED, find_dead, write_dead
 from etl.night.run import Progress, Run
-from etl.sql import quote
+from etl.sql import literal, quote
 from etl.store.ledger.records import Accounts
 
 EARLIER = "(earlier nights)"
@@ -70,7 +70,7 @@ def merge(
 def write_entities(con: DuckDBPyConnection, mapping: HospitalMapping, state: State) -> None:
     """Write `entity.parquet`: who of providers, care sites and locations has a row of its own."""
     parts = [
-        f"select '{namespace}' as namespace, {quote(column)} as id from ({alive_rows(mapping, name, state)})"
+        f"select {literal(namespace)} as namespace, {quote(column)} as id from ({alive_rows(mapping, name, state)})"
         for namespace in ("provider", "care_site", "location")
         for name, column in registering(mapping, namespace)
     ]

@@ -85,7 +85,7 @@ def _add(con: DuckDBPyConnection, mapping: HospitalMapping, name: str, older: st
     """)
     label = literal(name)
     con.execute(f"""
-      insert into dead select {label}, _row, case when gone then '{DELETED}' else '{SUPERSEDED}' end
+      insert into dead select {label}, _row, case when gone then {literal(DELETED)} else {literal(SUPERSEDED)} end
       from version where gone or not newest
     """)
     con.execute("create or replace temp table replaced as select * exclude (_row, gone, keyed, newest), "
@@ -103,7 +103,7 @@ def _add(con: DuckDBPyConnection, mapping: HospitalMapping, name: str, older: st
     picked = ", ".join(f"{k} as k{i}" for i, k in enumerate(keys))
     con.execute(f"""
       insert into dead
-      select {label}, o._row, case when r.gone then '{DELETED}' else '{SUPERSEDED}' end
+      select {label}, o._row, case when r.gone then {literal(DELETED)} else {literal(SUPERSEDED)} end
       from (select _row, {picked} from ({older})) o join replaced r using ({columns})
       where o._row not in (select _row from dead where source = {label})
     """)

@@ -24,6 +24,8 @@ _FIELDS = (
     "N unique values", "Fraction unique",
 )  # fmt: skip
 _TABLES = ("Table", "Description", "N rows", "N rows checked", "N Fields", "N Fields Empty")
+#: Every text is a cell of text, whatever it begins with.
+OPTIONS = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
 _NAME = 31  # letters of a sheet's name
 #: What WhiteRabbit calls the kinds of values.
 _TYPES = {
@@ -45,8 +47,7 @@ def write_workbook(profile: Profile, target: Path) -> None:
     files = [f for f in profile.files if f.columns]
     names = table_names(files)
     target.parent.mkdir(parents=True, exist_ok=True)
-    options = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(target, options) as book:
+    with xlsxwriter.Workbook(target, OPTIONS) as book:
         percent = book.add_format({"num_format": "0.0%"})
         sheet = book.add_worksheet("Field Overview")
         sheet.write_row(0, 0, _FIELDS)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from etl.errors import InputError, TransientError, UsageError
 from etl.pages.formats import at_least, percent
+from etl.spreadsheets import cells
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import UNMAPPED
 
@@ -104,7 +105,7 @@ def _write(file: Path, encoding: str, header: Sequence[str], rows: Any) -> None:
         with file.open("w", encoding=encoding, newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(header)
-            writer.writerows(rows)
+            writer.writerows(map(cells, rows))
     except OSError as error:
         raise TransientError(f"{file} cannot be written: {error.strerror}", hint="choose another place") from error
 

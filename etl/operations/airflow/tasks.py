@@ -7,7 +7,6 @@ the pipeline is told by its message, any other error by its class and the line o
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -17,6 +16,7 @@ import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from etl.errors import ConfigError, EtlError, GateClosed, TransientError
+from etl.faults import as_etl_error
 from etl.night.attempt import fail
 from etl.night.lock import hospital_lock
 from etl.night.opening import begin_recorded, open_unless_published
@@ -38,14 +38,11 @@ from etl.quality.lineage.events import stage_events
 from etl.quality.pages import write_all_reports
 from etl.quality.report.names import hospital_names
 from etl.quality.report.pages import write_reports
-from etl.settings import PROJECT
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import RUN
 
 log = logging.getLogger(__name__)
 
-#: Faults outside the program that may be gone at the next try.
-_PASSING = (OSError, MemoryError, sa.exc.OperationalError)
 _CUT_OFF = (
     "the run was cut off: a task was stopped from outside (by hand, a restart, want of memory), or the mappings "
     "were changed meanwhile and no longer load; the task's log in Airflow says which"
@@ -67,18 +64,6 @@ class Stopped(AirflowFailException):
         self.gate_closed = isinstance(error, GateClosed)
 
 
-def as_etl_error(error: Exception) -> EtlError:
-    """Any error as one of ours, with nothing in it that could be a value of a patient."""
-    if isinstance(error, EtlError):
-        return error
-    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(PROJECT / "etl"))]
-    where = f" at {Path(own[-1].filename).relative_to(PROJECT)}:{own[-1].lineno}" if own else ""
-    message = f"{type(error).__name__}{where}"
-    if isinstance(error, _PASSING):
-        return TransientError(message, hint="it is tried again; if it stays, look at disk, memory and database")
-    return EtlError(f"unexpected {message}", hint="report it with this line; the message is left out on purpose")
-
-
 @contextmanager
 def told_to_airflow(*, last_try: bool, run: Run | None = None) -> Iterator[None]:
     """Turn errors into a retry or a failure without one, and record in the ledger that the run stopped."""
@@ -87,7 +72,7 @@ def told_to_airflow(*, last_try: bool, run: Run | None = None) -> Iterator[None]
     except (MayPass, Stopped):
         raise  # told already
     except Exception as raised:
-        error = as_etl_error(raised)
+        error = as_etl_error(raised, "task")
         retry = isinstance(error, TransientError)
         if run is not None and (last_try or not retry):
             fail(run, error)

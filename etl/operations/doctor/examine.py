@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import psycopg
-from sqlalchemy.exc import SQLAlchemyError
 
-from etl.errors import ConfigError, EtlError, nearest, of_file_system
+from etl.errors import ConfigError, EtlError, nearest
+from etl.faults import as_etl_error
 from etl.operations.doctor import airflow, definitions, keys, machine, nights, storage, warehouse
 from etl.operations.doctor.finding import Finding, Look, from_error
 from etl.operations.plan import load_scheduling, read_plans
 from etl.settings import Settings
-from etl.store.postgres.connect import as_etl_error
+from etl.store.postgres.connect import as_etl_error as of_server
 
 Check = Callable[[Look], Iterable[Finding]]
 CHECKS: tuple[tuple[str, Check], ...] = (
@@ -71,12 +71,10 @@ def _findings(subject: str, check: Check, look: Look) -> Iterator[Finding]:
         yield from check(look)
     except EtlError as error:
         yield from_error(subject, what, error)
-    except OSError as error:
-        yield from_error(subject, what, of_file_system(error))
     except psycopg.Error as error:
+        yield from_error(subject, what, of_server(error))
+    except Exception as error:  # a check that fails must not keep the others from telling
         yield from_error(subject, what, as_etl_error(error))
-    except SQLAlchemyError as error:
-        yield Finding(subject, what, "fail", f"the ledger cannot be read ({type(error).__name__})", "etl status", 5)
 
 
 def exit_code(found: Iterable[Finding]) -> int:

@@ -18,16 +18,11 @@ SUBJECT = "warehouse"
 
 def check_warehouse(look: Look) -> Iterator[Finding]:
     """The checks of the engine that the settings name."""
-    engine = look.settings.warehouse.get_backend_name()
-    if engine == "postgresql":
+    url = look.settings.warehouse
+    if url.get_backend_name() == "postgresql":
         yield from check_postgres(look)
-    elif engine == "ducklake" and look.settings.warehouse.database:
-        yield from _check_lake(DuckLake(Path(look.settings.warehouse.database)))
     else:
-        yield Finding(
-            SUBJECT, "engine", "fail", f"ETL_WAREHOUSE_URL names '{engine}', which is not supported",
-            "use ducklake:///<absolute folder> or postgresql+psycopg://user@host/database",
-        )  # fmt: skip
+        yield from _check_lake(DuckLake(Path(str(url.database))))
 
 
 def _check_lake(lake: DuckLake) -> Iterator[Finding]:

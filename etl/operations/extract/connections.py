@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 
 from dotenv import dotenv_values
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
 from etl.errors import ConfigError
-from etl.settings import Settings
+from etl.settings import Settings, database_url
 
 
 def source_variable(hospital: str, name: str) -> str:
@@ -29,12 +28,7 @@ def source_url(settings: Settings, hospital: str, name: str) -> URL:
             f"{variable} is not set: where is the database '{name}' of {hospital}?",
             hint="set it to a SQLAlchemy URL, dialect://user:password@host/database, or make an Airflow connection",
         )
-    try:
-        url = make_url(said)
-    except (ArgumentError, ValueError):
-        raise ConfigError(
-            f"{variable} is not a SQLAlchemy URL", hint="expected dialect://user:password@host:port/database"
-        ) from None
+    url = database_url(said, variable, "dialect://user:password@host:port/database")
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     return url

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import ConfigError
-from etl.files import write_atomically
+from etl.files import read_json, write_atomically
 from etl.night.lake.folds import read_folds
 from etl.night.lake.state import STATE
 from etl.settings import Settings
@@ -103,7 +103,7 @@ def read_records(settings: Settings, hospital: str) -> list[Record]:
             date.fromisoformat(r["night"]), r["sha256"], r["folder"], tuple(r["files"]),
             {s: (c, Mark(**mark)) for s, (c, mark) in r["marks"].items()},
         )
-        for r in json.loads(file.read_text(encoding="utf-8"))
+        for r in read_json(file)
     ]  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def came_in(settings: Settings, hospital: str) -> set[str]:
     merged, landed = settings.stage_folder("merge", hospital), settings.stage_folder("land", hospital)
     found = {layer.name for fold in read_folds(merged, landed) for layer in fold.layers}
     for state in merged.glob(f"delivery=*/{STATE}"):
-        found |= {state.parent.name, *json.loads(state.read_text(encoding="utf-8"))["layers"]}
+        found |= {state.parent.name, *read_json(state)["layers"]}
     return found
 
 

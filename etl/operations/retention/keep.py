@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from etl.errors import InputError
+from etl.files import read_json
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.lake.folds import landed_layers
 from etl.night.lake.layers import LAYER, in_order, read_layer
@@ -105,4 +105,4 @@ def _forgotten(settings: Settings, hospital: str, kept: Kept) -> Iterable[str]:
 
 def _named(state: Path) -> Iterator[str]:
     yield state.parent.name
-    yield from json.loads(state.read_text(encoding="utf-8"))["layers"]
+    yield from read_json(state)["layers"]

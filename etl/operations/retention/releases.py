@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import defaultdict
 
 import sqlalchemy as sa
 
 from etl.errors import UsageError
+from etl.files import read_json
 from etl.night.remember import run_file
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
@@ -25,7 +25,7 @@ def published_with(settings: Settings) -> dict[str, list[str]]:
         last = ledger.last_published(row["hospital"])
         file = run_file(settings, last["run_id"]) if last else None
         if file and file.exists():
-            found[json.loads(file.read_text(encoding="utf-8"))["release"]].append(row["hospital"])
+            found[read_json(file)["release"]].append(row["hospital"])
     return dict(found)
 
 

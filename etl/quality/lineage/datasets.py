@@ -57,7 +57,7 @@ class _Names:
     @property
     def warehouse(self) -> str:
         """The warehouse's URL without user and password."""
-        return self.run.settings.warehouse.set(username=None, password=None).render_as_string()
+        return self.run.settings.warehouse.set(username=None, password=None, query={}).render_as_string()
 
     def files_of(self, source: str) -> list[str]:
         return [

@@ -5,7 +5,6 @@ Everything else in this package asks here, so that how nights are stored is know
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +16,7 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.spec import hospital_tables
 from etl.engine import parquet, rows_in
 from etl.errors import ConfigError, InputError
+from etl.files import read_json
 from etl.mapping.language.landed import landed_columns_sql, numbers_its_rows
 from etl.night.delivery import DeliveredFile, Delivery
 from etl.night.derive.derive import derivations
@@ -150,7 +150,7 @@ def landed_rows(at: Position) -> int:
     """How many rows of the position's file landed, also when they were removed since."""
     if at.parquet.exists():
         return int(pq.read_metadata(at.parquet).num_rows)
-    said = json.loads((at.rejected.parent / ROWS_REMOVED).read_text(encoding="utf-8"))["accounts"]["files"]
+    said = read_json(at.rejected.parent / ROWS_REMOVED)["accounts"]["files"]
     came = next(f["rows"] for f in said if f["source"] == at.source and f["file"] in at.recorded)
     rejects = pq.ParquetFile(at.rejected).read(columns=["source", "file"]).to_pylist()
     return int(came) - sum(1 for r in rejects if r["source"] == at.source and r["file"] in at.recorded)

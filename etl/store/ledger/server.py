@@ -11,13 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from etl.settings import LOADER
+from etl.sql import literal
 from etl.store.ledger.faults import explain
 from etl.store.postgres.connect import as_etl_error
 from etl.store.postgres.revision import require_newest
 
 _AS_LOADER = f"""
     select set_config('role', rolname, false) from pg_roles
-    where rolname = '{LOADER}' and pg_has_role(session_user, oid, 'member')
+    where rolname = {literal(LOADER)} and pg_has_role(session_user, oid, 'member')
 """
 
 

@@ -10,7 +10,7 @@ from psycopg import Connection
 from sqlalchemy.engine import URL
 
 from etl.cdm.spec import Table, hospital_tables
-from etl.sql import quote
+from etl.sql import literal, quote
 from etl.store.postgres.connect import connect
 from etl.store.warehouse.postgres.bulk import open_bulk
 from etl.store.warehouse.postgres.ddl import (
@@ -67,7 +67,7 @@ def load_parts(
 
 def _index(url: URL, table: Table, name: str) -> None:
     with connect(url) as con:
-        con.execute(f"set maintenance_work_mem = '{_MEMORY}'")
+        con.execute(f"set maintenance_work_mem = {literal(_MEMORY)}")
         if key := primary_key(table):
             con.execute(f"alter table {PARTS}.{name} add primary key ({key})")
         for index in indexes_of(table.name):
@@ -90,6 +90,6 @@ def _add_foreign_keys(url: URL, parts: Mapping[str, str], largest_first: list[st
 
 def _prove(url: URL, place: str, keys: list[str]) -> None:
     with connect(url) as con:
-        con.execute(f"set work_mem = '{_MEMORY}'")
+        con.execute(f"set work_mem = {literal(_MEMORY)}")
         for key in keys:
             con.execute(f"alter table {place} validate constraint {quote(key)}")

@@ -15,6 +15,7 @@ from psycopg import Connection
 
 from etl.cdm.spec import tables
 from etl.errors import TransientError
+from etl.sql import literal
 from etl.store.postgres.connect import PUBLISHER
 from etl.store.warehouse.postgres.ddl import PARTS, qualified, range_of
 from etl.store.warehouse.postgres.steps import LOCKED, PATIENCE_MS
@@ -102,7 +103,7 @@ def wait_for_old_readers(con: Connection, patience: float) -> None:
     # what the server tells of the sessions of others, even to who is no superuser; its own workers have no user
     query = (
         "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() "
-        f"and usesysid is not null and application_name is distinct from '{PUBLISHER}' "
+        f"and usesysid is not null and application_name is distinct from {literal(PUBLISHER)} "
         "and age(backend_xmin) > age(%s::xid)"
     )
     while (con.execute(query, [now]).fetchone() or (0,))[0]:
