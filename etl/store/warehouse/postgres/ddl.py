@@ -65,6 +65,24 @@ def _fits_integer(field: Field) -> bool:
     return "concept_id" in field.name or own in (*_SMALL_IDS, "metadata", "cohort_definition")
 
 
+def statistics_of(field: Field) -> int | None:
+    """How many values the server's statistics of a column may name; None: as many as ever.
+
+    Of columns that say whose a row is (ids of persons, and of events, which begin with the person's) none, as plans
+    would tell of a person how many rows there are. A primary key has no value twice: of it the lowest and highest are
+    kept, by which the server knows that whoever is cleared for a hospital sees all of its partition.
+    """
+    if field.name != "person_id" and type_of(field) != "bigint":
+        return None
+    return 1 if field.primary_key else 0
+
+
+def statistics_clause(table: Table) -> str:
+    """What an `alter table` says of the statistics of a table of hospitals' rows."""
+    kept = {f.name: statistics_of(f) for f in table.fields}
+    return ", ".join(f"alter column {quote(n)} set statistics {k}" for n, k in kept.items() if k is not None)
+
+
 def key_of(table: Table) -> str:
     """What a hospital table is partitioned by: its primary key, else its owner (SQL over its columns)."""
     named = next((f.name for f in table.fields if f.primary_key), None)

@@ -9,7 +9,7 @@ from psycopg import Connection
 from etl.errors import TransientError
 from etl.store.warehouse.postgres.ddl import PARTS
 from etl.store.warehouse.postgres.steps import LOCKED, PATIENCE_MS, kept_of, read_steps, tables_of
-from etl.store.warehouse.postgres.swap import take_turn
+from etl.store.warehouse.postgres.turns import SWAPPING, take
 
 _PATIENCE = 60  # seconds to wait for other publishers
 
@@ -29,6 +29,6 @@ def forget(con: Connection, hospital: str, number: int, keep: int) -> None:
     if not unneeded:
         return
     with suppress(TransientError, *LOCKED), con.transaction():
-        take_turn(con, _PATIENCE)
+        take(con, SWAPPING, _PATIENCE, "other publishers are at work")
         con.execute(f"set local statement_timeout = {PATIENCE_MS}")
         con.execute(f"drop table {', '.join(f'{PARTS}.{name}' for name in unneeded)}")

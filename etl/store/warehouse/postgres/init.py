@@ -22,10 +22,14 @@ from etl.store.postgres.connect import LOADER, as_etl_error, connect, conninfo
 from etl.store.postgres.revision import newest, require_newest, revision_of
 from etl.store.warehouse.postgres.comments import comment_statements
 from etl.store.warehouse.postgres.limits import database_limits
+from etl.store.warehouse.postgres.turns import SCHEMA
 
 OLDEST_SERVER = 150_000  # views that check the rights of who reads them
-_LOCK = 0x4F4D4F51  # one initialisation of a database at a time
-_RACES = (errors.UniqueViolation, errors.DuplicateObject, errors.InternalError_, errors.DeadlockDetected)
+#: What one of two initialisations of a database or server in the same moment meets; it is then tried again.
+_RACES = (
+    errors.UniqueViolation, errors.DuplicateObject, errors.DuplicateTable, errors.DuplicateSchema,
+    errors.InternalError_, errors.DeadlockDetected,
+)  # fmt: skip
 _TRIES = 5
 _PATIENCE = "10s"
 Tell = Callable[[str], None]
@@ -48,13 +52,13 @@ def prepare(admin: URL, pipeline: URL, tell: Tell = lambda _: None) -> None:
         with connect(admin, role=None, autocommit=False) as con, _refusals_explained():
             _check_server(con)
             tell("roles")
-            con.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
             con.execute(_text("roles.sql"))
             tell("schemas")
             con.execute(_text("roles_database.sql"))
             for statement in database_limits(con.info.dbname):
                 con.execute(statement)
             _let_pipeline_in(con, pipeline)
+            _harden(con)
 
     _again_when_raced(work)
 
@@ -88,6 +92,8 @@ def _refusals_explained() -> Iterator[None]:
     except errors.RaiseException as error:
         raise ConfigError(str(error.diag.message_primary), hint=error.diag.message_hint) from None
     except sa.exc.DBAPIError as error:
+        if isinstance(error.orig, _RACES):
+            raise _RaceLost("somebody else upgrades this database in this moment", hint="run again") from error
         raise as_etl_error(error.orig if isinstance(error.orig, psycopg.Error) else psycopg.Error()) from None
     except psycopg.Error as error:
         raise as_etl_error(error) from None
@@ -102,6 +108,15 @@ def _check_server(con: psycopg.Connection) -> None:
             f"the database is encoded in {row[0] if row else 'nothing'}; Korean texts need UTF8",
             hint="create database … encoding 'UTF8' template template0",
         )
+
+
+def _harden(con: psycopg.Connection) -> None:
+    """What only a superuser can do: take what stores and passes data from everybody, and old statistics of persons."""
+    if con.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() != (True,):
+        return  # `etl doctor` tells what is left to do
+    for (function,) in con.execute(_text("passing.sql")).fetchall():
+        con.execute(f"revoke execute on function pg_catalog.{function} from public")
+    con.execute(_text("statistics_of_persons.sql"))
 
 
 def _let_pipeline_in(con: psycopg.Connection, pipeline: URL) -> None:
@@ -135,9 +150,10 @@ def upgrade(url: URL, tell: Tell = lambda _: None) -> tuple[str | None, str]:
 def _upgrade(url: URL, tell: Tell) -> None:
     with _refusals_explained(), as_loader(url).begin() as begun:
         server: psycopg.Connection = begun.connection.driver_connection  # type: ignore[assignment]
-        server.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
         # readers queue behind a lock that waits for another reader
         server.execute(f"set local lock_timeout = '{_PATIENCE}'")
+        if server.execute("select to_regclass('admin.publisher_turn')").fetchone() != (None,):
+            server.execute("select from admin.publisher_turn where turn = %s for update", [SCHEMA])
         tell("tables")
         migrate(begun)
         tell("grants")

@@ -19,9 +19,7 @@ from etl.sql import literal
 from etl.store.postgres.connect import PUBLISHER
 from etl.store.warehouse.postgres.ddl import PARTS, qualified, range_of
 from etl.store.warehouse.postgres.steps import LOCKED, PATIENCE_MS
-
-#: Only one publisher at a time is in its last transaction; the others wait where no reader feels it.
-_SWAPPING = 0x4F4D4F50
+from etl.store.warehouse.postgres.turns import SWAPPING, take
 
 
 def transaction(
@@ -35,8 +33,8 @@ def transaction(
     """
     names = ", ".join(qualified(tables()[t]) for t in sorted(locked))
     with con.transaction():
-        if names:
-            take_turn(con, patience)
+        if names:  # only one publisher at a time is in its last transaction; the others wait where no reader feels it
+            take(con, SWAPPING, patience, f"other publishers were in their last transaction for {patience:.0f} s")
         if before:
             before()
         if names:
@@ -44,18 +42,6 @@ def transaction(
         started = time.monotonic()
         work()
     return time.monotonic() - started
-
-
-def take_turn(con: Connection, patience: float) -> None:
-    """Wait until no other publisher is in its last transaction; anybody could hold that lock, so not for ever."""
-    end = time.monotonic() + patience
-    while con.execute("select pg_try_advisory_xact_lock(%s)", [_SWAPPING]).fetchone() != (True,):
-        if time.monotonic() > end:
-            raise TransientError(
-                f"another session has held the lock of publishers for {patience:.0f} s",
-                hint="see who: select pid from pg_locks where locktype = 'advisory'; end it and run again",
-            )
-        time.sleep(random.uniform(0.02, 0.08))
 
 
 def _lock(con: Connection, names: str, patience: float) -> None:

@@ -14,9 +14,9 @@ from etl.store.warehouse.postgres.bulk import open_bulk
 from etl.store.warehouse.postgres.ddl import PARTS, VOCABULARY, indexes_of, primary_key, qualified, replaced_whole
 from etl.store.warehouse.postgres.load import create_part
 from etl.store.warehouse.postgres.swap import transaction, wait_for_old_readers
+from etl.store.warehouse.postgres.turns import VOCABULARY as VOCABULARY_TURN
+from etl.store.warehouse.postgres.turns import turn
 from etl.vocabulary.release import Release
-
-_LOADING = 0x4F4D4F56
 
 
 def publish_vocabulary(url: URL, release: Release, patience: float) -> bool:
@@ -25,8 +25,8 @@ def publish_vocabulary(url: URL, release: Release, patience: float) -> bool:
     Tables with a key (concept, domain, …) are merged into, as rows of hospitals refer to theirs: a concept that the
     release does not have any more stays and becomes invalid. The others are loaded aside and swapped in.
     """
-    with connect(url) as con:
-        con.execute("select pg_advisory_lock(%s)", [_LOADING])  # others that publish the same release wait for it
+    busy = f"another publisher has been loading the vocabulary for {patience:.0f} s"
+    with turn(url, VOCABULARY_TURN, patience, busy), connect(url) as con:  # others wait for the same release
         if _current(con) == release.name:
             return False
         attached = _attached(con)

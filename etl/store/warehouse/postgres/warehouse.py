@@ -12,7 +12,7 @@ from psycopg import Connection
 from sqlalchemy.engine import URL
 
 from etl.cdm.spec import hospital_tables
-from etl.errors import ConfigError, TransientError
+from etl.errors import ConfigError
 from etl.settings import Settings
 from etl.store.marks import Mark, Marks
 from etl.store.postgres.connect import attach, connect
@@ -35,11 +35,10 @@ from etl.store.warehouse.postgres.steps import (
     write_step,
 )
 from etl.store.warehouse.postgres.swap import swap, transaction, wait_for_old_readers
+from etl.store.warehouse.postgres.turns import hospital_turn, turn
 from etl.store.warehouse.postgres.vocabulary import publish_vocabulary
 from etl.store.warehouse.protocol import Night, Publication, compare, in_range
 from etl.vocabulary.release import Release
-
-_PUBLISHING = 0x4F4D4F00  # one publisher per hospital, from whichever machine: this and the hospital's number
 
 
 class Postgres:
@@ -67,10 +66,8 @@ class Postgres:
 
     @contextmanager
     def _publishing(self, number: int) -> Iterator[Connection]:
-        with connect(self.url) as con:
-            row = con.execute("select pg_try_advisory_lock(%s)", [_PUBLISHING + number]).fetchone()
-            if row is None or not row[0]:
-                raise TransientError("another publisher of this hospital is at work", hint="wait for it, run again")
+        busy = "another publisher of this hospital is at work"
+        with turn(self.url, hospital_turn(number), 0, busy), connect(self.url) as con:
             yield con
 
     def publish(
