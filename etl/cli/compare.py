@@ -49,9 +49,11 @@ def compare(
             try:
                 found = compare_delivery(settings, mapping, delivery, day_of(night), lambda file: tell(file, ""))
             except InputError as error:
-                if as_json:
-                    print_json({"hospital": hospital, "lands": False, "error": error.message, "differences": []})
-                raise
+                if not as_json:
+                    raise
+                print_json({"hospital": hospital, "lands": False, "error": error.message, "differences": []})
+                console.show_error(error)
+                raise typer.Exit(error.exit_code) from error
     if as_json:
         print_json(_as_json(found))
     else:

@@ -15,7 +15,7 @@ from etl.files import packaged
 from etl.operations.doctor.finding import Finding, Look
 from etl.store.postgres.connect import LOADER, conninfo
 from etl.store.postgres.revision import newest, revision_of
-from etl.store.warehouse.postgres.init import OLDEST_SERVER
+from etl.store.warehouse.postgres.init import OLDEST_SERVER, passing_functions
 
 SUBJECT = "warehouse"
 GROUPS = (LOADER, "etl_quality", "etl_analyst", "etl_steward", "etl_auditor")
@@ -40,6 +40,7 @@ def check_postgres(look: Look) -> Iterator[Finding]:
         if (yield from _check_revision(con)):
             yield from _check_roles(con)
             yield from _check_row_security(con)
+            yield _check_passing(con)
         yield from _check_connections(con, look.scheduling.publish_slots)
         yield _check_clock(con)
 
@@ -141,6 +142,15 @@ def _check_row_security(con: _Con) -> Iterator[Finding]:
         yield Finding(SUBJECT, "row security", "fail", text, step)
     else:
         yield Finding(SUBJECT, "row security", "ok", f"on, with policies, for {len(safe)} tables of hospitals")
+
+
+def _check_passing(con: _Con) -> Finding:
+    """Functions by which anybody who may connect could store data outside of tables, or pass it to others."""
+    found = passing_functions(con)
+    if found:
+        text = f"everybody may execute {len(found)} functions that store or pass data, such as {found[0]}"
+        return Finding(SUBJECT, "functions", "warn", text, "as a superuser: etl warehouse init --admin-url URL")
+    return Finding(SUBJECT, "functions", "ok", "none that stores or passes data outside of tables is everybody's")
 
 
 def _check_connections(con: _Con, slots: int) -> Iterator[Finding]:

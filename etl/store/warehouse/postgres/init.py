@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -27,8 +28,8 @@ from etl.store.warehouse.postgres.turns import SCHEMA
 OLDEST_SERVER = 150_000  # views that check the rights of who reads them
 #: What one of two initialisations of a database or server in the same moment meets; it is then tried again.
 _RACES = (
-    errors.UniqueViolation, errors.DuplicateObject, errors.DuplicateTable, errors.DuplicateSchema,
-    errors.InternalError_, errors.DeadlockDetected,
+    errors.UniqueViolation, errors.DuplicateObject, errors.DuplicateSchema, errors.InternalError_,
+    errors.DeadlockDetected,
 )  # fmt: skip
 _TRIES = 5
 _PATIENCE = "10s"
@@ -114,9 +115,14 @@ def _harden(con: psycopg.Connection) -> None:
     """What only a superuser can do: take what stores and passes data from everybody, and old statistics of persons."""
     if con.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() != (True,):
         return  # `etl doctor` tells what is left to do
-    for (function,) in con.execute(_text("passing.sql")).fetchall():
+    for function in passing_functions(con):
         con.execute(f"revoke execute on function pg_catalog.{function} from public")
     con.execute(_text("statistics_of_persons.sql"))
+
+
+def passing_functions(con: psycopg.Connection[Any]) -> list[str]:
+    """Functions of the server that everybody may execute, and by which data is stored or passed outside of tables."""
+    return [str(row[0]) for row in con.execute(_text("passing.sql")).fetchall()]
 
 
 def _let_pipeline_in(con: psycopg.Connection, pipeline: URL) -> None:

@@ -39,7 +39,8 @@ def create_part(con: Connection, table: Table, name: str, number: int | None = N
             f"alter table {PARTS}.{name} add constraint hospital "
             f"check ({key} is not null and {key} >= {first} and {key} < {beyond})"
         )
-        con.execute(f"alter table {PARTS}.{name} {statistics_clause(table)}")
+        if fewer := statistics_clause(table):  # a table of staff and places has no column that names a patient
+            con.execute(f"alter table {PARTS}.{name} {fewer}")
 
 
 def load_parts(
