@@ -14,7 +14,7 @@ from etl.cli.console import errors_to_exit_codes
 from etl.cli.options import command_app
 from etl.cli.prompt import Prompt, history
 from etl.engine import open_engine
-from etl.night.check.views import create_candidate, create_sources
+from etl.night.check.views import create_candidate, create_sources, widen_candidate, widen_sources
 from etl.night.lake.state import STATE
 from etl.night.remember import resume
 from etl.settings import Settings, load_settings
@@ -25,7 +25,7 @@ app = command_app()
 
 @contextmanager
 def open_reader(settings: Settings, run_id: str | None) -> Iterator[DuckDBPyConnection]:
-    """The published warehouse; or, given a run, what landed of it and its candidate CDM."""
+    """The published warehouse; or, given a run, the hospital's landed rows and its candidate CDM after it."""
     if run_id is None:
         with open_warehouse(settings).reader() as con:
             yield con
@@ -34,7 +34,11 @@ def open_reader(settings: Settings, run_id: str | None) -> Iterator[DuckDBPyConn
     with open_engine(settings, run.delivery.night) as con:
         if (run.folder("merge") / STATE).exists():  # else the run stopped before anything was mapped
             create_candidate(con, run)
-        create_sources(con, run)
+            create_sources(con, run)
+            widen_candidate(con, run)
+            widen_sources(con, run)
+        else:
+            create_sources(con, run)
         yield con
 
 

@@ -32,6 +32,11 @@ def percent(part: float | None, whole: float | None = 1) -> str:
     return f"{share:.1f} %"
 
 
+def rows_found(found: int | None, total: int | None, carried: int | None = None) -> str:
+    """`3 of 1,000 rows`, and how many of the three are `carried` over from earlier nights."""
+    return f"{count(found)} of {count(total)} rows" + (f", {count(carried)} from earlier nights" if carried else "")
+
+
 def points(change: float | None) -> str:
     """A change in percentage points, with its sign; `±0.0` when it is less than half a tenth."""
     if change is None:

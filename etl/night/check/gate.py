@@ -92,7 +92,8 @@ def _data_source(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Itera
 
 def _run_suite(con: duckdb.DuckDBPyConnection, source: Any, suite: Suite, columns: set[str]) -> list[Finding]:
     if not columns:
-        return [_failed(suite, e, f"there is no table {suite.table}") for e in suite.expectations]
+        missing = f"there is no table {suite.table}"
+        return [finding_of(suite, e, success=False, error=missing) for e in suite.expectations]
     total = _row_count(con, suite.table)
     key = [c for c in suite.key if c in columns]
     asked = dict(enumerate(suite.expectations))
@@ -104,12 +105,11 @@ def _run_suite(con: duckdb.DuckDBPyConnection, source: Any, suite: Suite, column
     for position, expectation in enumerate(suite.expectations):
         outcome = outcomes.get(position, "Great Expectations left it out")
         if position not in asked:
-            findings.append(_of_nothing(suite, expectation))
+            findings.append(finding_of(suite, expectation, success=True, unexpected=0, total=0))
         elif isinstance(outcome, str):
-            findings.append(_failed(suite, expectation, outcome))
+            findings.append(finding_of(suite, expectation, success=False, error=outcome))
         else:
-            sql = None if outcome.success else row_query(source, suite.table, key, expectation, outcome)
-            findings.append(_finding(suite, expectation, outcome, total, sql))
+            findings.append(_finding(source, suite, expectation, outcome, total, key))
     return findings
 
 
@@ -136,11 +136,12 @@ def _queries_without_rows(con: duckdb.DuckDBPyConnection, suite: Suite) -> set[i
     return {i for (i,) in cursor.fetchall()}
 
 
-def _of_nothing(suite: Suite, expectation: Expectation) -> Finding:
+def finding_of(suite: Suite, expectation: Expectation, **verdict: Any) -> Finding:
+    """What was found of an expectation: the fields of a Finding that it does not say itself."""
     return Finding(
         suite=suite.name, table_name=suite.table, column_name=expectation.column, expectation=expectation.type,
-        description=expectation.description, severity=expectation.severity, success=True, unexpected=0, total=0,
-        approve_above=expectation.approve_above,
+        description=expectation.description, severity=expectation.severity, approve_above=expectation.approve_above,
+        definition=expectation.definition, **verdict,
     )  # fmt: skip
 
 
@@ -186,43 +187,24 @@ def _validate(batch: Any, name: str, promises: list[Any], result_format: dict[st
     return {r.expectation_config.meta["position"]: r for r in results}
 
 
-def _finding(suite: Suite, expectation: Expectation, verdict: Any, total: int, sql: str | None) -> Finding:
+def _finding(
+    source: Any, suite: Suite, expectation: Expectation, verdict: Any, total: int, key: Sequence[str]
+) -> Finding:
     error = _error(verdict.exception_info)
     if error is not None:
-        return _failed(suite, expectation, error)
+        return finding_of(suite, expectation, success=False, error=error)
     result = verdict.result or {}
     observed = result.get("observed_value")
     unexpected = observed if QUERY in expectation.kwargs else result.get("unexpected_count")
     if unexpected is None and "element_count" in result:
         unexpected = 0  # of an empty table there is no sum
-    return Finding(
-        suite=suite.name,
-        table_name=suite.table,
-        expectation=expectation.type,
-        description=expectation.description,
-        severity=expectation.severity,
-        approve_above=expectation.approve_above,
-        success=bool(verdict.success),
-        column_name=expectation.column,
-        unexpected=unexpected,
+    listed = unexpected or not verdict.success  # also what `mostly` lets pass
+    return finding_of(
+        suite, expectation, success=bool(verdict.success), unexpected=unexpected,
         total=result.get("element_count", total),
         observed=str(observed) if expectation.type.startswith(_COUNTS) else None,
-        rows_sql=sql,
-    )
-
-
-def _failed(suite: Suite, expectation: Expectation, error: str) -> Finding:
-    return Finding(
-        suite=suite.name,
-        table_name=suite.table,
-        expectation=expectation.type,
-        description=expectation.description,
-        severity=expectation.severity,
-        approve_above=expectation.approve_above,
-        success=False,
-        column_name=expectation.column,
-        error=error,
-    )
+        rows_sql=row_query(source, suite.table, key, expectation, verdict) if listed else None,
+    )  # fmt: skip
 
 
 def _error(info: Any) -> str | None:

@@ -1,4 +1,8 @@
-"""The two gates of a night: the source gate on what landed, the CDM gate on the candidate."""
+"""The gates of a night: the source gate on what landed, the CDM gate on the candidate.
+
+On a night of changes the source gate first looks at what came, and decides whether it joins the state. When the state
+is known, `check_state` looks at all rows that count.
+"""
 
 from __future__ import annotations
 
@@ -9,38 +13,36 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.spec import tables
 from etl.engine import one_number, open_engine
 from etl.mapping.language.landed import landed_columns_sql
+from etl.night.check.carried import Asked, by_asked, findings_of, of_everybody, of_its_own, together
 from etl.night.check.codemaps import map_findings
 from etl.night.check.columns import new_columns
 from etl.night.check.gate import run_suites
 from etl.night.check.overall import with_figures
 from etl.night.check.overrides import overridden, read_overrides
 from etl.night.check.partial import count_findings, without_counts
-from etl.night.check.suites import Suite, load_suites
-from etl.night.check.views import create_candidate, create_sources
+from etl.night.check.suites import ROW_NUMBER, Suite, load_suites
+from etl.night.check.views import create_candidate, create_sources, personal_tables, widen_candidate, widen_sources
 from etl.night.lake.candidate import candidate_files, file_rows
 from etl.night.lake.history import brings_changes
-from etl.night.lake.layers import read_layer
-from etl.night.lake.published import state_of
+from etl.night.lake.layers import chain, read_layer
+from etl.night.lake.names import FILE_BITS, ROW_BITS
+from etl.night.lake.published import Published, state_of
+from etl.night.lake.state import State
 from etl.night.run import Progress, Run
 from etl.sql import quote
 from etl.store.ledger.records import Finding
 
 
 def source_suites(run: Run) -> list[Suite]:
-    """Suites of the hospital's landed tables, checked against its contract.
-
-    An unused source that did not come has nothing to be held against its suite.
-    """
+    """Suites of the hospital's landed tables, checked against its contract."""
     columns = {n: ["_row", *landed_columns_sql(s)] for n, s in run.mapping.sources.items()}
-    suites = load_suites(run.settings.expectations / "source" / run.delivery.hospital, columns=columns)
-    came = read_layer(run.folder("land")).sources
-    absent = {n for n, source in run.mapping.sources.items() if source.unused and n not in came}
-    return [suite for suite in suites if suite.table not in absent]
+    return load_suites(run.settings.expectations / "source" / run.delivery.hospital, columns=columns)
 
 
 def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:
-    """Evaluate the source suites; returns the rows looked at and the findings."""
-    suites = source_suites(run)
+    """Evaluate the source suites on what came; returns the rows looked at and the findings."""
+    layer = read_layer(run.folder("land"))
+    suites = _of_those_there(run, source_suites(run), set(layer.sources))
     if brings_changes(run):
         suites = without_counts(suites)
     with open_engine(run.settings, run.delivery.night) as con:
@@ -48,25 +50,91 @@ def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[
         return _rows(con, suites), _evaluate(con, suites, progress) + new_columns(run.folder("land"))
 
 
+def check_state(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:
+    """Evaluate the source suites on all rows that count after a night of changes, as `check_source` does on its own.
+
+    Returns the rows looked at and what was found of both.
+    """
+    state, published = state_of(run)
+    own = read_layer(run.folder("land"))
+    there = {name for name in run.mapping.sources if chain(run.mapping, name, state.layers)}
+    suites = _of_those_there(run, source_suites(run), there)
+    tonight = [of_its_own(f) for f in findings_of(run.ledger, run.run_id, "source")]
+    before = _runs_before(run, state, published) if published else []
+    asked = of_everybody(suites, tonight, [findings_of(run.ledger, run_id, "source") for run_id in before])
+    with open_engine(run.settings, state.as_of) as con:
+        create_sources(con, run)
+        widen_sources(con, run)
+        found = _evaluate(con, asked, progress)
+        rows = _rows_by_table(con, suites)
+        carried = _carried(con, suites, found, own.number)
+    told = together(suites, tonight, found, rows, carried)
+    return sum(rows.values()), told + [f for f in tonight if f.definition is None]
+
+
 def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:
     """Evaluate the CDM suites on the candidate; returns the rows looked at and the findings."""
     columns = {n: t.columns for n, t in tables().items()}
     folder = run.settings.expectations / "cdm"
     suites = load_suites(folder, columns=columns)
-    state, _ = state_of(run)
+    state, published = state_of(run)
     suites = overridden(suites, read_overrides(folder, run.delivery.hospital, suites), state.as_of)
     with open_engine(run.settings, state.as_of) as con:
         folders = create_candidate(con, run)
         rows = sum(file_rows(f) for f in candidate_files(folders).values())
-        counted = [] if state.whole else count_findings(suites, run.ledger.accounts(run.run_id))
-        suites = suites if state.whole else without_counts(suites)
-        found = [with_figures(con, finding) for finding in _evaluate(con, suites, progress)]
-        return rows, counted + found + map_findings(run.mapping, run.release)
+        evaluated = suites if published is None else without_counts(suites)
+        found = [with_figures(con, finding) for finding in _evaluate(con, evaluated, progress)]
+        if published:
+            found = _with_everybody(con, run, published, suites, found, progress)
+        return rows, found + map_findings(run.mapping, run.release)
+
+
+def _with_everybody(
+    con: DuckDBPyConnection, run: Run, published: Published, suites: Sequence[Suite], tonight: Sequence[Finding],
+    progress: Progress | None,
+) -> list[Finding]:  # fmt: skip
+    """The findings of the whole hospital, from those of the persons touched."""
+    accounts = run.ledger.accounts(run.run_id)
+    shared = [suite for suite in without_counts(suites) if suite.table in personal_tables()]
+    asked = of_everybody(shared, tonight, [findings_of(run.ledger, published.run_id, "cdm")])
+    widen_candidate(con, run)
+    found = _evaluate(con, asked, progress)
+    counted, known = count_findings(suites, accounts), accounts.rows_by_table()
+    return together(suites, [*tonight, *counted], found, {t: known.get(t, 0) for t in personal_tables()})
+
+
+def _of_those_there(run: Run, suites: Sequence[Suite], came: set[str]) -> list[Suite]:
+    """The suites without those of unused sources that did not come: there is nothing to hold against them."""
+    absent = {n for n, source in run.mapping.sources.items() if source.unused and n not in came}
+    return [suite for suite in suites if suite.table not in absent]
+
+
+def _runs_before(run: Run, state: State, published: Published) -> list[str]:
+    """The runs whose findings are of rows that may count still: the night built on, and what landed since."""
+    built_on = {x.name for x in published.state.layers} | {run.folder("land").name}
+    since = [x.name for x in state.layers if x.name not in built_on]
+    return [published.run_id, *(f"{run.delivery.hospital}-{name.removeprefix('delivery=')}" for name in since)]
+
+
+def _carried(
+    con: DuckDBPyConnection, suites: Sequence[Suite], findings: Sequence[Finding], number: int
+) -> dict[Asked, int]:
+    """How many of the rows found came with other deliveries than that of this number, where `_row` is the key."""
+    numbered = {suite.name for suite in suites if suite.key == (ROW_NUMBER,)}
+    earlier = f"{ROW_NUMBER} >> {ROW_BITS + FILE_BITS} <> {number}"
+    return {
+        asked: min(f.unexpected, one_number(con, f"select count(*) from ({f.rows_sql}) where {earlier}"))
+        for asked, f in by_asked(findings).items()
+        if f.suite in numbered and f.rows_sql and f.unexpected
+    }
+
+
+def _rows_by_table(con: DuckDBPyConnection, suites: Sequence[Suite]) -> dict[str, int]:
+    return {s.table: one_number(con, f"select count(*) from {quote(s.table)}") for s in suites}
 
 
 def _rows(con: DuckDBPyConnection, suites: Sequence[Suite]) -> int:
-    counted = " union all ".join(f"select count(*) as n from {quote(s.table)}" for s in suites)
-    return one_number(con, f"select sum(n) from ({counted})") if counted else 0
+    return sum(_rows_by_table(con, suites).values())
 
 
 def _evaluate(con: DuckDBPyConnection, suites: Sequence[Suite], progress: Progress | None) -> list[Finding]:

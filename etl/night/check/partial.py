@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
 from etl.engine import rows_in
+from etl.night.check.gate import finding_of
 from etl.night.check.overall import FIGURES
 from etl.night.check.suites import Expectation, Suite
 from etl.night.lake.mapped import PERIOD, Mapped
@@ -57,11 +58,7 @@ def _counts(suite: Suite, expectation: Expectation) -> bool:
 
 def _finding(suite: Suite, expectation: Expectation, rows: int) -> Finding:
     least, most = (expectation.kwargs.get(word) for word in _COUNTS[expectation.type])
-    return Finding(
-        suite=suite.name, table_name=suite.table, expectation=expectation.type, description=expectation.description,
-        severity=expectation.severity, success=_within(rows, least, most), total=rows, observed=f"{rows:,}",
-        approve_above=expectation.approve_above,
-    )  # fmt: skip
+    return finding_of(suite, expectation, success=_within(rows, least, most), total=rows, observed=f"{rows:,}")
 
 
 def _within(rows: int, least: Any, most: Any) -> bool:

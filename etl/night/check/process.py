@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Outcome = tuple[int, list[Finding]]
 
-Gate = Literal["check_source", "check_cdm"]
+Gate = Literal["check_source", "check_state", "check_cdm"]
 
 _prepared: list[Connection] = []
 

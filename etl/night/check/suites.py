@@ -11,10 +11,11 @@ schemas it ships. Every problem of every file is reported at once.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,6 +55,12 @@ class Expectation:
     description: str
     column: str | None
     approve_above: float | None = None  # of a warning: share of rows above which a person decides
+
+    @property
+    def definition(self) -> str:
+        """Digest of all that it says: two nights with the same one asked the same of a table."""
+        said = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, default=str)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

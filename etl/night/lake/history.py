@@ -5,8 +5,8 @@ from __future__ import annotations
 from etl.errors import ConfigError
 from etl.files import read_json
 from etl.night.lake.folds import read_folds
-from etl.night.lake.layers import LAYER, WHOLE, Layer, in_order, read_layer
-from etl.night.lake.state import STATE
+from etl.night.lake.layers import LAYER, WHOLE, Layer, chain, in_order, read_layer
+from etl.night.lake.state import STATE, State
 from etl.night.run import Run
 
 
@@ -51,3 +51,9 @@ def refuse_gap(run: Run) -> None:
 def brings_changes(run: Run) -> bool:
     """Whether a landed delivery changes what came before, rather than being all there is."""
     return run.mapping.is_delta and len(joined_layers(run)) > 1 and not read_layer(run.folder("land")).whole
+
+
+def holds_earlier_rows(run: Run, state: State) -> bool:
+    """Whether rows of other deliveries count beside those of the one that made this state."""
+    own = run.folder("land").name
+    return any(x.name != own for name in run.mapping.sources for x in chain(run.mapping, name, state.layers))

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from etl.errors import GateClosed, UsageError
 from etl.night.stages import STAGE_NAMES
+from etl.pages.formats import rows_found
 from etl.store.ledger.ledger import Ledger, next_number, now
 from etl.store.ledger.tables import APPROVAL, FINDING, STAGE
 
@@ -72,12 +73,13 @@ def exceeds(finding: Mapping[str, Any]) -> bool:
 
 def questions(ledger: Ledger, run_id: str) -> list[Question]:
     """What a run has to be asked, gate by gate, with the newest answers; empty when nothing is above its limit."""
-    columns = [FINDING.c[name] for name in ("gate", "success", "severity", *_ASKED)]
+    columns = [FINDING.c[name] for name in ("gate", "success", "severity", "carried", *_ASKED)]
     query = sa.select(*columns).where(FINDING.c.run_id == run_id, FINDING.c.approve_above.is_not(None))
     found: dict[str, list[dict[str, Any]]] = {}
     for row in ledger.read(query.order_by(FINDING.c.gate, FINDING.c.number)):
         if exceeds(row):
-            found.setdefault(row["gate"], []).append({name: row[name] for name in _ASKED})
+            carried = {"carried": row["carried"]} if row["carried"] else {}
+            found.setdefault(row["gate"], []).append({name: row[name] for name in _ASKED} | carried)
     return [_answered(ledger, run_id, gate, _text(rows)) for gate, rows in found.items()]
 
 
@@ -212,7 +214,7 @@ def _line(finding: Mapping[str, Any]) -> str:
     where = finding["table_name"] + (f".{finding['column_name']}" if finding["column_name"] else "")
     rows = None
     if finding["unexpected"] is not None and finding["total"]:
-        rows = f"{finding['unexpected']:,} of {finding['total']:,} rows"
+        rows = rows_found(finding["unexpected"], finding["total"], finding.get("carried"))
     seen = ": ".join(part for part in (rows, finding["error"] or finding["observed"]) if part)
     told = ", ".join(part for part in (seen, f"limit {finding['approve_above']:.1%}") if part)
     return f"{where}: {finding['description']} ({told})"

@@ -88,6 +88,8 @@ class FindingRow:
     error: str | None
     approve_above: float | None
     rows_sql: str | None
+    carried: int | None
+    definition: str | None
 
     @property
     def where(self) -> str:

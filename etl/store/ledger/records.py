@@ -12,7 +12,11 @@ Outcome = Literal["rejected", "quarantined", "filtered", "mapped"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One expectation's verdict on one table: counts, never values."""
+    """One expectation's verdict on one table: counts, never values.
+
+    On a night of changes the counts are of the whole hospital, and `carried` of its unexpected rows are not of that
+    night. `definition` tells whether two nights asked the same.
+    """
 
     suite: str
     table_name: str
@@ -27,6 +31,8 @@ class Finding:
     error: str | None = None
     approve_above: float | None = None
     rows_sql: str | None = None
+    carried: int | None = None
+    definition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

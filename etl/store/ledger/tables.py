@@ -170,6 +170,13 @@ FINDING = sa.Table(
     sa.Column("error", sa.Text, comment="why the expectation could not be evaluated"),
     sa.Column("approve_above", sa.Float, comment="of a warning: share of rows (0-1) above which a person decides"),
     sa.Column("rows_sql", sa.Text, comment="SQL that lists the rows' ids, for `etl sql`"),
+    sa.Column(
+        "carried",
+        sa.BigInteger,
+        comment="of the unexpected rows, those of persons that a night of changes did not touch, or that came with "
+        "earlier deliveries; none where the night is whole",
+    ),
+    sa.Column("definition", sa.String(16), comment="digest of what is asked; the same on nights that ask the same"),
 )
 
 

@@ -9,6 +9,11 @@ add column worker varchar(120);
 alter table admin.publication add column number bigint;
 alter table admin.approval add column number bigint;
 
+-- Of a night of changes: what it found that is not its own, and whether the night before asked the same.
+alter table quality.finding
+add column carried bigint,
+add column definition varchar(16);
+
 update admin.run
 set number = ranked.number
 from (select run_id, row_number() over (order by started_at, run_id) as number from admin.run) as ranked
