@@ -175,12 +175,12 @@ insert into cdm_expectations values
  ('cdm', 7, 'conformance', 'person', 'year_of_birth', 'values_between', 'Year of birth is between 1900 and this year', 'block'),
  ('cdm', 8, 'custom', 'note', null, 'table_row_count', 'Notes stay empty unless the profile allows free text', 'warn');
 insert into finding
-select run_id, gate, number, suite, source, column_name, expectation, description, severity, 1, 0, null, null, null, null, null
+select run_id, gate, number, suite, source, column_name, expectation, description, severity, 1, 0, null, null, null, null, null, null, null
 from told join expectations join layouts using (hospital, subject);
 insert into finding
 select run_id, gate, number, suite, subject, column_name, expectation, description, severity, 1, 0,
   (select sum(rows) from table_account a where a.run_id = told.run_id and a.cdm_table = subject), null, null, null,
-  'select ' || subject || '_id from "' || subject || '" where ' || coalesce(column_name, subject || '_id') || ' is null'
+  'select ' || subject || '_id from "' || subject || '" where ' || coalesce(column_name, subject || '_id') || ' is null', null, null
 from told join cdm_expectations where state <> 'failed';
 update finding set success = 0, unexpected = 37, rows_sql = 'select line from "landed" where "RSLTUNIT" not in (select unit from known_unit)'
 where gate = 'source' and number = 4;

@@ -61,14 +61,15 @@ def check_state(run: Run, progress: Progress | None = None) -> tuple[int, list[F
     suites = _of_those_there(run, source_suites(run), there)
     tonight = [of_its_own(f) for f in findings_of(run.ledger, run.run_id, "source")]
     before = _runs_before(run, state, published) if published else []
-    asked = of_everybody(suites, tonight, [findings_of(run.ledger, run_id, "source") for run_id in before])
+    known = [findings_of(run.ledger, run_id, "source") for run_id in before]
+    asked = of_everybody(without_counts(suites), tonight, known)
     with open_engine(run.settings, state.as_of) as con:
         create_sources(con, run)
         widen_sources(con, run)
         found = _evaluate(con, asked, progress)
         rows = _rows_by_table(con, suites)
         carried = _carried(con, suites, found, own.number)
-    told = together(suites, tonight, found, rows, carried)
+    told = together(suites, [*tonight, *count_findings(suites, rows)], found, rows, carried)
     return sum(rows.values()), told + [f for f in tonight if f.definition is None]
 
 
@@ -94,13 +95,13 @@ def _with_everybody(
     progress: Progress | None,
 ) -> list[Finding]:  # fmt: skip
     """The findings of the whole hospital, from those of the persons touched."""
-    accounts = run.ledger.accounts(run.run_id)
+    known = run.ledger.accounts(run.run_id).rows_by_table()
+    rows = {table: known.get(table, 0) for table in personal_tables()}
     shared = [suite for suite in without_counts(suites) if suite.table in personal_tables()]
     asked = of_everybody(shared, tonight, [findings_of(run.ledger, published.run_id, "cdm")])
     widen_candidate(con, run)
     found = _evaluate(con, asked, progress)
-    counted, known = count_findings(suites, accounts), accounts.rows_by_table()
-    return together(suites, [*tonight, *counted], found, {t: known.get(t, 0) for t in personal_tables()})
+    return together(suites, [*tonight, *count_findings(suites, rows)], found, rows)
 
 
 def _of_those_there(run: Run, suites: Sequence[Suite], came: set[str]) -> list[Suite]:

@@ -1,13 +1,12 @@
 """The gates of a night that brings changes: what its suites ask of whole tables.
 
 Expectations about rows look at what came, or at the candidate, which has all rows of the persons touched. How many rows
-a source has says nothing of one night's changes; how many a CDM table has is answered from the accounts, which count
-the whole hospital.
+came says nothing of how many there are: that is answered by counting what counts, or from the accounts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from etl.night.check.overall import FIGURES
 from etl.night.check.suites import Expectation, Suite
 from etl.night.lake.mapped import PERIOD, Mapped
 from etl.sql import quote
-from etl.store.ledger.records import Accounts, Finding
+from etl.store.ledger.records import Finding
 
 _COUNTS = {
     "expect_table_row_count_to_be_between": ("min_value", "max_value"),
@@ -44,9 +43,8 @@ def without_counts(suites: Sequence[Suite]) -> list[Suite]:
     return [replace(s, expectations=tuple(e for e in s.expectations if not _counts(s, e))) for s in suites]
 
 
-def count_findings(suites: Iterable[Suite], accounts: Accounts) -> list[Finding]:
-    """What the suites promise of the number of rows of persons' tables, held against the whole hospital's rows."""
-    rows = accounts.rows_by_table()
+def count_findings(suites: Iterable[Suite], rows: Mapping[str, int]) -> list[Finding]:
+    """What `without_counts` leaves out, held against the whole hospital's `rows` by table."""
     return [_finding(s, e, rows.get(s.table, 0)) for s in suites for e in s.expectations if _counts(s, e)]
 
 
@@ -58,7 +56,7 @@ def _counts(suite: Suite, expectation: Expectation) -> bool:
 
 def _finding(suite: Suite, expectation: Expectation, rows: int) -> Finding:
     least, most = (expectation.kwargs.get(word) for word in _COUNTS[expectation.type])
-    return finding_of(suite, expectation, success=_within(rows, least, most), total=rows, observed=f"{rows:,}")
+    return finding_of(suite, expectation, success=_within(rows, least, most), total=rows, observed=str(rows))
 
 
 def _within(rows: int, least: Any, most: Any) -> bool:

@@ -173,3 +173,5 @@ insert into row_change values
 
 insert into table_volume values
     ('measurement', 800, 1000, -0.2), ('person', 10, 999, -0.99), ('note', 5, null, null), ('observation', 2000, 1000, 1.0);
+
+insert into identity_change values ('persons', 1000, 50, 60, 0.05);

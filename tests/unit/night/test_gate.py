@@ -18,6 +18,7 @@ from etl.cdm.concept_domains import column_domains
 from etl.cdm.spec import tables
 from etl.engine import define_night
 from etl.night.check.gate import closed, run_suites
+from etl.night.check.overall import create_empty_figures
 from etl.night.check.suites import Expectation, Suite, load_suites
 
 HERE = Path(__file__).parent
@@ -38,6 +39,7 @@ BREAKS_BY_TYPE = {
 BREAKS_BY_DESCRIPTION = {
     "is unreadable in more than one row": "update {table} set share = 0.02 where change = 'unreadable'",
     "the end is unknown": "update {table} set share = 0.02, change = 'end_unknown' where change = 'unreadable'",
+    "as many unknown ones appear": "update {table} set share = 0.06",
     "the person exists": "update {table} set person_id = 404",
     "Required concepts are filled": "update {table} set {column} = null",
     "concept id is in the vocabulary": "update {table} set {column} = 404",
@@ -88,15 +90,7 @@ def empty_cdm() -> duckdb.DuckDBPyConnection:
     for table in tables().values():
         columns = ", ".join(f'"{f.name}" {f.duckdb_type}' for f in table.fields)
         con.execute(f"create table {table.name} ({columns})")
-    con.execute(
-        "create table mapping_rate (domain varchar, records bigint, mapped bigint, rate double,"
-        " previous_rate double, change double)"
-    )
-    con.execute("create table table_volume (cdm_table varchar, rows bigint, previous_rows bigint, change double)")
-    con.execute(
-        "create table row_change (place varchar, cdm_table varchar, change varchar, column_name varchar, rows bigint,"
-        " total bigint, share double)"
-    )
+    create_empty_figures(con)
     return con
 
 

@@ -59,8 +59,8 @@ def test_every_filled_cdm_table_has_a_suite() -> None:
     filled = (
         "person location care_site provider visit_occurrence visit_detail condition_occurrence drug_exposure"
         " procedure_occurrence measurement observation device_exposure death observation_period condition_era"
-        " drug_era cdm_source mapping_rate table_volume row_change specimen note note_nlp payer_plan_period cost"
-        " episode episode_event fact_relationship dose_era metadata"
+        " drug_era cdm_source mapping_rate table_volume row_change identity_change specimen note note_nlp"
+        " payer_plan_period cost episode episode_event fact_relationship dose_era metadata"
     )
     assert {s.table for s in suites} == set(filled.split())
     assert all(s.key for s in suites if s.table != "cdm_source")
