@@ -6,6 +6,10 @@ people, staff, departments and places.
 
 from __future__ import annotations
 
+import re
+from itertools import combinations
+
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.namespaces import Namespace
@@ -15,23 +19,28 @@ from etl.mapping.expression import render
 from etl.mapping.language.contract import Computed, Source
 from etl.mapping.language.landed import namespace_of, numbers_its_rows
 from etl.night.land.contract import SourceFile
+from etl.night.land.freetext.folding import folded
+from etl.night.land.freetext.numbers import plain_number
+from etl.night.land.freetext.scrub import FUNCTION, HIDDEN
 from etl.sql import literal, quote
 from etl.store.keys.keystore import KeyStore
 
-HIDDEN = "***"
-
-
-# resident registration numbers and Korean telephone numbers, as they hide in free text
-_PATTERNS = (r"[0-9]{6}[- ]?[0-9][0-9]{6}", r"0[0-9]{1,2}[-. ]?[0-9]{3,4}[-. ]?[0-9]{4}")
+# a text so short and without letters is a value: 12.5, <0.01
+_VALUE = "[-+<>=.,:/%0-9 ]{0,6}"
+_SHORTEST_OWN = 3  # of a person's own texts that are blanked as they are; shorter names may be words
+_PLAIN = re.compile("[1-9][0-9]*")  # a record number that is compared as it was delivered
 _HIDDEN_KINDS = ("name", "rrn", "phone", "address")
 NAMESPACES: tuple[Namespace, ...] = ("person", "provider", "care_site", "location")
 
 
 def create_tables(con: DuckDBPyConnection) -> None:
-    """Empty look-up tables in memory: `raw` identifier, `id`, and for persons the texts to hide."""
+    """Empty look-up tables in memory: `raw` identifier, `id`, for persons the texts to hide and whether a row of theirs
+    ever came; and the names that the delivery holds.
+    """
     con.execute("attach ':memory:' as ident")
     for name in NAMESPACES:
-        con.execute(f"create table ident.{name} (raw varchar, id bigint, hide varchar[])")
+        con.execute(f"create table ident.{name} (raw varchar, id bigint, hide varchar[], known boolean)")
+    con.execute("create table ident.name (name varchar)")
 
 
 def raw_sql(source: Source, file: SourceFile, name: str) -> str:
@@ -59,30 +68,50 @@ def register(
     """
     columns = source.declared
     registering = {n: ns for n, c in columns.items() if c.registers is not naming and (ns := namespace_of(c))}
-    if not registering:
-        return
     hidden = [] if naming else [n for n, c in columns.items() if c.identifier in _HIDDEN_KINDS and n in file.raw]
+    names = [n for n in hidden if columns[n].identifier == "name"]
+    if not registering and not names:
+        return
     picked = {n: f"omop_blank({raw_sql(source, file, n)})" for n in dict.fromkeys([*registering, *hidden])}
     select = ", ".join(f"{sql} as {quote(n)}" for n, sql in picked.items())
     con.execute(f"create or replace table ident.seen as select {select} from {relation} r")
     for name, namespace in registering.items():
-        _hand_out(con, keys, name, namespace, hidden if namespace == "person" else [])
+        _hand_out(con, keys, name, namespace, hidden if namespace == "person" else [], naming=naming)
+    if names:
+        _collect_names(con, names)
     con.execute("drop table ident.seen")
 
 
-def _hand_out(con: DuckDBPyConnection, keys: KeyStore, name: str, namespace: Namespace, hidden: list[str]) -> None:
+def _collect_names(con: DuckDBPyConnection, names: list[str]) -> None:
+    """Keep the names of `ident.seen`; of several columns also each two together, which may be a name's parts."""
+    pairs = [f"{quote(a)} || ' ' || {quote(b)}" for a, b in combinations(names, 2)]
+    listed = ", ".join([*map(quote, names), *pairs])
+    con.execute(f"insert into ident.name select distinct replace(unnest([{listed}]), chr(10), ' ') from ident.seen")
+
+
+def _hand_out(
+    con: DuckDBPyConnection, keys: KeyStore, name: str, namespace: Namespace, hidden: list[str], *, naming: bool
+) -> None:
     """Ids for the values of one column of `ident.seen`; `hidden` are the columns whose texts belong to the person."""
     texts = ", ".join(map(quote, [name, *hidden]))
+    own = f"list_filter(list_distinct(flatten(list([{texts}]))), lambda x: length(x) >= {_SHORTEST_OWN})"
     con.execute(
-        f"create or replace table ident.new as select {quote(name)} as raw, "
-        f"list_filter(list_distinct(flatten(list([{texts}]))), lambda x: length(x) >= 2) as hide from ident.seen "
+        f"create or replace table ident.new as select {quote(name)} as raw, {own} as hide from ident.seen "
         f"where {quote(name)} is not null and {quote(name)} not in (select raw from ident.{namespace}) group by 1"
     )
     values = [str(raw) for (raw,) in con.execute("select raw from ident.new").fetchall()]
-    con.register("given", keys.register(namespace, values))
-    con.execute(f"insert into ident.{namespace} select raw, id, hide from ident.new join given using (raw)")
+    con.register("given", keys.register(namespace, values, naming=naming))
+    con.register("waiting", pa.table({"id": keys.waiting()}))
+    con.execute(
+        f"insert into ident.{namespace} select raw, id, hide, id not in (from waiting) "
+        "from ident.new join given using (raw)"
+    )
     con.unregister("given")
+    con.unregister("waiting")
     con.execute("drop table ident.new")
+    if namespace == "person":
+        written = (plain_number(folded(v)) for v in values if not _PLAIN.fullmatch(v))
+        keys.vault.add_plain_numbers(written)
 
 
 def seal(con: DuckDBPyConnection, number: int) -> None:
@@ -107,21 +136,19 @@ def id_sql(namespace: Namespace, number: int, raw: str) -> str:
     return f"case when omop_blank({raw}) is not null then coalesce({number << 24} + 1 + {code}::bigint, 0) end"
 
 
-def scrubbed(sql: str, hide: str | None) -> str:
-    """SQL that blanks out of a text the patterns of identifiers and, given their list, the row's person's own."""
-    for pattern in _PATTERNS:
-        sql = f"regexp_replace({sql}, {literal(pattern)}, {literal(HIDDEN)}, 'g')"
+def _scrubbed(sql: str, hide: str | None) -> str:
+    """SQL that blanks out of a text what identifies anybody and, given their list, the row's person's own texts."""
     if hide:
         sql = f"list_reduce(coalesce({hide}, []), lambda a, x: replace(a, x, {literal(HIDDEN)}), {sql})"
-    return sql
+    return f"case when regexp_full_match({sql}, {literal(_VALUE)}) then {sql} else {FUNCTION}({sql}) end"
 
 
 def _free_text(raw: str, *, of_person: bool) -> str:
     """SQL of a free text as it lands; one of nobody, or of nobody known, may name anybody and is blanked as a whole."""
     if not of_person:
-        return scrubbed(raw, None)
+        return _scrubbed(raw, None)
     whole = f"case when {raw} is not null then {literal(HIDDEN)} end"
-    return f"case when h.raw is null then {whole} else {scrubbed(raw, 'h.hide')} end"
+    return f"case when h.known is not true then {whole} else {_scrubbed(raw, 'h.hide')} end"
 
 
 def landing_query(source: Source, number: int, file: SourceFile, relation: str) -> str:

@@ -23,6 +23,8 @@ from etl.night.land import identifiers
 from etl.night.land.contract import SourceFile, open_sources
 from etl.night.land.decode import as_utf8
 from etl.night.land.judge import check_readable
+from etl.night.land.freetext.known import learn_names, scrubber
+from etl.night.land.freetext.scrub import define_scrubbing
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
 from etl.night.land.unchanged import refuse_changed
@@ -69,6 +71,9 @@ def land(
                     identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
     identifiers.seal(con, mapping.hospital.number)
     create_numbers(con)
+    names = learn_names(con, keys)
+    if any(column.scrub for n in opened for column in mapping.sources[n].declared.values()):
+        define_scrubbing(con, scrubber(keys, names))
     work = [(n, i, f) for n, files in opened.items() for i, f in enumerate(files)]
     work.sort(key=lambda item: -item[2].file.bytes)
     with ThreadPoolExecutor(2) as pool:

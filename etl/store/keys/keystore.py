@@ -2,7 +2,7 @@
 
 A number n is handed out once per (namespace, identifier) and never again. The store holds a keyed HMAC-SHA256 of the
 identifier, not the identifier; the key is `ETL_KEY_SECRET`, mixed with the hospital's name. It is a SQLite file of
-its own, outside lake and warehouse.
+its own, outside lake and warehouse. What else it knows, for free text, is in `vault`.
 
 Every time that numbers are handed out it notes a mark: the highest of them, and a hash over all so far. What was made
 with a store keeps its marks, by which a copy that is older, or went on elsewhere, is known (`etl.store.keys.fitting`).
@@ -26,6 +26,7 @@ from etl.errors import ConfigError, TransientError
 from etl.settings import Settings
 from etl.store.keys.fitting import damage_told, file_of, look_into
 from etl.store.marks import Mark, Marks
+from etl.store.keys.vault import Vault
 
 LARGEST = (1 << 24) - 1
 #: What a store's file is by its `user_version`; 0: written before that was noted.
@@ -66,6 +67,7 @@ class KeyStore:
             self._prove()
             self._keep_number(hospital, number)
             self._mark_old()
+            self.vault = Vault(self._con, self._key)
 
     def _prepare(self) -> None:
         """Make what is missing of the tables; ConfigError when a newer program made the store."""
@@ -81,6 +83,7 @@ class KeyStore:
             create table if not exists key (namespace text, mac blob, n integer not null,
                 primary key (namespace, mac), unique (namespace, n)) without rowid;
             create table if not exists proof (one integer primary key check (one = 1), mac blob, store text);
+            create table if not exists waiting (n integer primary key);
             create table if not exists hospital (one integer primary key check (one = 1), number integer not null);
             create table if not exists mark (namespace text, n integer, chain text, primary key (namespace, n))
                 without rowid;
@@ -144,10 +147,11 @@ class KeyStore:
     def _macs(self, namespace: str, values: Iterable[str]) -> list[bytes]:
         return [self._mac(namespace, v) for v in values]
 
-    def register(self, namespace: Namespace, values: Sequence[str]) -> pa.Table:
+    def register(self, namespace: Namespace, values: Sequence[str], *, naming: bool = False) -> pa.Table:
         """Ids of distinct `values`, handing out new ones; columns `raw` (text) and `id` (int64).
 
-        New numbers follow the order of the HMACs, so that they tell nothing about the order of the file.
+        New numbers follow the order of the HMACs, so that they tell nothing about the order of the file. New persons
+        whom a row is only `naming` wait until one that registers them comes (see `waiting`).
         """
         macs = self._macs(namespace, values)
         try:
@@ -164,11 +168,24 @@ class KeyStore:
             )
             if new:
                 self._mark(namespace, first + len(new) - 1, new)
+            if namespace == "person":
+                self._wait(numbered.values() if naming else (), () if naming else known.values())
             self._con.execute("commit")
         except sqlite3.OperationalError as error:
             raise TransientError(f"the key store cannot be written: {error}", hint="run again") from error
         known |= numbered
         return pa.table({"raw": pa.array(values, pa.string()), "id": self._ids(known, macs)})
+
+    def _wait(self, new: Iterable[int], came: Iterable[int]) -> None:
+        """Note persons who are named only, and that others came."""
+        self._con.executemany("insert or ignore into waiting values (?)", ((n,) for n in new))
+        if self._con.execute("select 1 from waiting limit 1").fetchone():
+            self._con.executemany("delete from waiting where n = ?", ((n,) for n in came))
+
+    def waiting(self) -> Any:
+        """Ids of persons who were named and of whom no row that registers them ever came; an array of int64."""
+        waiting = self._con.execute("select n from waiting").fetchall()
+        return pa.array([self._base | n for (n,) in waiting], pa.int64())
 
     def _find(self, namespace: str, macs: Sequence[bytes]) -> dict[bytes, int]:
         """Numbers of the MACs that are known; set-based through a temporary table."""
