@@ -14,7 +14,8 @@ from etl.cli.console import err, errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app
 from etl.engine import open_engine
 from etl.errors import ConfigError
-from etl.pages.formats import DASH, at_least
+from etl.pages.disclosure import told_persons, told_records
+from etl.pages.formats import DASH
 from etl.research.concepts.find import Hit, find
 from etl.research.concepts.usage import Usage, strictest_small_cell, usage
 from etl.settings import Settings, load_settings
@@ -48,7 +49,8 @@ def _table(hits: Sequence[Hit], counts: Mapping[int, Usage]) -> Table:
         table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
     for hit in hits:
         used = counts.get(hit.concept_id)
-        cells = [at_least(n, used.fewer_than) for n in (used.records, used.persons)] if used else [DASH, DASH]
+        few = used.fewer_than if used else None
+        cells = [told_records(used.records, few), told_persons(used.persons, few)] if used else [DASH, DASH]
         code = Text.assemble((f"{hit.vocabulary} ", "dim"), hit.code)
         table.add_row(str(hit.concept_id), _named(hit), hit.domain, code, *cells)
     return table

@@ -12,7 +12,8 @@ from etl.cli.console import err, errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, Hospital, command_app
 from etl.mapping.load import load_mappings
 from etl.onboarding.worklist.unmapped import Order, Worklist, gains, read_worklist, write_csv, write_usagi
-from etl.pages.formats import at_least, date_or_dash, percent
+from etl.pages.disclosure import told_persons, told_records
+from etl.pages.formats import date_or_dash, percent
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger
 
@@ -58,7 +59,8 @@ def _show_table(worklist: Worklist, limit: int) -> None:
     for row in shown:
         table.add_row(
             row["domain"], *((row["vocabulary"],) if wide else ()), row["code"], row["description"] or "",
-            f"{row['records']:,}", percent(row["share"]), at_least(row["patients"], row["fewer_than"]),
+            told_records(row["records"], row["fewer_than"]), percent(row["share"]),
+            told_persons(row["patients"], row["fewer_than"]),
             *((date_or_dash(row["first_seen"]),) if wide else ()), date_or_dash(row["last_seen"]),
         )  # fmt: skip
     out.print(table)
@@ -91,7 +93,8 @@ def unmapped(
 ) -> None:
     """List the codes that found no standard concept: what to map next, and how much each code would win.
 
-    Of codes that fewer than `small_cell` patients have (hospital.yaml, default 5), days and patients are not told.
+    Of codes that fewer than `small_cell` patients have (hospital.yaml, default 5), days and patients are not told,
+    and records only in steps of that size.
 
     `etl why HOSPITAL CODE` tells where the look-up of a code ended.
     """

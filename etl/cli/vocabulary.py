@@ -24,6 +24,7 @@ from etl.night.lake.state import newest_state
 from etl.night.lake.views import create_whole
 from etl.onboarding.worklist.difference import Change, Difference, Target, difference
 from etl.operations.retention.releases import published_with, remove_release
+from etl.pages.disclosure import told_records
 from etl.settings import Settings, load_settings
 from etl.spreadsheets import cells
 from etl.vocabulary.release import MARKER, Release, current_release, load_bundle, release_named, releases, use_release
@@ -122,7 +123,7 @@ def show_difference(
 
 
 def _show_summary(hospital: str, night: date, before: Release, after: Release, found: Difference) -> None:
-    changed = sum(c.records for c in found.changes)
+    changed = min(sum(c.records for c in found.changes), found.records)
     share = changed / found.records if found.records else 0
     out.print(f"{hospital}, night {night}: {before.name} → {after.name}", style="bold", soft_wrap=True)
     out.print(
@@ -141,8 +142,8 @@ def _show_changes(found: Difference, limit: int) -> None:
         table.add_column(column, justify="right" if column == "records" else "left", overflow="fold")
     for change in found.changes[:limit]:
         table.add_row(
-            f"{change.records:,}", change.kind, f"{change.entry}.{change.field}", _code(change),
-            _become(change.before), _become(change.after),
+            told_records(change.records, change.fewer_than), change.kind, f"{change.entry}.{change.field}",
+            _code(change), _become(change.before), _become(change.after),
         )  # fmt: skip
     out.print(table)
     if len(found.changes) > limit:

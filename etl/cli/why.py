@@ -23,6 +23,7 @@ from etl.mapping.explain.explanation import Attempt, Chosen, Concept, Explanatio
 from etl.mapping.load import load_mappings
 from etl.night.lake.state import newest_state
 from etl.night.lake.views import create_whole
+from etl.pages.disclosure import told_records
 from etl.settings import Settings, load_settings
 from etl.vocabulary.release import current_release
 
@@ -77,8 +78,8 @@ def _tell_what_is_known(hospital: str, code: str, night: date | None, found: lis
 def tree(explanation: Explanation) -> Tree:
     """An explanation as a tree: the steps as they are tried, then what the code becomes."""
     e = explanation
-    where = f"source {e.source}" + (f", {e.records:,} records" if e.delivered else "")
-    where += f" (and {e.left_out:,} that its `where` leaves out)" if e.left_out else ""
+    where = f"source {e.source}" + (f", {told_records(e.records, e.fewer_than)} records" if e.delivered else "")
+    where += f" (and {told_records(e.left_out, e.fewer_than)} that its `where` leaves out)" if e.left_out else ""
     root = Tree(Text.assemble((f"{e.entry}.{e.field}", "bold"), f"  {where}"))
     root.add(Text(", ".join(f"{column} = {code or '(empty)'}" for column, code in e.codes.items())))
     if e.description:

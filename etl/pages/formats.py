@@ -44,11 +44,6 @@ def points(change: float | None) -> str:
     return "±0.0" if abs(change) < 0.05 else f"{change:+.1f}".replace("-", "−")
 
 
-def at_least(number: int | None, fewer_than: int | None) -> str:
-    """A count of patients; where it is hidden, below which number it lies."""
-    return f"<{fewer_than}" if number is None and fewer_than else count(number)
-
-
 def date_or_dash(value: date | None) -> str:
     """A day, or a dash."""
     return DASH if value is None else value.isoformat()

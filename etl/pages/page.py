@@ -13,11 +13,12 @@ import jinja2
 from markupsafe import Markup
 
 from etl.files import packaged
-from etl.pages import charts, formats
+from etl.pages import charts, disclosure, formats
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _FILTERS = (
-    formats.at_least,
+    disclosure.told_persons,
+    disclosure.told_records,
     formats.clock,
     formats.count,
     formats.date_or_dash,

@@ -114,7 +114,7 @@ def test_a_code_no_vocabulary_knows_maps_to_concept_0_and_is_listed(hospital: Ti
 
     worklist = run.ledger.read(UNMAPPED.select().where(UNMAPPED.c.run_id == run.run_id))
     assert [(w["domain"], w["vocabulary"], w["code"], w["description"], w["records"]) for w in worklist] == [
-        ("Condition", "KCD7", "Q99.XX", "알 수 없는 진단", 1)
+        ("Condition", "KCD7", "Q99.XX", "알 수 없는 진단", 5)  # in steps of five: it is one patient's
     ]
 
 

@@ -8,13 +8,17 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import histories
 import pytest
 import tiny
+import yaml
+from histories import Night
 from planted import found
 from processes import Death, start
 from pydantic import SecretStr
 from tiny import Tiny
 
+from etl.errors import InputError
 from etl.mapping.language.contract import Source
 from etl.mapping.load import load_mappings
 from etl.night.delivery import open_delivery
@@ -82,9 +86,11 @@ def test_a_night_leaves_no_planted_value_anywhere(planted: Tiny, tmp_path: Path)
     assert "***(***) ***/***, call ***, *** or ***" in cells
 
 
-def test_a_column_that_is_not_declared_as_free_text_would_be_found(planted: Tiny, tmp_path: Path) -> None:
+def test_what_lands_as_it_is_would_be_found(planted: Tiny, tmp_path: Path) -> None:
     """The search sees into the lake's and the warehouse's Parquet files."""
-    planted.rewrite("sources.yaml", "MEMO: {scrub: true, optional: true}", "MEMO: {optional: true}")
+    planted.rewrite(
+        "sources.yaml", "MEMO: {scrub: true, optional: true}", "MEMO: {not_a_person: said so, optional: true}"
+    )
     log = tmp_path / "log"
     log.mkdir()
     command = start(planted, "run", "tiny", str(planted.deliver()), log=log / "run.log")
@@ -92,6 +98,54 @@ def test_a_column_that_is_not_declared_as_free_text_would_be_found(planted: Tiny
     hits = everything(planted, log)
     assert any(file.startswith("1_landed") for file in hits)
     assert any(file.startswith("data/tiny") for file in hits)
+
+
+def test_the_names_and_numbers_of_others_are_blanked_too(hospital: Tiny) -> None:
+    rows = [
+        ("A91", "70001", "mother 마바사아 70002"),
+        ("A92", "70001", "+82-10-1234-5678 (02)123-4567 010 - 1234 - 5678"),
+        ("A93", "70001", "900101–1234567 ９００１０１－１２３４５６７ 900101 - 1234567"),
+        ("A94", "70001", "자차 카타님과 통화"),
+        ("A95", "99999", "홍길순전 not registered"),
+    ]
+    hospital.tables["ADM.csv"] += [[a, p, "O", "2026-06-09 10:00", "", "IM", memo] for a, p, memo in rows]
+    landed = {row["ADM_NO"]: row["MEMO"] for row in tiny.landed(hospital.through("land"), "visits")}
+    assert [landed[a] for a, _, _ in rows] == ["mother *** ***", "*** *** ***", "*** *** ***", "***님과 통화", "***"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "홍길순전 900101-1234567",
+        "９００１０１－１２３４５６７",
+        "call 010-1234-5678",
+        "+82 10 1234 5678",
+        "ask hong@example.org",
+    ],
+)
+def test_the_name_of_a_code_that_identifies_somebody_stops_the_night(hospital: Tiny, written: str) -> None:
+    hospital.tables["DIAG.csv"].append(["70001", "A01", "X77.1", written, "20260601", "N"])
+    with pytest.raises(InputError, match=r"source 'diagnoses': column 'DIAG_NM' holds .* in 1 row") as raised:
+        hospital.through("land")
+    assert "sources.diagnoses.columns.DIAG_NM say `scrub: true`" in str(raised.value.hint)
+    assert written not in f"{raised.value}{raised.value.hint}"
+    assert not found({written}, [hospital.settings.home / "lake"])
+
+
+def test_a_night_of_changes_knows_the_names_of_all_nights_before(hospital: Tiny) -> None:
+    histories.make_delta(hospital)
+    file = hospital.mappings / "sources.yaml"
+    said = yaml.safe_load(file.read_text(encoding="utf-8"))
+    said["sources"]["visits"]["columns"]["MEMO"] = {"scrub": True}
+    file.write_text(yaml.safe_dump(said, allow_unicode=True), encoding="utf-8")
+    people = [(f"7000{i}", name, "", "", "F", "1988-02-29", "", "N") for i, name in ((1, "가나다"), (2, "라마바"))]
+    first = Night(1, whole=False, rows={"PAT": people}, gone={}, master=None)
+    memos = {"A01": ("70001", "라마바님의 딸, 70002"), "A02": ("70009", "아무개 70009")}
+    stays = [(a, p, "I", "2026-06-28 09:00", "", "IM", memo, "N") for a, (p, memo) in memos.items()]
+    for number, night in enumerate((first, Night(2, whole=False, rows={"ADM": stays}, gone={}, master=None))):
+        run = hospital.through("land", folder=histories.write(hospital.drops, number, night))
+    landed = {row["ADM_NO"]: row["MEMO"] for row in tiny.landed(run, "visits")}
+    assert landed == {"A01": "***님의 딸, ***", "A02": "***"}  # of 70009 no row ever came
 
 
 @pytest.mark.parametrize("stage", [s.name for s in STAGES][:3])

@@ -87,7 +87,7 @@ def test_the_diff_names_what_would_change_by_records_and_nothing_else(
     found: dict[str, Any] = json.loads(output)
     assert code == 0
     assert [(c["kind"], c["records"], c["field"], c["code"]) for c in found["changes"]] == [
-        ("table", 3, "concept", "L002"), ("lost", 1, "concept", "I10.9"),
+        ("table", 5, "concept", "L002"), ("lost", 5, "concept", "I10.9"),
     ]  # fmt: skip
     glucose, hypertension = found["changes"]
     assert [(t["concept_id"], t["domain"], t["table"]) for c in ("before", "after") for t in glucose[c]] == [
@@ -97,12 +97,12 @@ def test_the_diff_names_what_would_change_by_records_and_nothing_else(
     with file.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [(r["code"], r["old_table"], r["new_table"], r["records"]) for r in rows] == [
-        ("L002", "measurement", "observation", "3"), ("I10.9", "condition_occurrence", "condition_occurrence", "1"),
+        ("L002", "measurement", "observation", "5"), ("I10.9", "condition_occurrence", "condition_occurrence", "5"),
     ]  # fmt: skip
     code, output = run(hospital, monkeypatch, *arguments)
     assert code == 0
-    assert "codes that go to another table: 1 (records: 3)" in output
-    assert "codes that lose their standard concept: 1 (records: 1)" in output
+    assert "codes that go to another table: 1 (records: 5)" in output
+    assert "codes that lose their standard concept: 1 (records: 5)" in output
     code, output = run(hospital, monkeypatch, "diff", old.name, old.name, "--hospital", "tiny", "--json")
     assert json.loads(output)["changes"] == []
 

@@ -47,19 +47,22 @@ def check_source(check: Checker, name: str, source: Source) -> None:
 
 
 def check_delivery(check: Checker, hospital: Hospital, known: Declarations) -> None:
-    """Sources that come as changes need a key; names that texts must not show have to come every night."""
+    """Sources that come as changes need a key; addresses that texts must not show have to come every night.
+
+    Names and record numbers are known from the nights before, telephone numbers by how they are written.
+    """
     for name, source in known.sources.items():
         path: Path_ = ("sources", name)
         if (source.delivery or hospital.delivery) == "full":
             continue
         if not source.key:
             check.add(path, "comes as changes (`delivery: delta`) and needs a `key` that tells which row is changed")
-        names = [n for n, c in source.declared.items() if c.identifier in ("name", "phone", "address") and not c.entity]
+        addresses = [n for n, c in source.declared.items() if c.identifier == "address" and not c.entity]
         scrubbing = [s for s, other in known.sources.items() if any(c.scrub for c in other.declared.values())]
-        if names and any(c.registers for c in source.declared.values()) and scrubbing:
+        if addresses and any(c.registers for c in source.declared.values()) and scrubbing:
             check.add(
                 (*path, "delivery"),
-                f"'{scrubbing[0]}' has free text in which this source's names are blanked out, so the names must come "
+                f"'{scrubbing[0]}' has free text in which this source's addresses are blanked out, so they must come "
                 "with every night: say `delivery: full` here",
             )
 

@@ -18,6 +18,7 @@ from etl.mapping.explain.release import concept_of
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.lookups import Lookup, Step
 from etl.mapping.language.mapping import HospitalMapping
+from etl.pages.disclosure import few, in_steps
 from etl.sql import literal, quote
 
 _CHOSEN = "chosen_code"
@@ -46,7 +47,15 @@ def explain(
     asked = [_Asked(con, mapping, *item, code, day) for item in wanted]
     held = [e for one in asked for e in one.explain(one.collect())]
     held += explain_constants(con, mapping, code, field)
-    return held or [e for one in asked for e in one.explain(one.suppose()) if field or _known(e)]
+    told = [_told(e, mapping.hospital.small_cell) for e in held]
+    return told or [e for one in asked for e in one.explain(one.suppose()) if field or _known(e)]
+
+
+def _told(explanation: Explanation, small_cell: int) -> Explanation:
+    """The explanation with no more of few records than may be told."""
+    fewer_than = few(small_cell, explanation.records, explanation.left_out)
+    records, left_out = (in_steps(n, fewer_than) for n in (explanation.records, explanation.left_out))
+    return replace(explanation, records=records, left_out=left_out, fewer_than=fewer_than)
 
 
 def _known(explanation: Explanation) -> bool:

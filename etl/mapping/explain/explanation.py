@@ -99,6 +99,7 @@ class Explanation:
     """A code in one look-up, with the codes of other columns it looks at.
 
     `records` are those that the entry's `where` keeps, `left_out` the others; both are 0 when the night holds none.
+    Few of them are in steps of `fewer_than` (see `etl.pages.disclosure`).
     `constant` is the concept of an entry that looks nothing up: it says the same of every row.
     """
 
@@ -112,6 +113,7 @@ class Explanation:
     attempts: tuple[Attempt, ...]
     meanings: tuple[Meaning, ...]
     constant: int | None = None
+    fewer_than: int | None = None
 
     @property
     def delivered(self) -> bool:

@@ -27,12 +27,18 @@ class Column(Strict):
     ] = False
     scrub: Annotated[
         bool,
-        Field(description="free text: names, resident registration, phone and record numbers are blanked out"),
+        Field(
+            description="free text: names and record numbers of anybody known, registration and phone numbers, "
+            "passports, mail and street addresses are blanked out"
+        ),
     ] = False
     reads: Annotated[Reading | None, Field(description="how its texts are written, where the source's do not")] = None
     not_a_person: Annotated[
         str | None,
-        Field(description="why values that look like patients' record numbers are none: landing does not look for any"),
+        Field(
+            description="why values that look like patients' record numbers, or like registration or phone numbers, "
+            "are none: landing does not look for any"
+        ),
     ] = None
     aliases: Annotated[tuple[str, ...], Field(description="other names this column has in some exports")] = ()
     optional: Annotated[bool, Field(description="may be missing from the file; it is then empty")] = False

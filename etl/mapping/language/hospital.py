@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from etl.mapping.language.words import Strict, known_zone
+from etl.pages.disclosure import SMALL_CELL
 
 Delivers = Literal["full", "delta"]
 
@@ -155,10 +156,10 @@ class Hospital(Strict):
         int,
         Field(
             ge=1,
-            description="of fewer patients than this the worklist of unmapped codes tells neither days nor their "
-            "number, and the data dictionary counts nothing; it takes the largest of all hospitals",
+            description="of fewer patients than this no list tells their number or their days, and of their records "
+            "only in steps of this size; the data dictionary counts nothing, and takes the largest of all hospitals",
         ),
-    ] = 5
+    ] = SMALL_CELL
 
     @field_validator("time_zone")
     @classmethod

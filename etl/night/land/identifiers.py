@@ -110,8 +110,7 @@ def _hand_out(
     con.unregister("waiting")
     con.execute("drop table ident.new")
     if namespace == "person":
-        written = (plain_number(folded(v)) for v in values if not _PLAIN.fullmatch(v))
-        keys.vault.add_plain_numbers(written)
+        keys.vault.add_plain_numbers(map(plain_number, folded([v for v in values if not _PLAIN.fullmatch(v)])))
 
 
 def seal(con: DuckDBPyConnection, number: int) -> None:

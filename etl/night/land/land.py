@@ -22,13 +22,14 @@ from etl.night.lake.names import COLUMNS, REJECTED
 from etl.night.land import identifiers
 from etl.night.land.contract import SourceFile, open_sources
 from etl.night.land.decode import as_utf8
-from etl.night.land.judge import check_readable
 from etl.night.land.freetext.known import learn_names, scrubber
 from etl.night.land.freetext.scrub import define_scrubbing
+from etl.night.land.judge import check_readable
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
 from etl.night.land.unchanged import refuse_changed
 from etl.night.land.undeclared import check_undeclared, create_numbers
+from etl.night.land.written import check_written
 from etl.store.keys.keystore import KeyStore
 from etl.store.ledger.records import Accounts
 
@@ -108,6 +109,7 @@ def _land_file(
     check_rejects(source, file, rows, rejects)
     check_promised_rows(source, file, rows, rejects)
     check_undeclared(cursor, name, source, file, landed, mapping.hospital.undeclared_numbers)
+    check_written(cursor, name, source, landed)
     cursor.close()
     if progress:
         progress(f"{file.name}: {rows:,} rows")

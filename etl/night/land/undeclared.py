@@ -53,7 +53,7 @@ def check_undeclared(
     )
     found = con.execute(
         f"""
-        with sample as materialized ({_sample(columns, landed)}),
+        with sample as materialized ({sample(columns, landed, SAMPLE)}),
         given as (
           select * from ({given})
           where length(value) >= {_SHORTEST} and not regexp_full_match(value, {literal(_DAY)}))
@@ -79,13 +79,13 @@ def _plain(text: str) -> str:
     return f"case when regexp_full_match({text}, '[0-9]+') then ltrim({text}, '0') else {text} end"
 
 
-def _sample(columns: list[str], landed: Path) -> str:
-    """SQL of the rows looked at."""
+def sample(columns: list[str], landed: Path, size: int) -> str:
+    """SQL of the rows of a landed file that are looked at: so many of its beginning, and of its middle."""
     listed = ", ".join(f"omop_blank({quote(c)}) as {quote(c)}" for c in columns)
     rows = int(pq.read_metadata(landed).num_rows)
-    begin = f"(select {listed} from {parquet(landed)} limit {SAMPLE})"
-    if rows <= SAMPLE:
+    begin = f"(select {listed} from {parquet(landed)} limit {size})"
+    if rows <= size:
         return begin
-    middle = max(rows // 2, SAMPLE)
-    between = f"file_row_number between {middle} and {middle + SAMPLE - 1}"
+    middle = max(rows // 2, size)
+    between = f"file_row_number between {middle} and {middle + size - 1}"
     return f"{begin} union all (select {listed} from {parquet(landed)} where {between})"

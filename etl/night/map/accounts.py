@@ -22,6 +22,7 @@ from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.lake.mapped import Mapped, current
 from etl.night.map.tables import changes_of, staged
+from etl.pages.disclosure import in_steps_sql
 from etl.sql import literal, quote
 from etl.store.ledger.records import Accounts
 
@@ -190,7 +191,7 @@ def _descriptions(entries: tuple[Entry, ...]) -> list[str]:
 def totals(con: DuckDBPyConnection, layers: Sequence[Mapped], small_cell: int) -> Accounts:
     """The accounts of the whole hospital, from the counts of all its mapped layers.
 
-    Of codes of fewer than `small_cell` patients neither their number nor the days are told. Days are ISO texts.
+    Of codes of fewer than `small_cell` patients no more is told than `etl.pages.disclosure` says. Days are ISO texts.
     """
     shown = f"case when count(distinct person) >= {small_cell} then"
 
@@ -216,7 +217,8 @@ def totals(con: DuckDBPyConnection, layers: Sequence[Mapped], small_cell: int) -
         unmapped=[
             {**row, "vocabulary": row["vocabulary"] or ""}
             for row in rows(
-                "domain, vocabulary, code, any_value(d.description) as description, sum(records)::bigint as records, "
+                "domain, vocabulary, code, any_value(d.description) as description, "
+                f"{in_steps_sql('sum(records)', 'count(distinct person)', small_cell)} as records, "
                 f"{shown} count(distinct person) end as patients, "
                 f"case when count(distinct person) < {small_cell} then {small_cell} end as fewer_than, "
                 f"{shown} min(first)::date::varchar end as first_seen, "

@@ -19,6 +19,7 @@ from etl.mapping.compile.relation import source_relation
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.lookups import Lookup
 from etl.mapping.language.mapping import HospitalMapping
+from etl.pages.disclosure import few, in_steps
 from etl.sql import quote
 from etl.vocabulary.release import Release
 
@@ -39,7 +40,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A code of one field that the two releases map differently, and how many records have it."""
+    """A code of one field that the two releases map differently, and how many records have it.
+
+    Few records are in steps of `fewer_than` (see `etl.pages.disclosure`).
+    """
 
     kind: Kind
     records: int
@@ -50,6 +54,7 @@ class Change:
     description: str | None
     before: tuple[Target, ...]
     after: tuple[Target, ...]
+    fewer_than: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def difference(
         _weigh(con, mapping, field, tables["before", i], tables["after", i])
     row = con.execute("select count(distinct (entry, field, code)), coalesce(sum(records), 0)::bigint from weighed")
     codes, records = row.fetchone() or (0, 0)
-    return Difference(codes, records, tuple(_changes(con, old, new)))
+    return Difference(codes, records, tuple(_changes(con, old, new, mapping.hospital.small_cell)))
 
 
 def _look_up(con: DuckDBPyConnection, mapping: HospitalMapping, field: _Field, name: str) -> LookupTable:
@@ -154,13 +159,14 @@ def _weigh(
     )
 
 
-def _changes(con: DuckDBPyConnection, old: Release, new: Release) -> Iterator[Change]:
+def _changes(con: DuckDBPyConnection, old: Release, new: Release, small_cell: int) -> Iterator[Change]:
     names = (_names(con, "old_targets", old), _names(con, "new_targets", new))
     rows = con.execute("select * from change order by records desc, entry, field, code").fetchall()
     for kind, records, entry, field, vocabulary, code, description, before, after in rows:
+        fewer_than = few(small_cell, records)
         yield Change(
-            kind, records, entry, field, vocabulary, code, description, _targets(before, names[0]),
-            _targets(after, names[1]),
+            kind, in_steps(records, fewer_than), entry, field, vocabulary, code, description,
+            _targets(before, names[0]), _targets(after, names[1]), fewer_than,
         )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from etl.errors import InputError, TransientError, UsageError
-from etl.pages.formats import at_least, percent
+from etl.pages.disclosure import in_steps, told_persons
+from etl.pages.formats import percent
 from etl.spreadsheets import cells
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import UNMAPPED
@@ -59,7 +60,12 @@ def read_worklist(ledger: Ledger, hospital: str, domain: str | None = None, by: 
     if by == "patients":
         order.insert(0, UNMAPPED.c.patients.desc().nulls_last())
     query = sa.select(*(UNMAPPED.c[k] for k in _COLUMNS)).where(UNMAPPED.c.run_id == run_id).order_by(*order)
-    rows = [row for row in ledger.read(query) if row["domain"] in wanted]
+    # of a ledger that earlier versions wrote, the numbers of records are exact
+    rows = [
+        {**row, "records": in_steps(row["records"], row["fewer_than"])}
+        for row in ledger.read(query)
+        if row["domain"] in wanted
+    ]
     total = max(sum(r["records"] - r["mapped"] for r in rates), sum(row["records"] for row in rows))
     together = accumulate(row["records"] for row in rows)
     codes = [{**row, "together": n, "share": n / total} for row, n in zip(rows, together, strict=True)]
@@ -93,7 +99,7 @@ def write_usagi(codes: Sequence[Mapping[str, Any]], file: Path) -> None:
     rows = (
         [
             row["code"], row["description"] or row["code"], row["records"], row["domain"], row["vocabulary"],
-            at_least(row["patients"], row["fewer_than"]).replace(",", ""), row["first_seen"], row["last_seen"],
+            told_persons(row["patients"], row["fewer_than"]).replace(",", ""), row["first_seen"], row["last_seen"],
         ]
         for row in codes
     )  # fmt: skip
@@ -115,6 +121,8 @@ def gains(worklist: Worklist, codes: Sequence[Mapping[str, Any]]) -> list[str]:
     won = {r["domain"]: 0 for r in worklist.rates}
     for row in codes:
         won[row["domain"]] += row["records"]
+    for r in worklist.rates:  # records in steps may be more than there are
+        won[r["domain"]] = min(won[r["domain"]], r["records"] - r["mapped"])
     return [
         f"{r['domain']:<12}{won[r['domain']]:>12,} records  {percent(r['mapped'], r['records'])} → "
         f"{percent(r['mapped'] + won[r['domain']], r['records'])}"

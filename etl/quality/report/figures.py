@@ -156,7 +156,7 @@ class DomainRate:
 
 @dataclass(frozen=True, slots=True)
 class UnmappedCode:
-    """A source code without a standard concept; patients and day are hidden where patients are `fewer_than`."""
+    """A source code without a standard concept; of patients `fewer_than` that, records are in steps."""
 
     domain: str
     vocabulary: str

@@ -170,17 +170,21 @@ def _rates(ledger: Ledger, run_id: str) -> tuple[DomainRate, ...]:
 def _unmapped(ledger: Ledger, run_id: str, previous_id: str | None) -> Unmapped:
     """The top codes with the running sum over their rank; `new` are those the previous night did not have."""
     code, before = UNMAPPED.c, UNMAPPED.alias("before")
-    rank = [sa.desc(code.records), code.domain, code.vocabulary, code.code]
+    # as `in_steps`; what earlier versions wrote is exact
+    steps = (code.records + code.fewer_than - 1) // code.fewer_than * code.fewer_than
+    told = sa.case((code.fewer_than.is_(None), code.records), else_=steps)
+    rank = [sa.desc(told), code.domain, code.vocabulary, code.code]
     key = ("domain", "vocabulary", "code")
     same = sa.and_(before.c.run_id == previous_id, *(before.c[k] == code[k] for k in key))
     known = sa.exists().where(before.c.run_id == previous_id)
     query = (
         sa.select(
-            *(code[name] for name in (*key, "description", "records", "patients", "fewer_than", "last_seen")),
-            sa.func.sum(code.records).over(order_by=rank, rows=(None, 0)).label("running"),
+            *(code[name] for name in (*key, "description", "patients", "fewer_than", "last_seen")),
+            told.label("records"),
+            sa.func.sum(told).over(order_by=rank, rows=(None, 0)).label("running"),
             (known & ~sa.exists().where(same)).label("new"),
             sa.func.count().over().label("codes"),
-            sa.func.sum(code.records).over().label("listed"),
+            sa.func.sum(told).over().label("listed"),
         )
         .where(code.run_id == run_id)
         .order_by(*rank)

@@ -9,10 +9,9 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
 from etl.mapping.read.documents import hospital_folders, read_head
+from etl.pages.disclosure import SMALL_CELL
 from etl.settings import Settings
 from etl.sql import quote
-
-_DEFAULT = 5  # of hospital.yaml's `small_cell`
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,8 @@ class Usage:
 
 def strictest_small_cell(settings: Settings) -> int:
     """The largest `small_cell` of all hospitals."""
-    said = (read_head(folder).data.get("small_cell", _DEFAULT) for folder in hospital_folders(settings.mappings))
-    return max((n for n in said if isinstance(n, int)), default=_DEFAULT)
+    said = (read_head(folder).data.get("small_cell", SMALL_CELL) for folder in hospital_folders(settings.mappings))
+    return max((n for n in said if isinstance(n, int)), default=SMALL_CELL)
 
 
 def usage(con: DuckDBPyConnection, concepts: Sequence[int], small: int) -> dict[int, Usage]:

@@ -13,6 +13,7 @@ from etl.cdm import spec
 from etl.engine import records
 from etl.files import packaged
 from etl.mapping.language.mapping import HospitalMapping
+from etl.pages.disclosure import SMALL_CELL
 from etl.research.dictionary.coverage import Field as CoveredField
 from etl.research.dictionary.coverage import Table as CoveredTable
 from etl.research.dictionary.coverage import coverage, groups_of
@@ -106,7 +107,7 @@ def describe(
 
     Counts of fewer persons than the strictest hospital's `small_cell` are hidden.
     """
-    small_cell = max((m.hospital.small_cell for m in mappings.values()), default=5)
+    small_cell = max((m.hospital.small_cell for m in mappings.values()), default=SMALL_CELL)
     figures = {}
     for name, found in measure(con, small_cell):
         figures[name] = found

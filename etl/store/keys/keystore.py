@@ -25,8 +25,8 @@ from etl.cdm.namespaces import Namespace
 from etl.errors import ConfigError, TransientError
 from etl.settings import Settings
 from etl.store.keys.fitting import damage_told, file_of, look_into
-from etl.store.marks import Mark, Marks
 from etl.store.keys.vault import Vault
+from etl.store.marks import Mark, Marks
 
 LARGEST = (1 << 24) - 1
 #: What a store's file is by its `user_version`; 0: written before that was noted.

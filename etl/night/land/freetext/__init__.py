@@ -1,4 +1,3 @@
-"""Free text while it lands: what names, numbers or reaches somebody is blanked out of it.
-
-Texts are sought in a folded form (see `folding`) and blanked as they were delivered.
+"""Serves landing, which hands it what people wrote: what names, numbers or reaches somebody is blanked out of it, and
+nothing is sought in any other than its folded form.
 """

@@ -122,6 +122,6 @@ def fold(texts: Sequence[str]) -> Folded:
     return Folded(codes, np.append(origin, len(delivered)), begins)
 
 
-def folded(text: str) -> str:
-    """One text in its folded form."""
-    return fold([text]).text[:-1]
+def folded(texts: Sequence[str]) -> list[str]:
+    """Texts in their folded form."""
+    return fold(texts).text.split("\n")[:-1]

@@ -11,17 +11,20 @@ import yaml
 
 from etl.files import packaged
 
-_DASHES = r"\p{Pd}\x{2212}\x{2043}\x{3161}\x{30fc}"
-_CLASSES = {"d": r"\p{Nd}", "m": f"[{_DASHES}]", "s": r"[\s\p{Z}\x{200b}\x{feff}\x{3164}]", "dashes": _DASHES}
+_CLASSES = {
+    "<d>": r"\p{Nd}",
+    "<m>": r"[\p{Pd}\x{2212}\x{2043}\x{3161}\x{30fc}]",
+    "<s>": r"[\s\p{Z}\x{200b}\x{feff}\x{3164}]{0,2}",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """How a kind of identifier is written in folded text; `needs` digits, or `holds` one of these letters."""
+    """How a kind of identifier is written in folded text; `needs` so many digits, `holds` one of these."""
 
     kind: str
     needs: int
-    holds: str
+    holds: tuple[str, ...]
     any: tuple[re.Pattern[str], ...]
 
 
@@ -34,11 +37,12 @@ def _said() -> Any:
 def in_texts() -> tuple[Pattern, ...]:
     """The patterns of free text."""
     return tuple(
-        Pattern(kind, said["needs"], said.get("holds", ""), tuple(map(re.compile, said["any"])))
+        Pattern(kind, said["needs"], tuple(said.get("holds", ())), tuple(map(re.compile, said["any"])))
         for kind, said in _said()["texts"].items()
     )
 
 
-def in_columns() -> dict[str, str]:
-    """The patterns, of the engine, that no plain column may hold, by kind."""
-    return {kind: re.sub(r"<(d|m|s|dashes)>", lambda m: _CLASSES[m[1]], p) for kind, p in _said()["columns"].items()}
+@cache
+def in_columns() -> tuple[str, ...]:
+    """The patterns, of the engine, that no plain column may hold."""
+    return tuple(re.sub("<[dms]>", lambda found: _CLASSES[found[0]], pattern) for pattern in _said()["columns"])

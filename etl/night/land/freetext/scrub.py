@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -58,39 +59,49 @@ class Scrubber:
         yield from self._names.find(folded, text)
         parts = _Parts(folded, text)
         for pattern in in_texts():
-            for offset, part in parts.with_digits(pattern.needs) if not pattern.holds else parts.holding(pattern.holds):
-                for regex in pattern.any:
-                    for match in regex.finditer(part):
-                        start, end = match.span("x" if "x" in regex.groupindex else 0)
-                        yield offset + start, offset + end
-        for offset, part in parts.with_digits(_DIGITS_OF_NUMBERS):
-            yield from ((offset + start, offset + end) for start, end in self._numbers.find(part))
+            part = parts.holding(pattern.holds) if pattern.holds else parts.with_digits(pattern.needs)
+            for regex in pattern.any if part.text else ():
+                group = "x" if "x" in regex.groupindex else 0
+                yield from (part.span(*match.span(group)) for match in regex.finditer(part.text))
+        numbered = parts.with_digits(_DIGITS_OF_NUMBERS)
+        yield from (numbered.span(*found) for found in self._numbers.find(numbered.text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some of the texts of a folded batch, and where each of their characters stands in it."""
+
+    text: str
+    at: NDArray[np.int64]
+
+    def span(self, start: int, end: int) -> Span:
+        """A stretch of the part as one of the batch."""
+        return int(self.at[start]), int(self.at[end - 1]) + 1
 
 
 class _Parts:
-    """The texts of a folded batch of which a pattern may hold; of most texts none does."""
+    """The texts of a folded batch in which a pattern may be found; in most texts none is."""
 
     def __init__(self, folded: Folded, text: str) -> None:
+        self._folded = folded
         self._text = text
         self._ends = np.flatnonzero(folded.codes == END)
-        self._begins = np.append(0, self._ends[:-1] + 1)
+        self._lengths = np.diff(self._ends, prepend=-1)
         is_digit = (folded.codes >= ord("0")) & (folded.codes <= ord("9"))
-        sums = np.append(0, np.cumsum(is_digit))
-        self._digits: NDArray[np.int64] = sums[self._ends] - sums[self._begins]
+        self._digits = np.diff(np.cumsum(is_digit)[self._ends], prepend=0)
+        self._made: dict[int, _Part] = {}
 
-    def with_digits(self, least: int) -> Iterator[tuple[int, str]]:
-        """Texts with so many digits, and where each begins."""
-        return self._those(self._digits >= least)
+    def with_digits(self, least: int) -> _Part:
+        """Texts with so many digits."""
+        if least not in self._made:
+            at = np.flatnonzero(np.repeat(self._digits >= least, self._lengths))
+            codes = self._folded.codes[at]
+            self._made[least] = _Part(codes.astype("<u4").tobytes().decode("utf-32-le"), at)
+        return self._made[least]
 
-    def holding(self, letters: str) -> Iterator[tuple[int, str]]:
-        """Texts that hold a stretch of letters, and where each begins."""
-        if letters not in self._text:
-            return iter(())
-        return ((offset, part) for offset, part in self._those(self._digits >= 0) if letters in part)
-
-    def _those(self, which: NDArray[np.bool_]) -> Iterator[tuple[int, str]]:
-        for begin, end in zip(self._begins[which].tolist(), self._ends[which].tolist(), strict=True):
-            yield begin, self._text[begin:end]
+    def holding(self, any_of: Sequence[str]) -> _Part:
+        """All texts, or none when no text holds any of these."""
+        return self.with_digits(0) if any(x in self._text for x in any_of) else _Part("", self._ends[:0])
 
 
 def _without(text: str, spans: list[Span]) -> str:

@@ -10,8 +10,8 @@ import yaml
 
 from etl.files import packaged
 
-_BEFORE = r"(?:^|[^a-z가-힣])(?:{words})[ :;,.(/=-]{{0,3}}(?:[은는이가의] ?)?$"
-_BEHIND = r"^ ?(?:{titles})|^ (?:{after})(?![a-z])"
+_BEFORE = r"(?:^|[^a-z가-힣])(?:(?:{labels})[ :;,.(/=-]{{1,3}}(?:[은는이가] )?|(?:{leads}) ?[:(=] ?)$"
+_BEHIND = r"^(?:{titles})|^ (?:{behind})(?:{particles})?(?![가-힣])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,14 @@ def words() -> Words:
     short = [w for w in said["words"] if len(w) == 2]
     return Words(
         tuple({*titles, *particles, *(t + p for t in titles for p in particles)}),
-        tuple({w for w in said["before"] if not w.isascii() and len(w) > 1}),
+        tuple(said["leads"]),
         frozenset({*said["words"], *(w + ending for w in short for ending in said["endings"])}),
-        re.compile(_BEFORE.format(words=_longest_first(said["before"]))),
-        re.compile(_BEHIND.format(titles=_longest_first(titles), after=_longest_first(said["after"]))),
+        re.compile(_BEFORE.format(labels=_longest_first(said["labels"]), leads=_longest_first(said["leads"]))),
+        re.compile(
+            _BEHIND.format(
+                titles=_longest_first(titles),
+                behind=_longest_first(said["behind_a_blank"]),
+                particles=_longest_first(particles),
+            )
+        ),
     )

@@ -35,8 +35,8 @@ class Known:
 
 
 def _odd(name: str) -> Iterator[tuple[str, bool]]:
-    """How a name that is not simply Hangul, or two words of ASCII letters, is sought; whether it is doubtful."""
-    parts = _SPLIT.findall(folded(name))
+    """How a folded name that is not simply Hangul, or two words of ASCII letters, is sought; whether it is doubtful."""
+    parts = _SPLIT.findall(name)
     hangul = "".join(p for p in parts if "가" <= p[0] <= "힣")
     if hangul:
         yield hangul, hangul in words().words
@@ -64,7 +64,7 @@ def known_names(names: Any) -> Known:
     latin, odd = pc.utf8_lower(rest.filter(two)), rest.filter(pc.invert(two))
     turned = pc.replace_substring_regex(latin, "^([a-z]+)[^a-z]+([a-z]+)$", r"\2\1")
     straight = pc.replace_substring_regex(latin, "[^a-z]+", "")
-    others = [(w, doubtful) for name in odd.to_pylist() for w, doubtful in _odd(name)]
+    others = [(w, doubtful) for name in folded(odd.to_pylist()) for w, doubtful in _odd(name)]
 
     def more(in_hangul: bool, is_doubtful: bool) -> Any:
         of_kind = (w for w, doubtful in others if doubtful is is_doubtful and ("가" <= w[:1] <= "힣") is in_hangul)

@@ -1,0 +1,77 @@
+"""Looks for what is written like an identifier in columns that land as they are: names of codes, remarks that nobody
+declared as text. One value with a resident registration number is one too many.
+
+Of a column in which people write, every row is looked at. A column whose values are short, or nearly all of a few
+lengths (days, moments, numbers of rows), is a machine's: of a large file its beginning and middle say enough.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from etl.engine import rows_in
+from etl.errors import InputError
+from etl.mapping.language.contract import Source
+from etl.night.land.freetext.patterns import in_columns
+from etl.night.land.undeclared import SAMPLE, sample
+from etl.sql import literal, quote
+
+_SHORTEST = 8  # characters of what is looked for
+_USUAL = 0.3  # a length is usual that this share of the longer values of a sample has
+_MOSTLY = 0.95
+_ENOUGH = 1000  # longer values that a sample must have to say so
+_ROWS = 40_000  # of a column of even values, so many at the beginning, and of the middle
+
+
+def check_written(con: DuckDBPyConnection, name: str, source: Source, landed: Path) -> None:
+    """InputError with the column and how many rows, when a column that is not declared as text holds an identifier."""
+    columns = [n for n, c in source.declared.items() if c.identifier is None and not c.scrub and c.not_a_person is None]
+    if not columns:
+        return
+    uneven = _uneven(con, columns, landed)
+    even = [c for c in columns if c not in uneven]
+    hits = [*_holding(con, uneven, rows_in(landed)), *_holding(con, even, f"({sample(even, landed, _ROWS)})")]
+    if hits:
+        (column, rows), *more = hits
+        others = f"; so do {', '.join(n for n, _ in more)}" if more else ""
+        raise InputError(
+            f"source '{name}': column '{column}' holds what is written like a registration or telephone number or an "
+            f"e-mail address, in {rows:,} {'row' if rows == 1 else 'rows'}, and the contract does not say so{others}",
+            hint=f"in sources.{name}.columns.{column} say `scrub: true` if it is text, `identifier: other` if nobody "
+            "needs it; if it is something else: `not_a_person: why`",
+        )
+
+
+def _uneven(con: DuckDBPyConnection, columns: list[str], landed: Path) -> list[str]:
+    """Columns that a sample does not show to hold short values, or ones of usual lengths, only."""
+    counts = ", ".join(
+        f"histogram(length({quote(c)})) filter (where length({quote(c)}) >= {_SHORTEST})" for c in columns
+    )
+    row = con.execute(f"select {counts} from ({sample(columns, landed, SAMPLE)})").fetchone() or ()
+    uneven = []
+    for column, lengths in zip(columns, row, strict=True):
+        counted: dict[int, int] = lengths or {}
+        total = sum(counted.values())
+        usual = sum(rows for rows in counted.values() if rows >= _USUAL * total)
+        if total and (total < _ENOUGH or usual < _MOSTLY * total):
+            uneven.append(column)
+    return uneven
+
+
+def _holding(con: DuckDBPyConnection, columns: list[str], relation: str) -> list[tuple[str, int]]:
+    """The columns of which a value holds an identifier, with how many rows; every different value is looked at once."""
+    pattern = literal("|".join(f"(?:{p})" for p in in_columns()))
+    signs = " or ".join(f"contains(value, {literal(sign)})" for sign in ("-", "@", "+", " ", "."))
+    held = (
+        f"case when length(value) >= {_SHORTEST} and ({signs} or strlen(value) <> length(value)) "
+        f"then case when regexp_matches(value, {pattern}) then n end end"
+    )
+    found = []
+    for column in columns:
+        values = f"select {quote(column)} as value, count(*) as n from {relation} group by 1"
+        (rows,) = con.execute(f"select sum({held})::bigint from ({values})").fetchone() or (0,)
+        if rows:
+            found.append((column, rows))
+    return found
