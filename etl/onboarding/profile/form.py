@@ -154,11 +154,11 @@ def _no_table(path: Path) -> None:
         raise InputError(f"{path.name} is no table of text: {what}", hint="ask for CSV or Parquet, plain or in gzip")
 
 
-def _header(path: Path, line: str, delimiter: str, quote: str) -> tuple[str, ...]:
+def _header(path: Path, lines: list[str], delimiter: str, quote: str) -> tuple[str, ...]:
     """Names of columns; InputError when line 1 does not hold such names. None of them is in the message."""
-    cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, quotechar=quote))]
+    cells, *rows = ([cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter, quotechar=quote))
     again = "ask for the file with a line of names, each column once"
-    if _holds_data(cells):
+    if _holds_data(cells) or _stands_below(cells, rows):
         raise InputError(f"{path.name}, line 1: holds data, not the names of columns", hint=again)
     if "" in cells:
         raise InputError(f"{path.name}, line 1: column {cells.index('') + 1} has no name", hint=again)
@@ -176,6 +176,12 @@ def _holds_data(cells: list[str]) -> bool:
         return True
     figures = sum(not re.search(r"[^\W\d_]", cell) for cell in filled)
     return figures * 3 >= len(filled) > 0
+
+
+def _stands_below(cells: list[str], rows: list[list[str]]) -> bool:
+    """Whether something in the first line stands in its column again: names of columns do not, flags and codes do."""
+    others = [row for row in rows if len(row) == len(cells) and row != cells]  # but for headers between the rows
+    return any(cell and sum(row[i] == cell for row in others) > 1 for i, cell in enumerate(cells))
 
 
 def detect(path: Path) -> Form:
@@ -199,7 +205,7 @@ def detect(path: Path) -> Form:
     lines = lines[:-1] if len(head) == _HEAD and 1 < len(lines) < 200 else lines
     delimiter = _delimiter(lines)
     quote = _quote(lines, delimiter)
-    header = _header(path, lines[0], delimiter, quote)
+    header = _header(path, lines, delimiter, quote)
     counted, ended = _count_lines(path, encoding)
     end = "CRLF" if "\r\n" in text[: len(lines[0]) + 2] else "LF"
     return Form(

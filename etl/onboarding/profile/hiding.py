@@ -15,6 +15,7 @@ _SOME = 30  # rows from which being unique says something
 _CONTAINED = 0.9
 _RARE = 0.5  # different values per row from which a number is a record's
 _DIGITS = 5
+_FEW, _SHORT = 12, 6  # values of a file with people's names that are shown: so few different ones, so short
 
 
 def told(column: Column, shapes: Mapping[str, float]) -> Hidden | None:
@@ -55,7 +56,21 @@ def hidden_columns(
                 _hide_keys([f.column for f in file], own, least, found)
         _follow(pairs, found)
         _namesakes(figures, numbers, found)
+    for file, own in zip(figures, numbers, strict=True):
+        if any(n in found and found[n].kind in _PEOPLE for n in own):
+            _hide_others([f.column for f in file], own, found)
     return found
+
+
+def _hide_others(columns: Sequence[Column], own: Sequence[int], found: dict[int, Hidden]) -> None:
+    """Of a file that holds people's names or numbers, hide all values but flags, days, figures, codes and short words.
+
+    Nobody knows beforehand what else of people such a file holds.
+    """
+    for column, number in zip(columns, own, strict=True):
+        written = column.kind in ("code", "integer") and not column.codes
+        if number not in found and written and (column.distinct > _FEW or column.max_length > _SHORT):
+            found[number] = Hidden("people", "stands in a file about people")
 
 
 def _hide_keys(columns: Sequence[Column], own: Sequence[int], least: int, found: dict[int, Hidden]) -> None:

@@ -12,7 +12,7 @@ Kind = Literal["empty", "flag", "date", "datetime", "time", "integer", "number",
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """Why the values of a column are not shown; `kind` is a kind of identifier, `record` or `text`."""
+    """Why the values of a column are not shown; `kind` is a kind of identifier, `record`, `text` or `people`."""
 
     kind: str
     why: str

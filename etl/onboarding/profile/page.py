@@ -20,6 +20,7 @@ _HIDDEN = {
     "other": "identifier",
     "record": "record number",
     "text": "free text",
+    "people": "whatever it holds",
 }
 
 

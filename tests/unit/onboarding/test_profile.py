@@ -289,3 +289,32 @@ def test_what_is_not_recognised_is_left_to_a_person(tmp_path: Path, consortium: 
     source = load_mappings(consortium, ["newcomer"])["newcomer"].sources["zzz"]
     assert source.file == "ZZZ_*.csv" and source.unused
     assert "check:" in (consortium / "newcomer" / "sources.yaml").read_text(encoding="utf-8")
+
+
+def test_of_a_file_with_names_nothing_unknown_is_shown(settings: Settings, tmp_path: Path) -> None:
+    """A column that no rule recognises, in whose file people are named: written so, and no value of it."""
+    called = [f"{family}{given}" for family in "김이박최정강조윤장임" for given in ("민준", "서연", "지우")]
+    rows = [
+        [call, f"NICK{i % 25:02}x", ("IM", "GS")[i % 2], ("M", "F")[i % 2], str(i % 90)]
+        for i, call in enumerate(called * 10)
+    ]
+    write(tmp_path, "VISIT.csv", [["KOR_NM", "ALIAS", "DEPT", "SEX", "AGE"], *rows])
+    [file] = profiled(settings, tmp_path).files
+    hidden = file.column("ALIAS").hidden
+    assert hidden is not None
+    assert hidden.kind == "people"
+    assert not file.column("ALIAS").values
+    assert file.column("ALIAS").classes[0][0].startswith("A")
+    assert [value for value, _ in file.column("DEPT").values] == ["GS", "IM"]
+    assert file.column("SEX").values
+
+
+def test_a_first_line_that_stands_in_its_columns_again_is_a_row(settings: Settings, tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "PAT.csv",
+        [["A1x", "가나다", "M"], ["B2x", "라마바", "F"], ["C3x", "사아자", "M"], ["D4x", "차카타", "M"]],
+    )
+    [file] = profiled(settings, tmp_path).files
+    assert file.problem == "PAT.csv, line 1: holds data, not the names of columns"
+    assert not file.columns
