@@ -54,7 +54,7 @@ FAULTS: dict[str, tuple[Callable[[Tiny, Path], None], int, str]] = {
     "a first line of 200 KB": (long_line, 3, "ask for"),
     "a name that is no UTF-8": (strange_name, 3, "ask for"),
     "damaged Parquet is delivered": (parquet_delivered, 3, "ask for"),
-    "the key store": (key_store, 4, "never delete it"),
+    "the key store": (key_store, 4, "back-up"),
     "a file in the place of a folder": (home_is_a_file, 5, "mend the path"),
 }
 
@@ -70,6 +70,8 @@ def test_a_first_night_ends_in_a_code_a_hint_and_a_failed_run(hospital: Tiny, fa
     assert hint in str(raised.value.hint)
     assert "unexpected" not in raised.value.message
     run = Ledger(hospital.settings.ledger_url).newest_run("tiny")
+    if make is home_is_a_file:  # which stops a night before it begins
+        return
     assert run is not None
     assert (run["state"], run["message"]) == ("failed", raised.value.message)
 
@@ -84,7 +86,7 @@ DAMAGED = {
     "the description of a layer": ("lake/1_landed/*/*/layer.json", 4, "--force"),
     "the state": ("lake/2_state/*/*/state.json", 4, "--force"),
     "the marker of a stage": ("lake/3_mapped/*/*/_stage.json", 4, "--force"),
-    "the key store": ("keys/tiny.sqlite", 4, "never delete it"),
+    "the key store": ("keys/tiny.sqlite", 4, "back-up"),
     "the catalog": ("warehouse/catalog.sqlite", 4, "back-up"),
 }
 
@@ -107,7 +109,8 @@ def test_a_damaged_home_ends_the_next_night_in_a_code_and_the_way_back(hospital:
     assert "free" not in str(raised.value.hint)
     run = Ledger(hospital.settings.ledger_url).newest_run("tiny")
     assert run is not None
-    assert run["state"] == "failed"
+    # without its catalog nobody knows what is published: no night begins, and the last one stays what it was
+    assert run["state"] == ("published" if what == "the catalog" else "failed")
 
 
 @pytest.mark.parametrize("content", [b"", NOISE, b"SQLite format 3\0" + NOISE])
