@@ -7,16 +7,15 @@ from datetime import date
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from etl.cli import console
+from etl.cli.changes import changes_as_json, changes_of, changes_table
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, Hospital, command_app
 from etl.errors import UsageError
 from etl.night.pipeline import run_stage, stage_by_name
-from etl.night.publish.difference import changes
 from etl.night.publish.rollback import Target, roll_back
-from etl.night.publish.stage import publication_of, refuse_publication
+from etl.night.publish.stage import refuse_publication
 from etl.night.remember import resume
 from etl.pages.formats import moment
 from etl.settings import load_settings
@@ -48,22 +47,11 @@ def publish(
             else:
                 out.print(f"published {run_id}: {rows:,} rows")
             return
-        with open_warehouse(settings).reader() as con:
-            found = changes(con, publication_of(run))
+        found = changes_of(run)
     if as_json:
-        print_json([{"table": c.table, **{n: getattr(c, n) for n in _COUNTS}} for c in found])
-        return
-    shown = Table(box=None, header_style="bold", title=f"{run_id} would change", title_justify="left")
-    shown.add_column("table")
-    for name in _COUNTS:
-        shown.add_column(name, justify="right")
-    for change in found:
-        style = "" if change.added or change.removed or change.changed else "dim"
-        shown.add_row(change.table, *(f"{getattr(change, n):,}" for n in _COUNTS), style=style)
-    out.print(shown)
-
-
-_COUNTS = ("before", "after", "added", "removed", "changed")
+        print_json(changes_as_json(found))
+    else:
+        out.print(changes_table(run_id, found))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from etl.errors import InputError, all_of
 from etl.night.content import Content, Packed, check_unpacked, inside, is_sheet, readable
-from etl.night.folder import day_at_end, digest_of, files_in, named_after
+from etl.night.folder import digest_of, files_in, holds_a_day, named_after
 from etl.night.manifest import MANIFEST, Promise, manifest_of, promises
 from etl.night.naming import is_pattern, tell_all
 
@@ -149,11 +149,17 @@ def hashed(file: DeliveredFile, before: int = 0) -> DeliveredFile:
 
 
 def night_of(folder: Path) -> date:
-    """The night a folder is named after (YYYY-MM-DD or YYYYMMDD), else today in Seoul."""
-    try:
-        day = day_at_end(folder)
-    except ValueError as error:
-        raise InputError(f"{folder.name} is not a day", hint="name the folder YYYY-MM-DD or give --night") from error
+    """The night a folder is named after (YYYY-MM-DD or YYYYMMDD), else today in Seoul.
+
+    InputError for a name with a day in it that is not all of the name, or none of the calendar: which night such a
+    folder is of, only who named it knows.
+    """
+    day = named_after(folder)
+    if day is None and holds_a_day(folder):
+        raise InputError(
+            f"which night {folder.name} is of cannot be told from its name",
+            hint="name the folder YYYY-MM-DD or give --night",
+        )
     return day or datetime.now(ZoneInfo("Asia/Seoul")).date()
 
 
@@ -196,12 +202,13 @@ def read_delivery(
         except InputError as error:
             raise InputError(f"{told[place]}: {error.message}", hint=error.hint) from error
 
+    night = night or night_of(folder)
     with ThreadPoolExecutor(2) as pool:
         found = [file for files in pool.map(read, range(len(paths))) for file in files]
     found = [replace(f, told=name) for f, name in zip(found, tell_all(found, known), strict=True)]
     files, wrong = _as_promised(folder, {f.name: f for f in found}, known)
     total = hashlib.sha256("".join(f"{n}\0{f.sha256}\n" for n, f in sorted(files.items())).encode()).hexdigest()
-    return Delivery(hospital, night or night_of(folder), folder, files, total, digest_of(folder, paths)), wrong
+    return Delivery(hospital, night, folder, files, total, digest_of(folder, paths)), wrong
 
 
 def _closed(folder: Path, path: Path) -> DeliveredFile:

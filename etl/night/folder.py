@@ -14,22 +14,21 @@ from etl.night.naming import listed
 
 #: How programs that bring files call one that has not wholly come (rsync begins its name with a dot).
 PARTIAL = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".uploading", ".inprogress")
-_DAY = r"(\d{4})-?(\d{2})-?(\d{2})$"
+_DAY = r"(\d{4})-?(\d{2})-?(\d{2})"
 
 
 def named_after(folder: Path) -> date | None:
     """The day that is a folder's whole name (YYYY-MM-DD or YYYYMMDD); None for any other name."""
-    match = re.match(_DAY, folder.name)
+    match = re.fullmatch(_DAY, folder.name)
     try:
         return date(*(int(g) for g in match.groups())) if match else None
     except ValueError:
         return None
 
 
-def day_at_end(folder: Path) -> date | None:
-    """The day that a folder's name ends with, None without one; ValueError when it is none of the calendar."""
-    match = re.search(_DAY, folder.name)
-    return date(*(int(g) for g in match.groups())) if match else None
+def holds_a_day(folder: Path) -> bool:
+    """Whether eight digits in a folder's name look like a day, whatever else stands there."""
+    return re.search(rf"(?<!\d){_DAY}(?!\d)", folder.name) is not None
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from etl.engine import clear_scratch
-from etl.errors import InputError
+from etl.errors import InputError, UsageError
 from etl.faults import etl_errors
 from etl.night.delivery import NoDelivery, night_of
 from etl.night.lake.form import claim
+from etl.night.missed import refuse_to_jump
 from etl.night.remember import begin
 from etl.night.run import Progress, Run
 from etl.night.worker import CUT_OFF, is_gone, this_worker
@@ -44,11 +45,12 @@ def begin_recorded(
         raise
 
 
-def open_unless_published(run: Run, tell: Progress | None = None) -> bool:
+def open_unless_published(run: Run, tell: Progress | None = None, *, trial: bool = False) -> bool:
     """Open a run in the ledger; False, and nothing is opened, when exactly it is published already.
 
     The hospital's lock is held. First the ledger is brought to what the warehouse says is published, and what other
-    runs left open that were killed is closed. Raises InputError for a run that must not begin.
+    runs left open that were killed is closed. Raises InputError for a run that must not begin, UsageError for a trial
+    of what was published.
     """
     claim(run.settings.lake)
     told = heal(run.ledger, standing(run.warehouse, run.ledger, run.delivery.hospital))
@@ -56,6 +58,11 @@ def open_unless_published(run: Run, tell: Progress | None = None) -> bool:
         tell(told)
     if not run.force and up_to_date(run):
         return False
+    if trial and run.run_id in {row["run_id"] for row in run.ledger.publications(run.delivery.hospital)}:
+        raise UsageError(
+            f"{run.run_id} was published; what it was made of would be made anew",
+            hint="run it to its end, or try with another delivery, or with an ETL_HOME of its own",
+        )
     clear_scratch(run.settings)
     open_run(run)
     return True
@@ -64,6 +71,7 @@ def open_unless_published(run: Run, tell: Progress | None = None) -> bool:
 def open_run(run: Run) -> None:
     """Write the run into the ledger as running; InputError for one that must not begin."""
     _refuse(run)
+    refuse_to_jump(run)
     _close_cut_off(run.ledger, run.delivery.hospital)
     run.ledger.open_run(
         run.run_id, run.delivery.hospital, run.delivery.night, run.delivery.sha256,

@@ -48,9 +48,11 @@ def run_stage(run: Run, stage: Stage, progress: Progress | None = None) -> int:
 
 def run_delivery(
     settings: Settings, hospital: str, folder: Path, night: date | None = None, *, force: bool = False,
-    reason: str | None = None, progress: Callable[[str, str], None] | None = None,
+    reason: str | None = None, until: str | None = None, progress: Callable[[str, str], None] | None = None,
 ) -> tuple[str, bool]:  # fmt: skip
     """Take a delivery through all stages; returns the run's id and whether there was anything to do.
+
+    With `until` it is a trial: that stage, which comes before `publish`, is the last one.
 
     Raises GateClosed, InputError, ConfigError or TransientError; what was published before stays published.
     """
@@ -59,10 +61,10 @@ def run_delivery(
     # locked for the whole night: nobody may begin another one between two stages
     with etl_errors(), hospital_lock(settings, hospital):
         # it asks the warehouse: what cannot be published in the end need not begin
-        if not open_unless_published(run, opening):
+        if not open_unless_published(run, opening, trial=until is not None):
             return run.run_id, False
         try:
-            _through_all(run, progress)
+            _through_all(run, until, progress)
         except EtlError as error:
             fail(run, error)
             raise
@@ -72,9 +74,12 @@ def run_delivery(
     return run.run_id, True
 
 
-def _through_all(run: Run, progress: Callable[[str, str], None] | None) -> None:
+def _through_all(run: Run, until: str | None, progress: Callable[[str, str], None] | None) -> None:
     for stage in STAGES:
         tell = (lambda text, name=stage.name: progress(name, text)) if progress else None
         if progress:
             progress(stage.name, "")
         attempt(run, stage, tell)
+        if stage.name == until:
+            run.ledger.close_run(run.run_id, "unpublished", until, f"it was to be run until '{until}' only")
+            return

@@ -22,6 +22,7 @@ _AS = {
     "open": "published", "done": "published", "reused": "published", "closed": "blocked", "left": "none",
     "lost": "failed",
     "approved": "published", "refused": "blocked", "waiting": "running",
+    "unpublished": "none",
 }  # fmt: skip
 
 _WIDTH, _HEIGHT, _TOP, _BASE = 340, 128, 24, 104

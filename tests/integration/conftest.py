@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import histories
 import postgres_server
 import psycopg
 import pytest
@@ -71,3 +72,14 @@ def consortium_in_postgres(consortium: Settings, postgres: URL) -> Iterator[URL]
             for table in tables():
                 lake.execute(f"insert into pg.cdm_read.{table} from {table}")
         yield url
+
+
+@pytest.fixture
+def delta(tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch) -> tiny.Tiny:
+    """The tiny hospital as one that delivers changes; few as its patients are, a night never maps all of them."""
+    monkeypatch.setattr("etl.night.merge.merge._TOO_MANY", 2)
+    (tmp_path / "expectations" / "source").mkdir(parents=True)
+    (tmp_path / "expectations" / "cdm").symlink_to(tiny.DATA / "expectations" / "cdm")
+    hospital = tiny.make(tmp_path / "home", vocabulary, expectations=tmp_path / "expectations")
+    histories.make_delta(hospital)
+    return hospital

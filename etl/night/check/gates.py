@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.spec import tables
 from etl.engine import one_number, open_engine
 from etl.mapping.language.landed import landed_columns_sql
+from etl.night.check.arrival import arrival_findings
 from etl.night.check.carried import Asked, by_asked, findings_of, of_everybody, of_its_own, together
 from etl.night.check.codemaps import map_findings
 from etl.night.check.columns import new_columns
@@ -47,7 +48,8 @@ def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[
         suites = without_counts(suites)
     with open_engine(run.settings, run.delivery.night) as con:
         create_sources(con, run)
-        return _rows(con, suites), _evaluate(con, suites, progress) + new_columns(run.folder("land"))
+        found = _evaluate(con, suites, progress)
+        return _rows(con, suites), [*found, *new_columns(layer.folder), *arrival_findings(run)]
 
 
 def check_state(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:

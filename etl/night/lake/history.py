@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from etl.errors import ConfigError
 from etl.files import read_json
 from etl.night.lake.folds import read_folds
 from etl.night.lake.layers import LAYER, WHOLE, Layer, chain, in_order, read_layer
 from etl.night.lake.state import STATE, State
 from etl.night.run import Run
+from etl.store.ledger.tables import RUN
 
 
 def joined_layers(run: Run) -> list[Layer]:
-    """All landed deliveries of the hospital that count, in order: this one and those that passed the source gate."""
+    """All landed deliveries of the hospital that count, in order: this one and those that passed the source gate.
+
+    Those of trials do not count.
+    """
     own = read_layer(run.folder("land"))
     if not run.mapping.is_delta:
         return [own]
-    found = known_layers(run)
+    tried = _tried(run)
+    found = {name: layer for name, layer in known_layers(run).items() if name not in tried}
     # an older delivery of a night does not come back by being looked at again
     return in_order([*(found | {own.name: own}).values()])
+
+
+def _tried(run: Run) -> set[str]:
+    """Folders of deliveries that were not to be published, and never were: they change nothing for other nights."""
+    hospital = run.delivery.hospital
+    tried = (RUN.c.hospital == hospital) & (RUN.c.state == "unpublished")
+    runs = {row["run_id"] for row in run.ledger.read(sa.select(RUN.c.run_id).where(tried))}
+    runs -= {row["run_id"] for row in run.ledger.publications(hospital)}
+    return {f"delivery={run_id.removeprefix(f'{hospital}-')}" for run_id in runs}
 
 
 def known_layers(run: Run) -> dict[str, Layer]:

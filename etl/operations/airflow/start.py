@@ -24,7 +24,7 @@ import psutil
 from pydantic import SecretStr
 
 from etl.errors import ConfigError, EtlError, TransientError
-from etl.night.delivery import night_of
+from etl.night.missed import nights_in
 from etl.operations.plan import Plan, Scheduling, load_scheduling, read_plans
 from etl.settings import PROJECT, Settings, load_settings
 
@@ -163,15 +163,14 @@ def _healthy(url: str) -> bool:
 def _first_trigger(settings: Settings, plans: list[Plan]) -> str:
     """A command that does something now: the newest delivery that has arrived, else any hospital."""
     nights = [
-        (folder, plan)
+        (night, plan)
         for plan in plans
-        for folder in (settings.home / (plan.drops or Path("exports", plan.hospital))).glob("*")
-        if folder.is_dir() and not folder.name.startswith(".")
+        for night in nights_in(settings.home / (plan.drops or Path("exports", plan.hospital)))
     ]
     if not nights:
         return f"airflow dags trigger {plans[0].dag_id}" if plans else "add a folder to mappings/"
-    folder, plan = max(nights, key=lambda found: night_of(found[0]))
-    return f"""airflow dags trigger {plan.dag_id} --conf '{{"night": "{night_of(folder)}"}}'"""
+    night, plan = max(nights, key=lambda found: found[0])
+    return f"""airflow dags trigger {plan.dag_id} --conf '{{"night": "{night}"}}'"""
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

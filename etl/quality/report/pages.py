@@ -20,7 +20,7 @@ from etl.store.ledger.ledger import Ledger
 _TEMPLATES = Path(__file__).with_name("templates")
 LINEAGE = "lineage"  # folder of the lineage pages within the report folder
 _GRID_NIGHTS = 14
-_ATTENTION = ("failed", "lost", "blocked", "waiting", "running", "left", "published")
+_ATTENTION = ("failed", "lost", "blocked", "waiting", "running", "unpublished", "left", "published")
 
 
 def write_reports(

@@ -16,7 +16,7 @@ from etl.store.ledger.ledger import Ledger
 
 _COLOURS = {
     "published": "green", "left": "yellow", "lost": "red", "blocked": "yellow", "waiting": "yellow", "failed": "red",
-    "running": "cyan",
+    "unpublished": "cyan", "running": "cyan",
 }  # fmt: skip
 _COLUMNS: dict[str, Literal["left", "right"]] = {
     "hospital": "left", "night": "left", "rows in": "right", "mapped": "right", "quarantined": "right",

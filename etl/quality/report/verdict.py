@@ -9,7 +9,7 @@ from etl.quality.report.figures import Night, RunSummary
 
 HEADLINES = {
     "published": "Published", "left": "Gone back from", "lost": "Lost", "blocked": "Blocked", "waiting": "Waiting",
-    "failed": "Failed", "running": "Running",
+    "failed": "Failed", "running": "Running", "unpublished": "Not published",
 }  # fmt: skip
 
 
@@ -36,9 +36,8 @@ def verdict(night: Night) -> Verdict:
         )
     if run.state == "waiting":
         return Verdict(headline, f"Warnings above their limit wait for a person's approval; {_stays(night)}.")
-    if run.state == "running":
-        stage = f" in stage “{words(run.stage)}”" if run.stage else ""
-        return Verdict(headline, f"The run is under way{stage} since {clock(run.started_at)} KST; {_stays(night)}.")
+    if run.state in ("running", "unpublished"):
+        return Verdict(headline, _at_work(night) if run.state == "running" else _tried(night))
     why, detail = _why(night)
     return Verdict(headline, f"{why} — {_stays(night)}.", detail)
 
@@ -57,6 +56,18 @@ def _published(run: RunSummary) -> str:
             f"{plural(run.warnings, 'warning')} to look at."
         )
     return f"All {plural(run.expectations, 'expectation')} held; this night's data is published."
+
+
+def _at_work(night: Night) -> str:
+    stage = f" in stage “{words(night.run.stage)}”" if night.run.stage else ""
+    return f"The run is under way{stage} since {clock(night.run.started_at)} KST; {_stays(night)}."
+
+
+def _tried(night: Night) -> str:
+    """What a run that was not to be published came to."""
+    run = night.run
+    found = f" No blocking expectation failed; {plural(run.warnings, 'warning')}." if run.expectations else ""
+    return f"The run was to end with stage “{words(run.stage or '')}”; {_stays(night)}.{found}"
 
 
 def _why(night: Night) -> tuple[str, str | None]:

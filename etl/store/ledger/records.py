@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-RunState = Literal["running", "waiting", "published", "left", "lost", "blocked", "failed"]
+RunState = Literal["running", "waiting", "unpublished", "published", "left", "lost", "blocked", "failed"]
 Outcome = Literal["rejected", "quarantined", "filtered", "mapped"]
 
 

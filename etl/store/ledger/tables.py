@@ -19,8 +19,8 @@ RUN = sa.Table(
         "state",
         sa.String(12),
         nullable=False,
-        comment="running, waiting (for a person), published, left (gone back from), lost (the warehouse no longer "
-        "holds it), blocked, failed",
+        comment="running, waiting (for a person), unpublished (it was not to be), published, left (gone back from), "
+        "lost (the warehouse no longer holds it), blocked, failed",
     ),
     sa.Column("stage", sa.String(20), comment="the stage it is in or stopped at"),
     sa.Column("message", sa.Text, comment="why it stopped; no values"),
