@@ -79,3 +79,12 @@ def test_a_hospital_chooses_the_share_or_not_to_look(hospital: Tiny) -> None:
     for share in ("0.5", "1"):
         (hospital.mappings / "z.yaml").write_text(f"undeclared_numbers: {share}", encoding="utf-8")
         hospital.through("land", folder=hospital.deliver())
+
+
+def test_a_column_of_names_stops_the_night_too(hospital: Tiny) -> None:
+    names = [row[1] for row in hospital.tables["PAT.csv"][1:]]
+    with_column(hospital, names)
+    with pytest.raises(InputError, match=r"column 'CHART' holds names of people \(6 of 6") as raised:
+        hospital.through("land")
+    assert "say `identifier: name`" in str(raised.value.hint)
+    assert not any(name in str(raised.value) for name in names)

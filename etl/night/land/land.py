@@ -72,9 +72,9 @@ def land(
                     identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
     identifiers.seal(con, mapping.hospital.number)
     create_numbers(con)
-    names = learn_names(con, keys)
+    known = learn_names(con, keys)
     if any(column.scrub for n in opened for column in mapping.sources[n].declared.values()):
-        define_scrubbing(con, scrubber(keys, names))
+        define_scrubbing(con, scrubber(keys, known))
     work = [(n, i, f) for n, files in opened.items() for i, f in enumerate(files)]
     work.sort(key=lambda item: -item[2].file.bytes)
     with ThreadPoolExecutor(2) as pool:

@@ -20,15 +20,17 @@ from etl.sql import literal, quote
 
 SAMPLE = 4_000  # rows of a file's beginning, and of its middle
 _SHORTEST = 5
+_LONG_NAME = "(length({0}) >= 3 and strlen({0}) >= 9)"  # three syllables; what is shorter may be a word
 _FEW = 3  # so many different values may be there by chance
 _DAY = "(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
 
 
 def create_numbers(con: DuckDBPyConnection) -> None:
-    """Make the table `ident.number`(number) of the patients' record numbers, once all of them are registered."""
+    """Make the table `ident.number`(number, is_name) of what a column may not hold, once everybody is registered."""
     con.execute(
-        f"create table ident.number as select distinct {_plain('raw')} as number from ident.person "
-        f"where length(raw) >= {_SHORTEST}"
+        f"create table ident.number as select distinct {_plain('raw')} as number, false as is_name from ident.person "
+        f"where length(raw) >= {_SHORTEST} "
+        f"union select name, true from ident.name where {_LONG_NAME.format('name')}"
     )
 
 
@@ -44,7 +46,7 @@ def undeclared_columns(source: Source) -> list[str]:
 def check_undeclared(
     con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, landed: Path, share: float
 ) -> None:  # fmt: skip
-    """InputError when of a plain column's different values more than `share` are record numbers of patients."""
+    """InputError when of a plain column's different values more than `share` are people's record numbers or names."""
     columns = undeclared_columns(source)
     if not columns or share >= 1:
         return
@@ -55,21 +57,22 @@ def check_undeclared(
         f"""
         with sample as materialized ({sample(columns, landed, SAMPLE)}),
         given as (
-          select * from ({given})
-          where length(value) >= {_SHORTEST} and not regexp_full_match(value, {literal(_DAY)}))
-        select name, count(*) as values, count(number) as numbers
+          select * from ({given}) where (length(value) >= {_SHORTEST} or {_LONG_NAME.format("value")})
+            and not regexp_full_match(value, {literal(_DAY)}))
+        select name, count(*) as values, count(number) as numbers, coalesce(bool_and(is_name), false)
         from given left join ident.number on number = {_plain("value")}
         group by name having numbers >= {_FEW} and numbers > {share} * count(*) order by name
         """
     ).fetchall()
     if not found:
         return
-    column, values, numbers = found[0]
-    others = f"; so do {', '.join(other for other, _, _ in found[1:])}" if found[1:] else ""
+    column, values, numbers, are_names = found[0]
+    others = f"; so do {', '.join(other for other, *_ in found[1:])}" if found[1:] else ""
+    what, kind = ("names of people", "name") if are_names else ("record numbers of patients", "person")
     raise InputError(
-        f"{file.name}: column '{column}' holds record numbers of patients ({numbers:,} of {values:,} different values "
+        f"{file.name}: column '{column}' holds {what} ({numbers:,} of {values:,} different values "
         f"looked at), and the contract does not say so{others}",
-        hint=f"in sources.{name}.columns.{column} say `identifier: person` if they are whose rows these are, "
+        hint=f"in sources.{name}.columns.{column} say `identifier: {kind}` if they are whose rows these are, "
         "`identifier: other` if nobody needs them; if they are something else: `not_a_person: why`",
     )
 
