@@ -102,7 +102,7 @@ def _columns(guess: Guess, known: set[str]) -> Iterator[str]:
     yield "    columns:"
     for column in guess.file.columns:
         said = _attributes(guess, column, roles.get(column.name), known)
-        if said is None and not guess.decided and (column.hidden is None or column.hidden.kind == "record"):
+        if said is None and not guess.decided and (column.hidden is None or column.hidden.kind in ("record", "people")):
             said = ""
         if said is None:
             silent.append(column.name)
