@@ -159,7 +159,7 @@ def main() -> int:
         said = json.loads(done.stdout.splitlines()[-1])
         worst = max(worst, said["peak"])
         print(
-            f"{case:<16}{said['peak']:>7,} MB  (before {said['before']:,}) {said['seconds']:>7.1f} s  {said['said']}",
+            f"{case:<16}{said['peak']:>7,} MB {said['seconds']:>7.1f} s  {said['said']}",
             flush=True,
         )
     return worst > LIMIT

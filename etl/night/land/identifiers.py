@@ -6,7 +6,6 @@ people, staff, departments and places.
 
 from __future__ import annotations
 
-import re
 from itertools import combinations
 
 import pyarrow as pa
@@ -22,13 +21,14 @@ from etl.night.land.contract import SourceFile
 from etl.night.land.freetext.folding import folded
 from etl.night.land.freetext.numbers import plain_number
 from etl.night.land.freetext.scrub import FUNCTION, HIDDEN
+from etl.night.land.lookup import define
 from etl.sql import literal, quote
 from etl.store.keys.keystore import KeyStore
 
 # a text so short and without letters is a value: 12.5, <0.01
 _VALUE = "[-+<>=.,:/%0-9 ]{0,6}"
 _SHORTEST_OWN = 3  # of a person's own texts that are blanked as they are; shorter names may be words
-_PLAIN = re.compile("[1-9][0-9]*")  # a record number that is compared as it was delivered
+_PLAIN = "[1-9][0-9]*"  # a record number that is compared as it was delivered
 _HIDDEN_KINDS = ("name", "rrn", "phone", "address")
 NAMESPACES: tuple[Namespace, ...] = ("person", "provider", "care_site", "location")
 
@@ -94,45 +94,40 @@ def _hand_out(
 ) -> None:
     """Ids for the values of one column of `ident.seen`; `hidden` are the columns whose texts belong to the person."""
     texts = ", ".join(map(quote, [name, *hidden]))
-    own = f"list_filter(list_distinct(flatten(list([{texts}]))), lambda x: length(x) >= {_SHORTEST_OWN})"
+    new = f"{quote(name)} is not null and {quote(name)} not in (select raw from ident.{namespace})"
+    # lists that grow by groups are held in memory as a whole; where nobody has two rows there is nothing to group
+    twice = one_number(con, f"select count(*) - count(distinct {quote(name)}) from ident.seen where {new}")
+    own = f"flatten(list([{texts}]))" if twice else f"[{texts}]"
     con.execute(
-        f"create or replace table ident.new as select {quote(name)} as raw, {own} as hide from ident.seen "
-        f"where {quote(name)} is not null and {quote(name)} not in (select raw from ident.{namespace}) group by 1"
+        f"create or replace table ident.new as select {quote(name)} as raw, "
+        f"list_filter(list_distinct({own}), lambda x: length(x) >= {_SHORTEST_OWN}) as hide from ident.seen "
+        f"where {new} {'group by 1' if twice else ''}"
     )
-    values = [str(raw) for (raw,) in con.execute("select raw from ident.new").fetchall()]
-    con.register("given", keys.register(namespace, values, naming=naming))
+    values = con.execute("select raw from ident.new").to_arrow_table()["raw"].combine_chunks()
+    con.register("given", keys.register(namespace, values, naming=naming).select(["id"]))
     con.register("waiting", pa.table({"id": keys.waiting()}))
     con.execute(
         f"insert into ident.{namespace} select raw, id, hide, id not in (from waiting) "
-        "from ident.new join given using (raw)"
+        "from ident.new positional join given"
     )
     con.unregister("given")
     con.unregister("waiting")
-    con.execute("drop table ident.new")
     if namespace == "person":
-        keys.vault.add_plain_numbers(map(plain_number, folded([v for v in values if not _PLAIN.fullmatch(v)])))
+        odd = con.execute(f"select raw from ident.new where not regexp_full_match(raw, {literal(_PLAIN)})").fetchall()
+        keys.vault.add_plain_numbers(map(plain_number, folded([str(raw) for (raw,) in odd])))
+    con.execute("drop table ident.new")
 
 
-def seal(con: DuckDBPyConnection, number: int) -> None:
-    """Close the look-up tables after the last registration: an enumeration per namespace, in the order of the ids.
-
-    A text cast to the enumeration gives its id's n - 1. Unlike a join this keeps the rows in the order of the file,
-    which is how a landed row leads back to its line. Numbers that nobody has in this delivery hold a text that no
-    identifier can be, because it begins with a blank.
-    """
-    base = number << 24
+def seal(con: DuckDBPyConnection) -> None:
+    """Close the look-up tables after the last registration: a function per namespace finds ids in them."""
     for namespace in NAMESPACES:
-        largest = one_number(con, f"select max(id) - {base} from ident.{namespace}")
-        con.execute(
-            f"create type ident.main.{namespace}_text as enum (select coalesce(raw, ' ' || n) "
-            f"from range(1, {largest + 2}) r(n) left join ident.{namespace} on id = {base} + n order by n)"
-        )
+        define(con, namespace)
 
 
-def id_sql(namespace: Namespace, number: int, raw: str) -> str:
+def id_sql(namespace: Namespace, raw: str) -> str:
     """SQL of the id of a raw value: NULL when there is none, 0 when nobody is registered under it."""
-    code = f"enum_code(try_cast(omop_blank({raw}) as ident.main.{namespace}_text))"
-    return f"case when omop_blank({raw}) is not null then coalesce({number << 24} + 1 + {code}::bigint, 0) end"
+    text = f"omop_blank({raw})"
+    return f"case when {text} is not null then coalesce(omop_id_{namespace}(hash({text}), {text}), 0) end"
 
 
 def _scrubbed(sql: str, hide: str | None) -> str:
@@ -150,7 +145,7 @@ def _free_text(raw: str, *, of_person: bool) -> str:
     return f"case when h.known is not true then {whole} else {_scrubbed(raw, 'h.hide')} end"
 
 
-def landing_query(source: Source, number: int, file: SourceFile, relation: str) -> str:
+def landing_query(source: Source, file: SourceFile, relation: str) -> str:
     """SQL of the rows as they land: contract columns only, identifiers replaced, everything else text.
 
     Rows keep the order of the file, or carry their position in it as `_row` (see `numbers_its_rows`).
@@ -164,7 +159,7 @@ def landing_query(source: Source, number: int, file: SourceFile, relation: str) 
         namespace = namespace_of(column)
         if namespace:
             target = name if namespace == "person" else f"{name}__id"
-            select.append(f"{id_sql(namespace, number, raw)} as {quote(target)}")
+            select.append(f"{id_sql(namespace, raw)} as {quote(target)}")
         if namespace == "person" and numbered:
             join = f"left join ident.person h on h.raw = omop_blank({raw})"
         if column.identifier is None:

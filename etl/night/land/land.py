@@ -70,7 +70,7 @@ def land(
             for file in opened[name]:
                 with as_utf8(file.file.content, source.encoding) as path, reading(source, file):
                     identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
-    identifiers.seal(con, mapping.hospital.number)
+    identifiers.seal(con)
     create_numbers(con)
     known = learn_names(con, keys)
     if any(column.scrub for n in opened for column in mapping.sources[n].declared.values()):
@@ -101,7 +101,7 @@ def _land_file(
     table = f"rejects_{uuid4().hex}"
     with as_utf8(file.file.content, source.encoding) as path, reading(source, file):
         read = relation(source, file, path, table)
-        query = identifiers.landing_query(source, mapping.hospital.number, file, read)
+        query = identifiers.landing_query(source, file, read)
         landed = folder / f"{position:04}.parquet"
         rows = copy_to(cursor, query, landed)
     rejects = placed(source, file, rows, rejected(cursor, table)) if source.format == "csv" else []

@@ -14,11 +14,14 @@ import hashlib
 import hmac
 import secrets
 import sqlite3
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from etl.cdm.namespaces import Namespace
@@ -32,6 +35,18 @@ LARGEST = (1 << 24) - 1
 #: What a store's file is by its `user_version`; 0: written before that was noted.
 VERSION = 2
 _PROOF = ("proof", "proof")
+
+
+_MAC = np.dtype("S16")  # all are as long as that, so that a last byte of zero is no end
+_AT_ONCE = 1 << 16  # values that are objects of their own at a time
+_Macs = npt.NDArray[np.bytes_]
+_Numbers = npt.NDArray[np.int64]
+
+
+def _each(macs: _Macs) -> Iterator[bytes]:
+    """The HMACs one by one, as they are kept."""
+    whole = memoryview(macs.tobytes())
+    return (bytes(whole[begin : begin + _MAC.itemsize]) for begin in range(0, len(whole), _MAC.itemsize))
 
 
 def _key(hospital: str, secret: str) -> bytes:
@@ -144,37 +159,48 @@ class KeyStore:
     def _mac(self, namespace: str, value: str) -> bytes:
         return _mac(self._key, namespace, value)
 
-    def _macs(self, namespace: str, values: Iterable[str]) -> list[bytes]:
-        return [self._mac(namespace, v) for v in values]
+    def _macs(self, namespace: str, values: pa.Array[pa.StringScalar]) -> _Macs:
+        """The HMAC of each value, in their order: 16 bytes each, however many they are."""
+        macs = bytearray()
+        for begin in range(0, len(values), _AT_ONCE):
+            for value in values.slice(begin, _AT_ONCE).to_pylist():
+                macs += self._mac(namespace, str(value))
+        return np.frombuffer(macs, _MAC)
 
-    def register(self, namespace: Namespace, values: Sequence[str], *, naming: bool = False) -> pa.Table:
+    def register(
+        self, namespace: Namespace, values: Sequence[str] | pa.Array[pa.StringScalar], *, naming: bool = False
+    ) -> pa.Table:
         """Ids of distinct `values`, handing out new ones; columns `raw` (text) and `id` (int64).
 
         New numbers follow the order of the HMACs, so that they tell nothing about the order of the file. New persons
         whom a row is only `naming` wait until one that registers them comes (see `waiting`).
         """
+        values = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
         macs = self._macs(namespace, values)
         try:
             self._con.execute("begin immediate")
-            known = self._find(namespace, macs)
-            new = sorted({m for m in macs if m not in known})
+            known, numbers = self._find(namespace, macs)
+            new = np.setdiff1d(macs, known)
             first = self._highest(namespace) + 1
             if first + len(new) - 1 > LARGEST:
                 self._con.execute("rollback")
                 raise ConfigError(f"the key store is full: {namespace} has more than {LARGEST:,} members")
-            numbered = dict(zip(new, range(first, first + len(new)), strict=True))
             self._con.executemany(
-                "insert into key values (?, ?, ?)", ((namespace, mac, n) for mac, n in numbered.items())
+                "insert into key values (?, ?, ?)", ((namespace, mac, n) for n, mac in enumerate(_each(new), first))
             )
-            if new:
-                self._mark(namespace, first + len(new) - 1, new)
+            if len(new):
+                self._mark(namespace, first + len(new) - 1, _each(new))
             if namespace == "person":
-                self._wait(numbered.values() if naming else (), () if naming else known.values())
+                handed = range(first, first + len(new))
+                self._wait(handed if naming else (), () if naming else map(int, numbers))
             self._con.execute("commit")
         except sqlite3.OperationalError as error:
             raise TransientError(f"the key store cannot be written: {error}", hint="run again") from error
-        known |= numbered
-        return pa.table({"raw": pa.array(values, pa.string()), "id": self._ids(known, macs)})
+        every = np.concatenate([known, new])
+        numbers = np.concatenate([numbers, np.arange(first, first + len(new), dtype=np.int64)])
+        order = np.argsort(every)
+        ids = self._base | numbers[order[np.searchsorted(every, macs, sorter=order)]]
+        return pa.table({"raw": values, "id": pa.array(ids, pa.int64())})
 
     def _wait(self, new: Iterable[int], came: Iterable[int]) -> None:
         """Note persons who are named only, and that others came."""
@@ -187,18 +213,20 @@ class KeyStore:
         waiting = self._con.execute("select n from waiting").fetchall()
         return pa.array([self._base | n for (n,) in waiting], pa.int64())
 
-    def _find(self, namespace: str, macs: Sequence[bytes]) -> dict[bytes, int]:
-        """Numbers of the MACs that are known; set-based through a temporary table."""
+    def _find(self, namespace: str, macs: _Macs) -> tuple[_Macs, _Numbers]:
+        """The MACs that are known, and their numbers; set-based through a temporary table."""
         self._con.execute("create temp table if not exists asked (mac blob primary key) without rowid")
         self._con.execute("delete from temp.asked")
-        self._con.executemany("insert or ignore into temp.asked values (?)", ((m,) for m in macs))
+        self._con.executemany("insert or ignore into temp.asked values (?)", ((m,) for m in _each(macs)))
         found = self._con.execute(
             "select mac, n from key join temp.asked using (mac) where namespace = ?", (namespace,)
         )
-        return dict(found.fetchall())
-
-    def _ids(self, known: dict[bytes, int], macs: Sequence[bytes]) -> Any:
-        return pa.array([self._base | known[m] for m in macs], pa.int64())
+        known, numbers = bytearray(), array("q")
+        for mac, n in found:
+            known += mac
+            numbers.append(n)
+        self._con.execute("delete from temp.asked")
+        return np.frombuffer(known, _MAC), np.frombuffer(numbers, np.int64)
 
     def close(self) -> None:
         """Close the file."""
