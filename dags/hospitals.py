@@ -32,6 +32,7 @@ from etl.operations.plan import (
     Plan,
     delivery_folder,
     load_scheduling,
+    looks_of,
     missing,
     read_plans,
     time_allowed,
@@ -91,7 +92,7 @@ def wait_for_delivery(hospital: str, drops: str | None, extracts: bool) -> bool:
     if extracts and not backfill and not get_current_context()["params"]["delivery"]:  # a database has no past nights
         lacks = work("lacking_files")(hospital, night)
     else:
-        lacks = missing(folder, SCHEDULING.settle_seconds)
+        lacks = missing(folder, 0 if backfill else SCHEDULING.settle_seconds, looks_of(load_settings()))
     print(lacks or "the delivery is complete")
     if lacks and backfill:
         raise AirflowSkipException(f"no delivery of the night {night}")

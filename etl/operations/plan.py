@@ -5,7 +5,11 @@ The scheduler reads this every few seconds, so nothing heavy is imported here.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -17,13 +21,16 @@ from croniter import croniter
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from etl.errors import ConfigError
+from etl.errors import ConfigError, InputError
+from etl.files import write_atomically
 from etl.mapping.language.hospital import Hospital
 from etl.mapping.read.documents import Document, hospital_folders, read_file
-from etl.night.manifest import MANIFEST
+from etl.night.folder import PARTIAL
+from etl.night.manifest import Promise, manifest_of, promises
 from etl.settings import Settings
 
 TIME_ZONE = "Asia/Seoul"
+_PACKED = (".gz", ".zip", ".xlsx", ".xlsm")
 
 
 class Scheduling(BaseSettings):
@@ -153,6 +160,11 @@ def read_plans(mappings: Path) -> list[Plan]:
     return [read_plan(folder) for folder in hospital_folders(mappings)]
 
 
+def looks_of(settings: Settings) -> Path:
+    """Where looks at deliveries that are still coming are noted."""
+    return settings.home / "looks"
+
+
 def delivery_folder(settings: Settings, hospital: str, drops: str | None, night: date) -> Path:
     """Where a night's delivery arrives: YYYY-MM-DD (or YYYYMMDD, if that is there) below the drop folder.
 
@@ -163,17 +175,58 @@ def delivery_folder(settings: Settings, hospital: str, drops: str | None, night:
     return compact if compact.is_dir() else root / night.isoformat()
 
 
-def missing(folder: Path, settle_seconds: float) -> str | None:
+def missing(folder: Path, settle_seconds: float, looks: Path | None = None) -> str | None:
     """What a delivery still lacks; None when it is complete.
 
-    A manifest.csv is written last. Without one the files must have been left alone for `settle_seconds`.
+    All that a manifest.csv promises must be there in its size, and nothing may be called like a file that is coming.
+    Without a manifest names and sizes must have stayed the same for `settle_seconds` (0: they need not); the folder
+    `looks` keeps what they were at the look before. Times of files tell nothing: some programs bring old ones along.
     """
     if not folder.is_dir():
         return f"there is no folder {folder}"
-    files = [f for f in folder.rglob("*") if f.is_file() and not f.name.startswith(".")]
-    if not files:
+    sizes = _sizes(folder)
+    if not sizes:
         return f"{folder} is empty"
-    if (folder / MANIFEST).is_file():
-        return None
-    changed = max(f.stat().st_mtime for f in files)
-    return f"files are still coming into {folder}" if seconds_now() - changed < settle_seconds else None
+    coming = sum(name.casefold().endswith(PARTIAL) for name in sizes)
+    if coming:
+        return f"{coming} of {len(sizes)} files in {folder} are still coming, by their names"
+    manifest = manifest_of(sizes)
+    if manifest:
+        with suppress(InputError):  # one that cannot be read is told when the delivery is opened
+            listed = promises(folder / manifest)
+            lacking = sum(not _kept(promise, sizes) for promise in listed)
+            return f"{lacking} of {len(listed)} files of the manifest are not in {folder} yet" if lacking else None
+    return f"files are still coming into {folder}" if not _quiet(folder, sizes, settle_seconds, looks) else None
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """The size of each file in a folder, by its path there; hidden ones are no part of a delivery."""
+    found = {f.relative_to(folder): f for f in folder.rglob("*") if f.is_file()}
+    plain = {at: f for at, f in found.items() if not any(part.startswith(".") for part in at.parts)}
+    sizes = {}
+    for at, file in plain.items():
+        with suppress(FileNotFoundError):  # it got its final name meanwhile
+            sizes[at.as_posix()] = file.stat().st_size
+    return sizes
+
+
+def _kept(promise: Promise, sizes: Mapping[str, int]) -> bool:
+    """Whether a promised file is there as a whole; what lies in an archive is seen when the delivery is opened."""
+    if promise.file in sizes:
+        # a manifest may speak of what an archive of that name holds
+        return sizes[promise.file] >= promise.bytes or promise.file.lower().endswith(_PACKED)
+    return any(name.lower().endswith(_PACKED) for name in sizes)
+
+
+def _quiet(folder: Path, sizes: Mapping[str, int], settle_seconds: float, looks: Path | None) -> bool:
+    """Whether names and sizes have not changed for so long; a look that finds others than the last notes them."""
+    if settle_seconds == 0 or looks is None:
+        return settle_seconds == 0
+    seen = hashlib.sha256(json.dumps(sorted(sizes.items())).encode()).hexdigest()
+    file = looks / f"{hashlib.sha256(str(folder).encode()).hexdigest()[:24]}.json"
+    with suppress(OSError, ValueError):
+        said = json.loads(file.read_text(encoding="ascii"))
+        if said["seen"] == seen and said["since"] <= seconds_now():
+            return bool(seconds_now() - said["since"] >= settle_seconds)
+    write_atomically(file, json.dumps({"seen": seen, "since": seconds_now()}))
+    return False

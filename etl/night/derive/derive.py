@@ -17,6 +17,7 @@ from etl.mapping.compile.lookup import create_vocabulary_views
 from etl.mapping.language.hospital import Hospital
 from etl.night.lake.candidate import create_views
 from etl.night.lake.mapped import EXTENDED, PERIOD, Mapped, current
+from etl.night.lake.numbers import check_numbers
 from etl.sql import quote
 from etl.store.ledger.records import Accounts
 from etl.vocabulary.release import Release
@@ -60,7 +61,9 @@ def derive(
         query = f"select {columns}, _open_end from ({sql})" if name == PERIOD else f"select {columns} from ({sql})"
         if name == PERIOD and earlier:
             query = _with_extended(con, query, earlier, touched, target)
-        copy_to(con, query, target / f"{name}.parquet")
+        count = copy_to(con, query, target / f"{name}.parquet")
+        if tables()[name].personal:
+            check_numbers(con, name, f"from {rows_in(target / f'{name}.parquet')}", "person_id", count)
     layers = [*earlier, Mapped(target, touched, (target / EXTENDED,) if earlier else ())]
     return Accounts(tables=[_account(con, name, layers) for name in derivations()])
 

@@ -11,9 +11,12 @@ from etl.mapping.language.contract import Source
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.delivery import DeliveredFile, Delivery
 from etl.night.lake.layers import WHOLE
+from etl.night.lake.names import FILE_BITS
 from etl.night.land.headers import other_delimiter, read_header, same_name
 from etl.night.manifest import is_manifest
 from etl.night.naming import called, doubly_called, listed, told_as
+
+MOST_FILES = 1 << FILE_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,14 @@ def _twice(name: str, source: Source, found: Iterable[DeliveredFile]) -> Iterato
         yield Difference("file_twice", True, name, source.file, said, hint)
 
 
+def _too_many(name: str, source: Source, count: int) -> Difference:
+    return Difference(
+        "files_too_many", True, name, source.file,
+        f"{count:,} files are called {source.file} (source '{name}'); {MOST_FILES:,} of a source and night have numbers",
+        "ask for fewer and larger files, or make several sources of them",
+    )  # fmt: skip
+
+
 def _missing_file(name: str, source: Source, delivery: Delivery, others: Sequence[str]) -> Difference:
     place = f"{source.file} is missing from the delivery of {delivery.hospital} for {delivery.night} (source '{name}')"
     if not source.required:
@@ -137,6 +148,8 @@ def examine(
     """
     found = matching(source, delivery)
     differences = [*_twice(name, source, found)] if found else [_missing_file(name, source, delivery, others)]
+    if len(found) > MOST_FILES:
+        return [], [*differences, _too_many(name, source, len(found))]
     opened = []
     for file in found:
         try:

@@ -14,9 +14,8 @@ from etl.cdm.shapes import ENTITIES, Shape, shapes
 from etl.engine import copy_to
 from etl.mapping.compile.fields import BESIDE_AMBIGUOUS, BESIDE_UNKNOWN, fields_of, filled_by, unread, unread_fields
 from etl.mapping.language.entries import Entry
+from etl.night.lake.numbers import EVENT_BITS, check_numbers
 from etl.sql import literal, quote
-
-EVENT_BITS = 23  # a person has fewer than 2^23 rows of one table; with 30 bits of person that is below 2^53
 
 
 def staged(entry: Entry) -> str:
@@ -157,5 +156,8 @@ def _most_frequent(shape: Shape, rows: str) -> str:
 
 def write_table(con: DuckDBPyConnection, table: str, rows: str, folder: Path) -> tuple[Path, int]:
     """Write `<table>.parquet` into `folder` from `rows` (see `rows_query`); returns the file and its number of rows."""
-    file = folder / f"{table}.parquet"
-    return file, copy_to(con, table_query(shapes()[table], rows), file)
+    file, shape = folder / f"{table}.parquet", shapes()[table]
+    count = copy_to(con, table_query(shape, rows), file)
+    if shape.id:
+        check_numbers(con, table, rows, "person", count)
+    return file, count

@@ -67,7 +67,7 @@ def _newest(look: Look, plan: Plan, night: date, folder: Path) -> Finding:
     if night < due and waited:
         text = f"the newest delivery is of {night}; the night of {due} has not come"
         return Finding(SUBJECT, plan.hospital, "warn", text, "ask the hospital for it")
-    if lacks := missing(folder, look.scheduling.settle_seconds):
+    if lacks := missing(folder, 0):
         return Finding(SUBJECT, plan.hospital, "warn", lacks, "wait until the export has ended, or ask the hospital")
     manifest = "with" if (folder / MANIFEST).exists() else "without"
     return Finding(SUBJECT, plan.hospital, "ok", f"the newest delivery is of {night}, {manifest} manifest.csv")

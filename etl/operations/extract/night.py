@@ -31,7 +31,7 @@ from etl.operations.extract.write import (
     write_manifest,
     write_parquet,
 )
-from etl.operations.plan import delivery_folder, load_scheduling, missing
+from etl.operations.plan import delivery_folder, load_scheduling, looks_of, missing
 from etl.settings import Settings
 
 Tell = Callable[[str, str], None]
@@ -79,16 +79,20 @@ def waits_for(settings: Settings, hospital: str, night: date) -> str | None:
     """What must come before a night can be extracted: the files that the hospital itself delivers; None: nothing."""
     mapping = load_mappings(settings.mappings, [hospital])[hospital]
     folder = delivery_folder(settings, hospital, mapping.hospital.drops, night)
-    return _lacking(mapping, folder)
+    return _lacking(settings, mapping, folder)
 
 
-def _lacking(mapping: HospitalMapping, folder: Path) -> str | None:
+def _lacking(settings: Settings, mapping: HospitalMapping, folder: Path) -> str | None:
     """Files of the hospital's own must lie there first: what is extracted would make half a delivery look complete."""
     own = [s.file for s in mapping.sources.values() if s.query is None and s.required]
     if not own:
         return None
     absent = [file for file in own if not (folder.is_dir() and any(folder.glob(file)))]
-    return f"{absent[0]} is not in {folder} yet" if absent else missing(folder, load_scheduling().settle_seconds)
+    return (
+        f"{absent[0]} is not in {folder} yet"
+        if absent
+        else missing(folder, load_scheduling().settle_seconds, looks_of(settings))
+    )
 
 
 def check_queries(settings: Settings, hospital: str) -> dict[str, int]:
@@ -120,7 +124,7 @@ def extract_night(
         files = [mapping.sources[name].file for name in found]
         if not force and (folder / MANIFEST).exists() and all((folder / f).exists() for f in files):
             return ExtractedNight(hospital, night, folder, (folder / WHOLE).exists(), ())
-        if lacking := _lacking(mapping, folder):
+        if lacking := _lacking(settings, mapping, folder):
             raise TransientError(lacking, hint="the hospital's own files come first; extract again when they are there")
         done, marks = _extract(settings, work, folder, tell or (lambda _source, _text: None))
         delivery = open_delivery(hospital, folder, night)

@@ -43,6 +43,40 @@ def test_files_in_sub_folders_are_waited_for(tmp_path: Path) -> None:
     assert missing(tmp_path, 60) is None
 
 
+def test_a_manifest_is_kept_when_all_it_promises_is_there_in_its_size(tmp_path: Path) -> None:
+    (tmp_path / "Manifest.CSV").write_bytes(b"File,Bytes\na.csv,4\nb.csv,2\n")
+    (tmp_path / "a.csv").write_bytes(b"1234")
+    assert missing(tmp_path, 60) == f"1 of 2 files of the manifest are not in {tmp_path} yet"
+    (tmp_path / "b.csv").write_bytes(b"1")
+    assert missing(tmp_path, 60) is not None
+    (tmp_path / "b.csv").write_bytes(b"12")
+    assert missing(tmp_path, 60) is None
+
+
+@pytest.mark.parametrize("suffix", [".part", ".filepart", ".tmp", ".CRDOWNLOAD"])
+def test_what_is_called_like_a_file_that_is_coming_is_waited_for(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "manifest.csv").write_bytes(b"file,bytes\n")
+    (tmp_path / f"a.csv{suffix}").write_bytes(b"1")
+    assert missing(tmp_path, 0) == f"1 of 2 files in {tmp_path} are still coming, by their names"
+
+
+def test_without_a_manifest_names_and_sizes_must_stay_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000.0
+    monkeypatch.setattr("etl.operations.plan.seconds_now", lambda: now)
+    folder, looks = tmp_path / "night", tmp_path / "looks"
+    folder.mkdir()
+    (folder / "a.csv").write_bytes(b"1")
+    os.utime(folder / "a.csv", (1, 1))  # as old as the hospital's own file
+    assert missing(folder, 60, looks) is not None
+    now += 59
+    assert missing(folder, 60, looks) is not None
+    (folder / "a.csv").write_bytes(b"12")
+    now += 2
+    assert missing(folder, 60, looks) is not None, "it grew"
+    now += 60
+    assert missing(folder, 60, looks) is None
+
+
 def test_no_hour_means_no_alert(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Scheduling(_env_file=None).done_by == time(7)
     monkeypatch.setenv("ETL_AIRFLOW_DONE_BY", "")
