@@ -23,7 +23,7 @@ from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.language.places import Path_
 from etl.mapping.read.documents import Document, hospital_folders, read_file, read_hospital
 from etl.night.derive.derive import derivations
-from etl.night.map.tables import EVENT_BITS
+from etl.night.lake.numbers import EVENT_BITS
 from etl.night.run import Run
 from etl.quality.lineage.codes import LookedUp, look_up
 from etl.quality.lineage.columns import Filled, filled, searches
