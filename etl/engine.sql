@@ -1,10 +1,25 @@
 -- Functions that compiled SQL relies on; another engine brings functions of the same names.
 
+-- All that looks like nothing around a text: blanks and line ends of any width, what has no width, and zero bytes.
+create or replace macro omop_blanks() as
+  chr(0) || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ' ' || chr(133) || chr(160) || chr(5760)
+  || chr(8192) || chr(8193) || chr(8194) || chr(8195) || chr(8196) || chr(8197) || chr(8198) || chr(8199) || chr(8200)
+  || chr(8201) || chr(8202) || chr(8203) || chr(8204) || chr(8205) || chr(8206) || chr(8207) || chr(8232) || chr(8233)
+  || chr(8239) || chr(8287) || chr(8288) || chr(12288) || chr(12644) || chr(65279);
+
 -- Text without blanks around it; NULL when nothing is left. Most texts need no trimming, and asking is much cheaper.
 create or replace macro omop_blank(t) as case
   when t = '' then null
-  when starts_with(t, ' ') or ends_with(t, ' ') then nullif(trim(t), '')
+  when unicode(t) not between 33 and 126 or unicode(right(t, 1)) not between 33 and 126
+    then nullif(trim(t, omop_blanks()), '')
   else t end;
+
+-- A text as it lands: without zero bytes, which no text of PostgreSQL's can hold.
+create or replace macro omop_text(t) as case when contains(t, chr(0)) then replace(t, chr(0), '') else t end;
+
+-- A moment of the calendar; NULL for what no hospital means: a year below 1000, or infinity.
+create or replace macro omop_calendar(moment) as
+  case when moment >= timestamp '1000-01-01' and moment < timestamp '10000-01-01' then moment end;
 
 -- A year of two digits as Oracle writes them (RR): 50 to 99 are of the last century.
 create or replace macro omop_rr(moment) as
@@ -43,12 +58,12 @@ create or replace macro omop_offset(t) as
   (length(t) > 19 or contains(t, '+')) and regexp_matches(t, ':[0-9]{2}(\.[0-9]+)?\s*[+-][0-9]{2}(:?[0-9]{2})?\s*$');
 
 -- Text to timestamp; of an instant with its time zone, what the hospital's clock showed then (`omop_here`: its zone).
-create or replace macro omop_try_timestamp(t) as case
+create or replace macro omop_try_timestamp(t) as omop_calendar(case
   when ends_with(t, 'Z') then omop_here(coalesce(try_cast(t as timestamp), omop_clock(rtrim(t, 'Z'))))
   when omop_offset(t) then omop_here(timezone('UTC', coalesce(
     try_cast(t as timestamptz), try_cast(regexp_replace(trim(t), '\s+([+-][0-9:]+)$', '\1') as timestamptz),
     try_cast(regexp_replace(trim(t), '([T ][0-9]{2}:[0-9]{2})\s*([+-][0-9:]+)$', '\1:00\2') as timestamptz))))
-  else omop_clock(t) end;
+  else omop_clock(t) end);
 
 -- A moment read from a text by another clock: an instant with its own zone, and a day without a time, stay as they are.
 create or replace macro omop_from(zone, t, moment) as case

@@ -60,6 +60,7 @@ def mended(con: DuckDBPyConnection, file: BundleFile, written: Path) -> tuple[in
     if not rows:
         return 0, _empty(file)
     found = Found()
+    _days(con, file, source)
     _missing(con, file, source, written, found)
     _lengths(con, file, source, found)
     _doubles(con, file, source, rows, found)
@@ -73,6 +74,16 @@ def _empty(file: BundleFile) -> list[str]:
     if lost:
         raise InputError(f"{file.name}: has no rows, so {lost}", hint=AGAIN)
     return [f"{file.name} has no rows"]
+
+
+def _days(con: DuckDBPyConnection, file: BundleFile, source: str) -> None:
+    """Days of a year below 1000 are none."""
+    for column in file.table.fields:
+        name = quote(column.name)
+        early = f"{name} < date '1000-01-01'"
+        if column.duckdb_type == "DATE" and one_number(con, f"select count(*) from {source} where {early}"):
+            [line] = lines_where(con, file, f"{name} < '10000101'", 1) or [0]
+            raise InputError(f"{file.name}, line {line}: column '{column.name}' is no day", hint=AGAIN)
 
 
 def _missing(con: DuckDBPyConnection, file: BundleFile, source: str, written: Path, found: Found) -> None:

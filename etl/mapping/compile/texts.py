@@ -36,7 +36,7 @@ def moment(text: str, reading: Reading) -> str:
         forms = ", ".join(literal(strptime_form(form)) for form in reading.dates)
         short = any(re.search(r"(?<!Y)YY(?!Y)", form) for form in reading.dates)
         parsed = f"try_strptime(trim({text}), [{forms}])"
-        usual = f"coalesce({f'omop_rr({parsed})' if short else parsed}, {usual})"
+        usual = f"coalesce(omop_calendar({f'omop_rr({parsed})' if short else parsed}), {usual})"
     return f"omop_from({literal(reading.zone)}, {text}, {usual})" if reading.zone else usual
 
 

@@ -19,5 +19,6 @@ def check_numbers(con: DuckDBPyConnection, table: str, rows: str, person: str, c
     if most > MOST_ROWS:
         raise InputError(
             f"{table}: one person has {most:,} rows; {MOST_ROWS:,} rows of a person and table can be numbered",
-            hint="look for a record number that many patients share, such as one for tests, and leave its rows out by `where` of the entries",
+            hint="look for a record number that many patients share, such as one for tests, and leave "
+            "its rows out by `where` of the entries",
         )

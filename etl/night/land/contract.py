@@ -85,7 +85,7 @@ def _twice(name: str, source: Source, found: Iterable[DeliveredFile]) -> Iterato
 def _too_many(name: str, source: Source, count: int) -> Difference:
     return Difference(
         "files_too_many", True, name, source.file,
-        f"{count:,} files are called {source.file} (source '{name}'); {MOST_FILES:,} of a source have numbers",
+        f"{count:,} files are called {source.file} (source '{name}'); {MOST_FILES:,} of a night have numbers",
         "ask for fewer and larger files, or make several sources of them",
     )  # fmt: skip
 

@@ -55,7 +55,7 @@ def raw_sql(source: Source, file: SourceFile, name: str) -> str:
 def _file_column(source: Source, file: SourceFile, name: str) -> str:
     if name not in file.raw:
         return "null::varchar"
-    return without(f"r.{quote(file.raw[name])}", source.reading(name).null)
+    return without(f"omop_text(r.{quote(file.raw[name])})", source.reading(name).null)
 
 
 def register(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from etl.cdm.spec import tables
 from etl.errors import ConfigError
-from etl.night.map.tables import EVENT_BITS
+from etl.night.lake.numbers import EVENT_BITS
 from etl.store.keys.keystore import KeyStore
 from etl.store.warehouse.postgres.ddl import range_of
 
