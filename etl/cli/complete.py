@@ -69,7 +69,7 @@ def _either(*parts: Names) -> Names:
 #: Commands of commands.
 SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "vocabulary": ("load", "list", "use", "remove", "diff"),
-    "warehouse": ("init", "upgrade", "status", "user", "clear"),
+    "warehouse": ("move", "init", "upgrade", "status", "user", "clear"),
 }
 #: What stands at each place of a command line; the last one may be repeated where it ends with None.
 ARGUMENTS: Mapping[str, tuple[Names | None, ...]] = {

@@ -73,7 +73,7 @@ def wrong_secret(hospital: Tiny) -> None:
     ("spoil", "code", "said"),
     [
         (no_lab_file, 3, "LAB.csv is missing"),
-        (renamed_column, 3, "LAB.csv, line 1: column 'EXM_DTM' is missing; did you mean 'EXM_DTTM'?"),
+        (renamed_column, 3, "LAB.csv, line 1: column 'EXM_DTM' is missing; column 4 is called nearly so"),
         (broken_rows, 3, "LAB.csv, line 2: 3 of 8 rows cannot be read (the first: short_row)"),
         (too_few_patients, 3, "The patient file is not nearly empty"),
         (wrong_map, 4, "there is no 'visit_kinds'; did you mean 'visit_kind'?"),

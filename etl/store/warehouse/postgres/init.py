@@ -70,11 +70,28 @@ def _again_when_raced(work: Callable[[], None]) -> None:
         with suppress(_RaceLost):
             return work()
         time.sleep(random.uniform(0.1, 0.5))
-    return work()
+    try:
+        return work()
+    except _RaceLost as lost:
+        if lost.object_there:
+            raise ConfigError(
+                "the database holds a table or schema that the warehouse would make and did not",
+                hint="give the warehouse a database of its own; `etl warehouse status` shows what it is at",
+            ) from lost
+        raise
 
 
 class _RaceLost(TransientError):
-    """Somebody else changed the same role in this moment."""
+    """Somebody else changed the same role, or (`object_there`) made the same table, in this moment."""
+
+    object_there = False
+
+    @classmethod
+    def of(cls, error: psycopg.Error, message: str) -> _RaceLost:
+        """What a server's error means."""
+        lost = cls(message, hint="run again")
+        lost.object_there = isinstance(error, (errors.DuplicateTable, errors.DuplicateSchema))
+        return lost
 
 
 @contextmanager
@@ -83,7 +100,7 @@ def _refusals_explained() -> Iterator[None]:
     try:
         yield
     except _RACES as error:
-        raise _RaceLost("other programs keep changing the roles of the server", hint="run again") from error
+        raise _RaceLost.of(error, "other programs keep changing the roles of the server") from error
     except errors.InsufficientPrivilege as error:
         raise ConfigError(
             f"the server refuses: {error.diag.message_primary}",
@@ -94,7 +111,7 @@ def _refusals_explained() -> Iterator[None]:
         raise ConfigError(str(error.diag.message_primary), hint=error.diag.message_hint) from None
     except sa.exc.DBAPIError as error:
         if isinstance(error.orig, _RACES):
-            raise _RaceLost("somebody else upgrades this database in this moment", hint="run again") from error
+            raise _RaceLost.of(error.orig, "somebody else upgrades this database in this moment") from error
         raise as_etl_error(error.orig if isinstance(error.orig, psycopg.Error) else psycopg.Error()) from None
     except psycopg.Error as error:
         raise as_etl_error(error) from None
