@@ -57,7 +57,8 @@ def check_undeclared(
         f"""
         with sample as materialized ({sample(columns, landed, SAMPLE)}),
         given as (
-          select * from ({given}) where (length(value) >= {_SHORTEST} or {_LONG_NAME.format("value")})
+          select * from ({given})
+          where (length(value) >= {_SHORTEST} or {_LONG_NAME.format("value")})
             and not regexp_full_match(value, {literal(_DAY)}))
         select name, count(*) as values, count(number) as numbers, coalesce(bool_and(is_name), false)
         from given left join ident.number on number = {_plain("value")}
