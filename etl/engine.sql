@@ -1,25 +1,28 @@
 -- Functions that compiled SQL relies on; another engine brings functions of the same names.
 
--- All that looks like nothing around a text: blanks and line ends of any width, what has no width, and zero bytes.
-create or replace macro omop_blanks() as
-  chr(0) || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ' ' || chr(133) || chr(160) || chr(5760)
-  || chr(8192) || chr(8193) || chr(8194) || chr(8195) || chr(8196) || chr(8197) || chr(8198) || chr(8199) || chr(8200)
-  || chr(8201) || chr(8202) || chr(8203) || chr(8204) || chr(8205) || chr(8206) || chr(8207) || chr(8232) || chr(8233)
-  || chr(8239) || chr(8287) || chr(8288) || chr(12288) || chr(12644) || chr(65279);
+-- Whether a text may have a blank where a letter with this number stands; what begins and ends with ASCII or Hangul has none.
+create or replace macro omop_odd(letter) as letter not between 33 and 126 and letter not between 44032 and 55203;
 
--- Text without blanks around it; NULL when nothing is left. Most texts need no trimming, and asking is much cheaper.
+-- Text without blanks around it; NULL when nothing is left. Blanks are those of any width or none, line ends, zero bytes.
+-- Most texts need no trimming, and asking is much cheaper.
 create or replace macro omop_blank(t) as case
   when t = '' then null
-  when unicode(t) not between 33 and 126 or unicode(right(t, 1)) not between 33 and 126
-    then nullif(trim(t, omop_blanks()), '')
+  when omop_odd(unicode(t)) or omop_odd(unicode(right(t, 1))) then nullif(regexp_replace(t,
+    '^[\s\p{Z}\x{0}\x{b}\x{85}\x{200b}-\x{200f}\x{2060}\x{3164}\x{feff}]+|[\s\p{Z}\x{0}\x{b}\x{85}\x{200b}-\x{200f}\x{2060}\x{3164}\x{feff}]+$',
+    '', 'g'), '')
   else t end;
 
 -- A text as it lands: without zero bytes, which no text of PostgreSQL's can hold.
 create or replace macro omop_text(t) as case when contains(t, chr(0)) then replace(t, chr(0), '') else t end;
 
--- A moment of the calendar; NULL for what no hospital means: a year below 1000, or infinity.
+-- A moment of the calendar; NULL for a year below 1000, which no hospital means.
 create or replace macro omop_calendar(moment) as
-  case when moment >= timestamp '1000-01-01' and moment < timestamp '10000-01-01' then moment end;
+  case when moment between timestamp '1000-01-01' and timestamp '9999-12-31 23:59:59' then moment end;
+
+-- Whether the engine would read a text as a moment that no hospital means: a year below 1000, infinity, an era. The text is
+-- asked and not the moment, whose expression would have to stand here several times.
+create or replace macro omop_no_day(t) as (unicode(t) not between 49 and 57 or ends_with(t, ')'))
+  and regexp_matches(t, '^\s*0[0-9]{3}([-./]|[0-9]{4})|^\s*[-+]?(?i:inf|epoch)|\((?i:bc)\)');
 
 -- A year of two digits as Oracle writes them (RR): 50 to 99 are of the last century.
 create or replace macro omop_rr(moment) as
@@ -58,12 +61,13 @@ create or replace macro omop_offset(t) as
   (length(t) > 19 or contains(t, '+')) and regexp_matches(t, ':[0-9]{2}(\.[0-9]+)?\s*[+-][0-9]{2}(:?[0-9]{2})?\s*$');
 
 -- Text to timestamp; of an instant with its time zone, what the hospital's clock showed then (`omop_here`: its zone).
-create or replace macro omop_try_timestamp(t) as omop_calendar(case
+create or replace macro omop_try_timestamp(t) as case
+  when omop_no_day(t) then null
   when ends_with(t, 'Z') then omop_here(coalesce(try_cast(t as timestamp), omop_clock(rtrim(t, 'Z'))))
   when omop_offset(t) then omop_here(timezone('UTC', coalesce(
     try_cast(t as timestamptz), try_cast(regexp_replace(trim(t), '\s+([+-][0-9:]+)$', '\1') as timestamptz),
     try_cast(regexp_replace(trim(t), '([T ][0-9]{2}:[0-9]{2})\s*([+-][0-9:]+)$', '\1:00\2') as timestamptz))))
-  else omop_clock(t) end);
+  else omop_clock(t) end;
 
 -- A moment read from a text by another clock: an instant with its own zone, and a day without a time, stay as they are.
 create or replace macro omop_from(zone, t, moment) as case
