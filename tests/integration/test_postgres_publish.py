@@ -29,10 +29,12 @@ from etl.night.remember import begin, resume
 from etl.night.run import Run
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
-from etl.store.postgres.connect import connect
+from etl.store.postgres.connect import connect, conninfo
 from etl.store.warehouse.open import open_warehouse
+from etl.store.warehouse.postgres.analyze import analyze_parents
 from etl.store.warehouse.postgres.init import initialise
 from etl.store.warehouse.postgres.steps import Step, read_steps
+from etl.store.warehouse.postgres.turns import SWAPPING, take
 
 SECOND, THIRD = date(2026, 7, 2), date(2026, 7, 3)
 
@@ -258,3 +260,38 @@ def test_two_publishers_of_one_hospital_do_not_meet(shared: Tiny, database: URL)
     warehouse = open_warehouse(shared.settings)
     with warehouse._publishing(5), pytest.raises(TransientError, match="another publisher"):
         publish_it(shared, run)
+
+
+def parents(url: URL, query: str) -> set[str]:
+    with connect(url) as con:
+        return {str(name) for (name,) in con.execute(query).fetchall()}
+
+
+NEVER = "select relname from pg_class where relnamespace = 'cdm'::regnamespace and relkind = 'p' and reltuples < 0"
+NAMED = (
+    "select c.relname || '.' || a.attname from pg_statistic s join pg_class c on c.oid = s.starelid and s.stainherit "
+    "join pg_attribute a on a.attrelid = c.oid and a.attnum = s.staattnum where a.attname = 'person_id'"
+)
+
+
+def test_parents_of_partitions_have_statistics_that_name_no_person(shared: Tiny, database: URL) -> None:
+    assert parents(database, NEVER) >= set(hospital_tables())
+    shared.publish()
+    assert not parents(database, NEVER) & set(hospital_tables())
+    with psycopg.connect(conninfo(database)) as con:  # as superuser
+        gathered = con.execute("select count(*) from pg_statistic where stainherit").fetchone()
+        assert gathered and gathered[0] > 100
+        assert {name for (name,) in con.execute(NAMED).fetchall()} <= {"person.person_id"}  # its lowest and highest
+
+
+def test_statistics_wait_for_no_reader_and_hold_up_no_publisher(shared: Tiny, database: URL) -> None:
+    told: list[str] = []
+    shared.publish()
+    with connect(database) as reader, connect(database) as con, reader.transaction():
+        reader.execute("select count(*) from cdm.measurement")  # its lock stays until the end
+        analyze_parents(con, ["measurement"], 0, told.append)
+        assert told == ["statistics gathered"]
+        with connect(database) as other, other.transaction():
+            take(other, SWAPPING, 0, "-")
+            analyze_parents(con, ["measurement"], 0, told.append)
+    assert "left to the next publication" in told[-1]

@@ -19,6 +19,7 @@ from etl.store.postgres.connect import attach, connect
 from etl.store.postgres.revision import require_newest
 from etl.store.warehouse.export import export
 from etl.store.warehouse.postgres import changes
+from etl.store.warehouse.postgres.analyze import analyze_parents
 from etl.store.warehouse.postgres.clearance import register
 from etl.store.warehouse.postgres.ddl import READ
 from etl.store.warehouse.postgres.forget import forget
@@ -85,6 +86,7 @@ class Postgres:
             tell("published")
             forget(con, publication.hospital, publication.number, self.keep)
             tell("older nights forgotten")
+            analyze_parents(con, () if publication.touched else hospital_tables(), self.patience, tell)
             return rows
 
     def _full(
