@@ -203,3 +203,36 @@ def test_new_columns_are_counted_on_the_page_of_their_night(hospital: Tiny) -> N
     for text in (*pages, json.dumps(Ledger(hospital.settings.ledger_url).rows(FINDING, run_id), default=str)):
         assert "NEW_ONE" not in text
     assert told(hospital.publish(date(2026, 7, 3))) == []
+
+
+def test_columns_that_vanish_or_change_their_letters_are_told(hospital: Tiny) -> None:
+    def told(run_id: str) -> list[tuple[str, str, int, str | None]]:
+        findings = Ledger(hospital.settings.ledger_url).rows(FINDING, run_id, FINDING.c.number)
+        return [
+            (f["table_name"], f["expectation"].removeprefix("expect_"), f["unexpected"], f["observed"])
+            for f in findings
+            if f["suite"] == "contract"
+        ]
+
+    def rename(file: str, **names: str) -> None:
+        header = hospital.tables[file][0]
+        hospital.tables[file][0] = [names.get(name, name) for name in header]
+
+    hospital.rewrite("sources.yaml", "      UNIT:\n", "      UNIT: {optional: true}\n")
+    for row in hospital.tables["ADM.csv"]:
+        row.append("WARD" if row[0] == "ADM_NO" else "7")
+    assert told(hospital.publish()) == []
+    rename("ADM.csv", WARD="BED")  # as many as before
+    assert told(hospital.publish(date(2026, 7, 2))) == [
+        ("visits", "no_new_columns", 1, None), ("visits", "no_columns_to_vanish", 1, None),
+    ]  # fmt: skip
+    rename("ADM.csv", BED="Bed")
+    rename("LAB.csv", UNIT="Unit")
+    run_id = hospital.publish(date(2026, 7, 3))
+    assert told(run_id) == [
+        ("results", "columns_to_keep_their_letters", 1, "UNIT"), ("visits", "columns_to_keep_their_letters", 1, None),
+    ]  # fmt: skip
+    hospital.tables["LAB.csv"] = [row[:-1] for row in hospital.tables["LAB.csv"]]
+    assert told(hospital.publish(date(2026, 7, 4))) == [("results", "no_columns_to_vanish", 1, "UNIT")]
+    kept = (hospital.settings.lake / "1_landed").rglob("columns.json")
+    assert not any("BED" in file.read_text(encoding="utf-8").upper() for file in kept)

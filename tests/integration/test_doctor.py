@@ -496,3 +496,21 @@ def test_the_pool_is_that_of_the_warehouses_connection(hospital: Tiny, database:
     elsewhere = replace(seen, scheduling=Scheduling(warehouse_conn_id="omop"))
     finding = only([f for f in check_airflow(elsewhere) if f.what == "pool"])
     assert (finding.state, "airflow pools set etl_publish_omop 2" in str(finding.step)) == ("fail", True)
+
+
+def test_a_home_whose_exports_lie_elsewhere_is_well(tmp_path: Path, vocabulary: Path) -> None:
+    hospital = tiny.make(tmp_path / "home", vocabulary)
+    brought = tmp_path / "brought"
+    away = Tiny(hospital.settings, hospital.tables, brought)
+
+    def of_drops(now: datetime = MORNING) -> Finding:
+        [found] = [f for f in examine(look(hospital, now)) if f.subject == "deliveries"]
+        return found
+
+    assert "there is no drop folder" in of_drops().text
+    away.publish()
+    found = of_drops()
+    assert str(brought) in found.text and "no drop folder" not in found.text
+    assert "the night of" in of_drops(MORNING + timedelta(days=2)).text
+    shutil.rmtree(brought)
+    assert (of_drops().state, of_drops().text.endswith("and is gone")) == ("warn", True)

@@ -1,8 +1,13 @@
-"""Columns of a delivery that neither its contract nor the delivery before had, by their number alone."""
+"""Columns that came, vanished or are written otherwise since the delivery before. Of names that no contract says only
+how many they are is known: `etl compare` shows them to who asks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from etl.files import read_json
 from etl.night.lake.layers import LAYER, read_layer
@@ -10,35 +15,99 @@ from etl.night.lake.names import COLUMNS
 from etl.store.ledger.records import Finding
 
 SUITE = "contract"
+_LONGEST = 80  # letters that the ledger keeps of what was observed
 
 
-def new_columns(landed: Path) -> list[Finding]:
-    """A warning per source whose files have more columns that the contract does not name than those before had.
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of a source's files: those of the contract, and of others a digest by that of their mere letters."""
 
-    `landed` is the delivery's folder; before the hospital's second delivery there is nothing to tell. What the columns
-    are called is delivered text: `etl compare` shows it to who asks.
+    named: frozenset[str]
+    others: Mapping[str, frozenset[str]]
+    cased: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.named) + sum(map(len, self.others.values()))
+
+
+def changed_columns(landed: Path) -> list[Finding]:
+    """Warnings of each source of the delivery in the folder `landed` whose files have other columns than those before.
+
+    Before the hospital's second delivery with a source there is nothing to tell, but for columns of the contract that
+    are not read as they came in other letters.
     """
-    now, before = _unnamed(landed), _before(landed)
+    before = _before(landed)
     return [
-        Finding(
-            SUITE, source, "expect_no_new_columns",
+        finding
+        for source, now in sorted(_read(landed).items())
+        for finding in (*_of_letters(source, now, before.get(source)), *_of_names(source, now, before.get(source)))
+    ]
+
+
+def _of_names(source: str, now: _Columns, before: _Columns | None) -> Iterator[Finding]:
+    if before is None:
+        return
+    new = sum(len(names) for letters, names in now.others.items() if letters not in before.others)
+    if new:
+        yield _warning(
+            source, "expect_no_new_columns",
             "No column came that neither the contract nor the delivery before has; etl compare names them",
-            "warn", False, unexpected=count - before[source], total=count,
-        )
-        for source, count in sorted(now.items())
-        if count > before.get(source, count)
-    ]  # fmt: skip
+            new, sum(map(len, now.others.values())),
+        )  # fmt: skip
+    gone = sorted(before.named.union(before.cased) - now.named.union(now.cased))
+    others = sum(len(names) for letters, names in before.others.items() if letters not in now.others)
+    if gone or others:
+        yield _warning(
+            source, "expect_no_columns_to_vanish", "Every column that the delivery before had came again",
+            len(gone) + others, before.count, gone,
+        )  # fmt: skip
 
 
-def _unnamed(landed: Path) -> dict[str, int]:
+def _of_letters(source: str, now: _Columns, before: _Columns | None) -> Iterator[Finding]:
+    known = before.others if before else {}
+    written = sum(bool(names - known.get(letters, names)) for letters, names in now.others.items())
+    if now.cased or written:
+        yield _warning(
+            source, "expect_columns_to_keep_their_letters",
+            "Every column is written as in the contract and in the delivery before; small letters and capitals differ",
+            len(now.cased) + written, now.count, now.cased,
+        )  # fmt: skip
+
+
+def _warning(
+    source: str, expectation: str, description: str, found: int, total: int, named: list[str] | tuple[str, ...] = ()
+) -> Finding:
+    observed = ", ".join(named)
+    if len(observed) > _LONGEST:
+        observed = f"{observed[: _LONGEST - 1]}…"
+    return Finding(
+        SUITE, source, expectation, description, "warn", False, unexpected=found, total=total, observed=observed or None
+    )
+
+
+def _read(landed: Path) -> dict[str, _Columns]:
+    """By source; earlier programs kept mere numbers, of which nothing can be told."""
     file = landed / COLUMNS
-    found: dict[str, int] = read_json(file) if file.exists() else {}
-    return found
+    said: dict[str, Any] = read_json(file) if file.exists() else {}
+    return {source: _columns(columns) for source, columns in said.items() if isinstance(columns, dict)}
 
 
-def _before(landed: Path) -> dict[str, int]:
-    """The counts of the delivery that landed before this one."""
-    own = read_layer(landed).number
+def _columns(said: Mapping[str, Any]) -> _Columns:
+    others: dict[str, set[str]] = {}
+    for name, letters in said["others"]:
+        others.setdefault(letters, set()).add(name)
+    whole = {letters: frozenset(names) for letters, names in others.items()}
+    return _Columns(frozenset(said["named"]), whole, tuple(said["cased"]))
+
+
+def _before(landed: Path) -> dict[str, _Columns]:
+    """The columns of each source in the delivery before this one that had it."""
+    own = read_layer(landed)
     others = [read_layer(file.parent) for file in landed.parent.glob(f"delivery=*/{LAYER}")]
-    earlier = [layer for layer in others if layer.number < own and (layer.folder / COLUMNS).exists()]
-    return _unnamed(max(earlier, key=lambda layer: layer.number).folder) if earlier else {}
+    earlier = sorted((x for x in others if x.number < own.number and x.keys == own.keys), key=lambda x: x.number)
+    found: dict[str, _Columns] = {}
+    for layer in earlier:
+        found |= _read(layer.folder)
+    return found

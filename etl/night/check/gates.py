@@ -16,7 +16,7 @@ from etl.mapping.language.landed import landed_columns_sql
 from etl.night.check.arrival import arrival_findings
 from etl.night.check.carried import Asked, by_asked, findings_of, of_everybody, of_its_own, together
 from etl.night.check.codemaps import map_findings
-from etl.night.check.columns import new_columns
+from etl.night.check.columns import changed_columns
 from etl.night.check.gate import run_suites
 from etl.night.check.overall import with_figures
 from etl.night.check.overrides import overridden, read_overrides
@@ -49,7 +49,7 @@ def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[
     with open_engine(run.settings, run.delivery.night) as con:
         create_sources(con, run)
         found = _evaluate(con, suites, progress)
-        return _rows(con, suites), [*found, *new_columns(layer.folder), *arrival_findings(run)]
+        return _rows(con, suites), [*found, *changed_columns(layer.folder), *arrival_findings(run)]
 
 
 def check_state(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:

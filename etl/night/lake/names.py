@@ -9,7 +9,7 @@ from urllib.parse import quote as file_name
 ROW_BITS = 34
 FILE_BITS = 10
 REJECTED = "rejected.parquet"
-COLUMNS = "columns.json"  # of a landed folder: by source, how many columns its contract does not name
+COLUMNS = "columns.json"  # of a landed folder: by source, which columns came
 QUARANTINE = "quarantine.parquet"
 LOOKUPS = "lookup"
 MARKER = "_stage.json"  # of a finished stage: the key of its inputs, and its accounts

@@ -223,15 +223,15 @@ def _columns(name: str, source: Source, file: SourceFile) -> Iterator[Difference
 
 def _missing_column(name: str, file: SourceFile, column: str, *, refuses: bool) -> Difference:
     text = f"{file.name}, line 1: column '{column}' is missing"
-    if not refuses:
-        return Difference("column_missing", False, name, file.name, f"{text}; it may be")
     free = {file.header[number - 1]: number for number in reversed(file.unnamed)}
     hint = f"if it was renamed, add the new name to `aliases` of {name}.columns.{column}"
     other_case = next((n for n in free if same_name(n) == same_name(column)), None)
     close = [other_case] if other_case else get_close_matches(column, free, n=1) if file.raw else []
     if other_case:
         text = f"{text}; column {free[other_case]} is called so in other letters"
-        return Difference("column_case", True, name, file.name, text, hint)
+        return Difference("column_case", refuses, name, file.name, text, hint)
+    if not refuses:
+        return Difference("column_missing", False, name, file.name, f"{text}; it may be")
     if close:
         text = f"{text}; column {free[close[0]]} is called nearly so"
     elif not file.raw:

@@ -20,6 +20,7 @@ from etl.night.delivery import Delivery
 from etl.night.lake.layers import write_layer
 from etl.night.lake.names import COLUMNS, REJECTED
 from etl.night.land import identifiers
+from etl.night.land.columns import columns_of
 from etl.night.land.contract import SourceFile, open_sources
 from etl.night.land.decode import as_utf8
 from etl.night.land.freetext.known import learn_names, scrubber
@@ -82,8 +83,7 @@ def land(
         landed = [task.result() for task in tasks]
     refuse_changed(delivery)
     _write_rejects(landed, target / REJECTED)
-    unnamed = {n: max(len(f.unnamed) for f in files) for n, files in opened.items() if files}
-    (target / COLUMNS).write_text(json.dumps(unnamed), encoding="utf-8")
+    (target / COLUMNS).write_text(json.dumps(columns_of(mapping.sources, opened, keys)), encoding="utf-8")
     names = {n: [f.file.name for f in files] for n, files in opened.items()}
     write_layer(target, number, delivery, keys.marks(), names)
     return _accounts(landed)

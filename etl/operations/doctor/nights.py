@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,7 +16,9 @@ from croniter import croniter
 
 from etl.errors import EtlError
 from etl.night.manifest import MANIFEST
+from etl.night.missed import nights_in
 from etl.night.publish.approval import waiting
+from etl.night.remember import delivery_of
 from etl.night.worker import is_gone
 from etl.operations.doctor.finding import Finding, Look
 from etl.operations.plan import TIME_ZONE, Plan, missing
@@ -45,20 +48,51 @@ def _drop(look: Look, plan: Plan) -> Finding:
     folder = look.settings.home / (plan.drops or Path("exports", plan.hospital))
     try:
         nights = sorted((day, f) for f in folder.iterdir() if (day := _day(f.name)) and f.is_dir())
-        if nights:
-            return _newest(look, plan, *nights[-1])
     except FileNotFoundError:
-        if plan.extracts:
-            return Finding(SUBJECT, plan.hospital, "ok", "its nights are read from the hospital's own database")
-        step = f"make it, or mount the hospital's share there; `drops` in {plan.hospital}/hospital.yaml names another"
-        known = look.ledger is not None and look.ledger.last_published(plan.hospital) is not None
-        text = f"there is no drop folder {folder}"
-        return Finding(SUBJECT, plan.hospital, "fail" if known else "warn", text, step, 5)
+        return _elsewhere(look, plan, folder) or _without_drops(look, plan, folder)
     except OSError as error:
         text = f"{error.filename or folder} cannot be read: {error.strerror}"
         return Finding(SUBJECT, plan.hospital, "fail", text, f"let user {os.geteuid()} read it, or mount it again", 5)
-    text = f"no night has come into {folder}"
-    return Finding(SUBJECT, plan.hospital, "warn", text, f"expected is a folder such as {folder}/{look.now:%Y-%m-%d}")
+    if nights:
+        return _newest(look, plan, *nights[-1])
+    text, step = f"no night has come into {folder}", f"expected is a folder such as {folder}/{look.now:%Y-%m-%d}"
+    return _elsewhere(look, plan, folder) or Finding(SUBJECT, plan.hospital, "warn", text, step)
+
+
+def _without_drops(look: Look, plan: Plan, folder: Path) -> Finding:
+    if plan.extracts:
+        return Finding(SUBJECT, plan.hospital, "ok", "its nights are read from the hospital's own database")
+    step = f"make it, or mount the hospital's share there; `drops` in {plan.hospital}/hospital.yaml names another"
+    known = look.ledger is not None and look.ledger.last_published(plan.hospital) is not None
+    text = f"there is no drop folder {folder}"
+    return Finding(SUBJECT, plan.hospital, "fail" if known else "warn", text, step, 5)
+
+
+def _elsewhere(look: Look, plan: Plan, drops: Path) -> Finding | None:
+    """Of a hospital whose nights are brought to `etl run` from another folder; None where they come from this one."""
+    used = _used(look, plan.hospital)
+    if used is None or used == drops.resolve():
+        return None
+    if nights := nights_in(used):
+        newest = max(nights)
+        found = _newest(look, plan, newest, nights[newest])
+        return replace(found, text=f"{found.text}; it lies in {used}, where the published night came from")
+    text = f"the published night came from {used}, not from the drop folder {drops}"
+    if used.is_dir():
+        return Finding(SUBJECT, plan.hospital, "ok", text)
+    step = f"mount {used} again, or say in {plan.hospital}/hospital.yaml where nights arrive: `drops`"
+    return Finding(SUBJECT, plan.hospital, "warn", f"{text}, and is gone", step)
+
+
+def _used(look: Look, hospital: str) -> Path | None:
+    """The folder that the delivery published last lay in, as its run remembers it; None where that is not known."""
+    last = look.ledger.last_published(hospital) if look.ledger else None
+    if last is None:
+        return None
+    try:
+        return delivery_of(look.settings, str(last["run_id"])).folder.resolve().parent
+    except EtlError:  # another home's run, or one that was cleaned away
+        return None
 
 
 def _newest(look: Look, plan: Plan, night: date, folder: Path) -> Finding:
