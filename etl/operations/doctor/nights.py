@@ -47,12 +47,17 @@ def check_drops(look: Look) -> Iterator[Finding]:
 def _drop(look: Look, plan: Plan) -> Finding:
     folder = look.settings.home / (plan.drops or Path("exports", plan.hospital))
     try:
-        nights = sorted((day, f) for f in folder.iterdir() if (day := _day(f.name)) and f.is_dir())
-    except FileNotFoundError:
-        return _elsewhere(look, plan, folder) or _without_drops(look, plan, folder)
+        return _come(look, plan, folder)
     except OSError as error:
         text = f"{error.filename or folder} cannot be read: {error.strerror}"
         return Finding(SUBJECT, plan.hospital, "fail", text, f"let user {os.geteuid()} read it, or mount it again", 5)
+
+
+def _come(look: Look, plan: Plan, folder: Path) -> Finding:
+    """What has come into a drop folder, or where nights come from instead."""
+    if not folder.exists():
+        return _elsewhere(look, plan, folder) or _without_drops(look, plan, folder)
+    nights = sorted((day, f) for f in folder.iterdir() if (day := _day(f.name)) and f.is_dir())
     if nights:
         return _newest(look, plan, *nights[-1])
     text, step = f"no night has come into {folder}", f"expected is a folder such as {folder}/{look.now:%Y-%m-%d}"
