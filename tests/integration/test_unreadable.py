@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from tiny import Tiny, warehouse_rows
 
+from etl.errors import GateClosed
 from etl.night.pipeline import run_delivery
 from etl.settings import PROJECT
 from etl.store.ledger.ledger import Ledger
@@ -30,3 +32,21 @@ def test_an_unreadable_end_is_a_warning_that_names_its_field(hospital: Tiny) -> 
     assert found["observed"] == "visit_occurrence.end unreadable 2 of 8 rows"
     stays = {v[3]: v[5] for v in warehouse_rows(settings, ["visit_occurrence"])["visit_occurrence"] if v[2] == 9201}
     assert stays == {date(2026, 6, 1): date(2026, 6, 1), date(2026, 6, 10): date(2026, 6, 14)}
+
+
+def test_a_comma_that_stands_for_two_things_is_not_guessed(hospital: Tiny) -> None:
+    results = hospital.tables["LAB.csv"]
+    results[1][4], results[2][4] = "7,3", "1,234"
+    with pytest.raises(GateClosed, match="comma stands for one thing"):
+        hospital.publish()
+    hospital.rewrite("sources.yaml", "RESULT: {scrub: true}", "RESULT: {scrub: true, reads: {decimal: ','}}")
+    hospital.publish()
+    values = [row[8] for row in warehouse_rows(hospital.settings, ["measurement"])["measurement"]]
+    assert 7.3 in values
+    assert 1.234 in values
+
+
+def test_commas_between_thousands_alone_are_read(hospital: Tiny) -> None:
+    hospital.tables["LAB.csv"][1][4] = "1,234"
+    hospital.publish()
+    assert 1234 in [row[8] for row in warehouse_rows(hospital.settings, ["measurement"])["measurement"]]

@@ -21,6 +21,7 @@ from etl.night.check.gate import run_suites
 from etl.night.check.overall import with_figures
 from etl.night.check.overrides import overridden, read_overrides
 from etl.night.check.partial import count_findings, without_counts
+from etl.night.check.signs import comma_findings
 from etl.night.check.suites import ROW_NUMBER, Suite, load_suites
 from etl.night.check.views import create_candidate, create_sources, personal_tables, widen_candidate, widen_sources
 from etl.night.lake.candidate import candidate_files, file_rows
@@ -48,7 +49,7 @@ def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[
         suites = without_counts(suites)
     with open_engine(run.settings, run.delivery.night) as con:
         create_sources(con, run)
-        found = _evaluate(con, suites, progress)
+        found = [*_evaluate(con, suites, progress), *comma_findings(con, run.mapping)]
         return _rows(con, suites), [*found, *changed_columns(layer.folder), *arrival_findings(run)]
 
 
