@@ -17,7 +17,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.engine import open_engine, rows_in
 from etl.errors import ConfigError, InputError, TransientError
-from etl.files import packaged, read_json
+from etl.files import packaged, read_json, write_atomically
 from etl.settings import Settings
 from etl.sql import literal
 from etl.vocabulary.bundle import BundleFile, open_bundle, write_table
@@ -27,8 +27,15 @@ from etl.vocabulary.mend import mended, unmerged_cpt4
 def use_release(settings: Settings, name: str) -> Release:
     """Make a loaded release the one that is used, as if it had been loaded last."""
     release = release_named(settings, name)
-    (release.folder / MARKER).touch()
+    _make_newest(settings, release.folder)
     return release
+
+
+def _make_newest(settings: Settings, folder: Path) -> None:
+    """Number a release as the one loaded last; clocks are not believed."""
+    said = read_json(folder / MARKER)
+    numbers = [read_json(m).get("number", 0) for m in settings.vocabularies.glob(f"[!.]*/{MARKER}")]
+    write_atomically(folder / MARKER, json.dumps({**said, "number": 1 + max(numbers, default=0)}, indent=1))
 
 
 LOOKUPS = ("source_code", "maps_to")
@@ -59,11 +66,12 @@ class Release:
 
 def releases(settings: Settings) -> list[Release]:
     """Loaded releases, the one loaded last first."""
-    markers = sorted(settings.vocabularies.glob(f"[!.]*/{MARKER}"), key=lambda p: p.stat().st_mtime_ns, reverse=True)
-    said = {m.parent: read_json(m) for m in markers}
+    said = {m.parent: read_json(m) for m in settings.vocabularies.glob(f"[!.]*/{MARKER}")}
+    # programs that numbered nothing went by the time of the file
+    order = sorted(said, key=lambda f: (said[f].get("number", 0), (f / MARKER).stat().st_mtime_ns), reverse=True)
     return [
-        Release(f.name, s["version"], f, s["rows"], tuple(s.get("notes", ())))
-        for f, s in said.items() if s.get("format") == FORMAT
+        Release(f.name, said[f]["version"], f, said[f]["rows"], tuple(said[f].get("notes", ())))
+        for f in order if said[f].get("format") == FORMAT
     ]  # fmt: skip
 
 
@@ -146,7 +154,7 @@ def load_bundle(settings: Settings, bundle: Path, progress: Progress | None = No
         (place / MARKER).write_text(json.dumps(said, indent=1), encoding="utf-8")
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", version).strip("-").lower()
         target = settings.vocabularies / f"{slug}-{digest[:8]}"
-        _take_place(place, target)
+        _take_place(settings, place, target)
     return Release(target.name, version, target, rows, tuple(notes))
 
 
@@ -200,11 +208,12 @@ def _version(con: DuckDBPyConnection) -> str | None:
     return str(row[0]) if row and row[0] else None
 
 
-def _take_place(place: Path, target: Path) -> None:
+def _take_place(settings: Settings, place: Path, target: Path) -> None:
     """Give a finished release its name; the same bundle loaded before stays and becomes the one used."""
     if target.exists() and read_json(target / MARKER).get("format") == FORMAT:
-        (target / MARKER).touch()
+        _make_newest(settings, target)
         return
     if target.exists():
         shutil.rmtree(target)  # loaded by an older program
+    _make_newest(settings, place)
     place.rename(target)

@@ -114,7 +114,10 @@ def read_link(folder: Path) -> State | None:
 
 def newest_state(settings: Settings, hospital: str) -> State | None:
     """What a hospital has delivered so far, the newest night included whether it was published or not."""
-    found = sorted(
-        settings.stage_folder("merge", hospital).glob(f"delivery=*/{STATE}"), key=lambda f: f.stat().st_mtime_ns
-    )
-    return read_state(found[-1].parent, settings.stage_folder("land", hospital)) if found else None
+    merged, landed = (settings.stage_folder(stage, hospital) for stage in ("merge", "land"))
+    arrived = {
+        file.parent: read_layer(landed / file.parent.name).number
+        for file in merged.glob(f"delivery=*/{STATE}")
+        if (landed / file.parent.name / LAYER).exists()
+    }
+    return read_state(max(arrived, key=lambda f: arrived[f]), landed) if arrived else None

@@ -76,7 +76,7 @@ def _need(look: Look, hospital: str) -> int:
     if look.ledger is None:
         return 0
     query = sa.select(RUN.c.bytes_in).where(RUN.c.hospital == hospital, RUN.c.bytes_in.is_not(None))
-    came = [row["bytes_in"] for row in look.ledger.read(query.order_by(RUN.c.started_at.desc()).limit(5))]
+    came = [row["bytes_in"] for row in look.ledger.read(query.order_by(RUN.c.number.desc()).limit(5))]
     kept = 0
     for stage in _STAGES:
         folders = [f for f in look.settings.stage_folder(stage, hospital).glob("delivery=*") if f.is_dir()]

@@ -66,11 +66,14 @@ def _published(settings: Settings, warehouse: Warehouse, hospital: str, keep: in
 def _runs_kept(ledger: Ledger, hospital: str, published: set[str], before: datetime) -> set[str] | None:
     """The runs that stay; None when none of the published ones is known."""
     runs = ledger.read(sa.select(RUN).where(RUN.c.hospital == hospital))
-    started = [r["started_at"] for r in runs if r["run_id"] in published]
-    if not started:
+    numbers = [r["number"] for r in runs if r["run_id"] in published]
+    if not numbers:
         return None
-    since = min(*started, before.astimezone(UTC).replace(tzinfo=None))
-    return published | {r["run_id"] for r in runs if r["started_at"] >= since or r["state"] in ("running", "waiting")}
+    young = before.astimezone(UTC).replace(tzinfo=None)
+    return published | {
+        r["run_id"] for r in runs
+        if r["number"] >= min(numbers) or r["started_at"] >= young or r["state"] in ("running", "waiting")
+    }  # fmt: skip
 
 
 def _keep(settings: Settings, mapping: HospitalMapping, name: str, kept: Kept) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from etl.night.stages import STAGE_NAMES
 from etl.night.worker import CUT_OFF, is_cut_off
 from etl.quality.report.decisions import of_runs
 from etl.quality.report.figures import (
@@ -235,7 +236,9 @@ def _changes(ledger: Ledger, run_id: str) -> tuple[ChangeCount, ...]:
 
 
 def _stages(ledger: Ledger, run_id: str) -> tuple[StageTime, ...]:
-    return tuple(StageTime(**row) for row in ledger.rows(STAGE, run_id, STAGE.c.started_at, STAGE.c.stage))
+    order = {stage.name: place for place, stage in enumerate(STAGE_NAMES)}
+    found = (StageTime(**row) for row in ledger.rows(STAGE, run_id))
+    return tuple(sorted(found, key=lambda s: order.get(s.stage, len(order))))
 
 
 def _files(ledger: Ledger, run_id: str) -> tuple[SourceFile, ...]:
