@@ -50,6 +50,8 @@ def run_suites(
     `progress` is called with each suite that is done.
     """
     findings: list[Finding] = []
+    if not suites:
+        return findings
     columns = _columns(con)
     with _data_source(con, [s.table for s in suites if s.table in columns]) as source:
         for suite in suites:
