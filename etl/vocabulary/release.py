@@ -17,6 +17,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.engine import open_engine, rows_in
 from etl.errors import ConfigError, InputError, TransientError
+from etl.faults import etl_errors
 from etl.files import packaged, read_json, write_atomically
 from etl.settings import Settings
 from etl.sql import literal
@@ -140,7 +141,9 @@ def load_bundle(settings: Settings, bundle: Path, progress: Progress | None = No
     """
     tell = progress or (lambda _what, _how: None)
     found = open_bundle(bundle)
-    with _work_folder(settings) as place, open_engine(settings) as con, ThreadPoolExecutor(1) as reader:
+    with (
+        etl_errors(), _work_folder(settings) as place, open_engine(settings) as con, ThreadPoolExecutor(1) as reader,
+    ):  # fmt: skip
         con.execute("set preserve_insertion_order = false")
         digests = [(f.table.name, reader.submit(f.sha256)) for f in found]
         rows, notes = _write_tables(con, found, place, tell)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import unicodedata
 
+import duckdb
 import numpy as np
 import planted_remarks
 import pyarrow as pa
@@ -14,6 +15,7 @@ from etl.night.land.freetext.folding import fold, folded
 from etl.night.land.freetext.hashes import hashes_of
 from etl.night.land.freetext.names import Names
 from etl.night.land.freetext.numbers import Numbers
+from etl.night.land.freetext.patterns import in_columns
 from etl.night.land.freetext.scrub import Scrubber
 from etl.night.land.freetext.written import known_names
 
@@ -118,3 +120,13 @@ def test_nearly_every_identifier_is_found_and_hardly_a_word_lost() -> None:
     assert len(outcome.planted) >= 40
     assert outcome.share >= 0.999
     assert outcome.blanked.total() < 0.001 * outcome.words
+
+
+def test_what_machines_number_is_nobody_s_number() -> None:
+    pattern = "|".join(f"(?:{p})" for p in in_columns())
+    with duckdb.connect() as con:
+        con.execute("select setseed(0.5)")
+        hits = con.execute("select count(*) from range(300000) where regexp_matches(uuid()::varchar, ?)", [pattern])
+        assert hits.fetchone() == (0,)
+        said = con.execute("select regexp_matches('환자900101-1234567', ?)", [pattern])
+        assert said.fetchone() == (True,)
