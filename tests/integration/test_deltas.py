@@ -312,3 +312,17 @@ def _last(hospital: Tiny) -> str:
     published = Ledger(hospital.settings.ledger_url).last_published("tiny")
     assert published is not None
     return str(published["run_id"])
+
+
+def test_a_row_of_two_patients_whose_records_were_merged_one_after_the_other_is_counted_once(changing: Tiny) -> None:
+    """A child's number was given up on the first night, the mother's on the second: both patients are mapped again."""
+    patients = [(f"7000{n}", "가나다", "", "", "F", f"19{n}5-01-01", "", "N") for n in (4, 5, 6, 7)]
+    first = night(
+        1, PAT=patients, FAM=[("70004", "70005", "N")], MERGE=[("70004", "70006", "N")], EXM=MASTER
+    )  # fmt: skip
+    run_nights(changing, first, night(2, MERGE=[("70005", "70007", "N")]))
+    rows = tiny.warehouse_rows(changing.settings, ["person", "fact_relationship"])
+    assert len(rows["fact_relationship"]) == 2  # both directions, once each
+    assert {row[0] for row in rows["person"]} == {
+        fact for row in rows["fact_relationship"] for fact in (row[1], row[3])
+    }

@@ -225,6 +225,8 @@ def _together(con: DuckDBPyConnection, mapping: HospitalMapping, before: State, 
             tied += [f"select [{listed}] as persons from ({one})" for one in rows]
     if not tied:
         return
+    # a row that names a record number which was given up is tied to whom it is now, and was before
+    tied += [f'select [person, "into"] as persons from {merged}' for merged in ("merged", "merged_before")]
     con.execute(
         "create or replace temp table tied as select row_number() over () as tie, unnest(persons) as person "
         f"from (select distinct persons from ({' union all '.join(tied)}))"
