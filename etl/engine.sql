@@ -1,7 +1,7 @@
 -- Functions that compiled SQL relies on; another engine brings functions of the same names.
 
 -- Whether a text may have a blank where a letter with this number stands; what begins and ends with ASCII or Hangul has none.
-create or replace macro omop_odd(letter) as letter not between 33 and 126 and letter not between 44032 and 55203;
+create or replace macro omop_odd(letter) as letter not between 33 and 126 and letter not between ord('가') and ord('힣');
 
 -- Text without blanks around it; NULL when nothing is left. Blanks are those of any width or none, line ends, zero bytes.
 -- Most texts need no trimming, and asking is much cheaper.

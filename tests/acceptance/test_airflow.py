@@ -269,10 +269,10 @@ def test_a_missing_file_fails_the_night_at_once(world: World) -> None:
     assert "DIAG" in run["message"]
 
 
-def test_a_file_that_differs_from_the_manifest_fails_the_night_at_once(world: World) -> None:
+def test_a_file_that_differs_from_the_manifest_is_waited_for_and_never_opened(world: World) -> None:
     cut = world.results["cut"]
     assert cut["state"] == "failed"
-    assert (cut["tasks"]["open"], cut["tries"]["open"]) == ("failed", 1)
+    assert (cut["tasks"]["wait_for_delivery"], cut["tasks"]["open"]) == ("failed", "upstream_failed")
     assert cut["tasks"]["report"] == "success"
 
 

@@ -348,7 +348,7 @@ def as_admin(database: URL, statement: str) -> None:
 def test_a_warehouse_on_postgresql_is_well(hospital: Tiny, pipeline: URL) -> None:
     found = list(check_postgres(in_postgres(hospital, pipeline)))
     assert {f.what: f.state for f in found} == dict.fromkeys(
-        ["server", "revision", "roles", "row security", "connections", "clock"], "ok"
+        ["server", "revision", "roles", "row security", "functions", "connections", "clock"], "ok"
     )
     assert PASSWORD not in str(found)
 

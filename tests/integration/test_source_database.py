@@ -435,7 +435,7 @@ def test_extraction_waits_for_the_files_that_a_hospital_delivers_itself(
     (folder / "EXM.csv").write_bytes(hospital.raw("EXM.csv"))
     with pytest.raises(TransientError, match="files are still coming"):
         extract(hospital)
-    os.utime(folder / "EXM.csv", (time.time() - 999,) * 2)
+    monkeypatch.setenv("ETL_AIRFLOW_SETTLE_SECONDS", "0")
     for force in (False, True):
         found = extract(hospital, force=force)
         assert {f.name for f in folder.iterdir()} == {

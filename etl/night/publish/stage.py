@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from etl.cdm.spec import hospital_tables
@@ -64,5 +65,5 @@ def publication_of(run: Run) -> Publication:
         rows={t: rows[t] for t in hospital_tables() if t in rows},
         touched=mapped.touched, extended=derived.extended, mappings=run.fingerprint,
         marks=read_layer(run.folder("land")).marks,
-        check_keys=lambda known: refuse_misfit(store, hospital.hospital, known),
+        check_keys=partial(refuse_misfit, store, hospital.hospital),
     )  # fmt: skip

@@ -43,7 +43,7 @@ class Publication:
     extended: tuple[Path, ...] = ()
     mappings: str | None = None
     marks: Marks | None = None
-    check_keys: Callable[[Marks], None] = lambda _: None
+    check_keys: Callable[[Marks], None] | None = None
 
     def replaced(self, table: Table) -> str:
         """SQL condition: the rows of a table that this publication replaces."""

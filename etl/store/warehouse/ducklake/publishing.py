@@ -57,7 +57,7 @@ def read_marks(con: DuckDBPyConnection, hospital: str) -> Marks | None:
 def _keep_marks(con: DuckDBPyConnection, publication: Publication) -> None:
     """Keep the marks of the publication's ids, unless they are of an earlier night than those that are kept."""
     known = read_marks(con, publication.hospital)
-    if known is not None:
+    if known is not None and publication.check_keys:
         publication.check_keys(known)
     new = further(known, publication.marks)
     if new is None or new == known:
