@@ -152,6 +152,8 @@ def _of_function(node: _Node, known: frozenset[str]) -> Iterator[str]:
 
 
 def _refused(name: str, known: frozenset[str]) -> str:
+    if name in allowed("window"):
+        return f"'{name.lower()}' makes one value of many rows; say of which: {name.lower()}(…) over (…)"
     close = closest(name, filter(str.isidentifier, known))
     meant = f"did you mean '{close}'?" if close else "docs/mapping-language.md lists them"
     return f"'{name.lower()}' is no function that a mapping may use; {meant}"
