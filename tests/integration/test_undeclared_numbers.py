@@ -8,7 +8,7 @@ from planted import found
 from tiny import Tiny
 
 from etl.errors import InputError
-from etl.night.land import undeclared
+from etl.night.land import sample
 
 NUMBERS = ["70001", "70002", "70003", "70003", "70004", "70005", "70006"]
 
@@ -44,7 +44,7 @@ def test_leading_zeros_and_other_values_between_do_not_hide_them(hospital: Tiny,
 def test_of_a_large_file_the_beginning_and_the_middle_are_looked_at(
     hospital: Tiny, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    monkeypatch.setattr(undeclared, "SAMPLE", 7)
+    monkeypatch.setattr(sample, "ROWS", 7)
     hospital.tables["ADM.csv"] += [[f"B{i}", "70001", "O", "2026-06-02 09:00", "", "IM", ""] for i in range(32)]
     nothing = ["-"] * 20
     with_column(hospital, [*NUMBERS, *nothing, *nothing] if at == "the beginning" else [*nothing, *NUMBERS, *nothing])

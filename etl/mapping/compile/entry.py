@@ -55,6 +55,7 @@ class EntryCompiler:
         self.rows = with_visits(source_relation(mapping, entry), entry)
         self.said = entry.said()
         self.converts = mapping.hospital.units.convert
+        self.texts: dict[str, str] = {}  # what long expressions of `parsed` read, written once: planning them is dear
         self.parsed: dict[str, str] = {}
         self.joins: list[str] = []
         self.final: dict[str, str] = {}
@@ -111,7 +112,9 @@ class EntryCompiler:
         """SQL of the source's rows with everything that the entry reads of them, or `only` some of it."""
         inner = ", ".join(f"{sql} as {quote(n)}" for n, sql in self.parsed.items() if only is None or n in only)
         owner = quote(self.said["person"]) if "person" in self.said else quote(self.owner) if self.owner else "null"
-        return f"select _row, {owner}::bigint as _person, _given_up, {inner} from {self.rows.sql}"
+        texts = "".join(f", {sql} as {quote(n)}" for n, sql in self.texts.items())
+        rows = f"(select *{texts} from {self.rows.sql})" if texts else self.rows.sql
+        return f"select _row, {owner}::bigint as _person, _given_up, {inner} from {rows}"
 
     def _plain(self, column: str) -> str:
         """A key column; one that names an entity and does not land itself is there as its id."""
@@ -130,7 +133,8 @@ class EntryCompiler:
         elif kind == "result":
             self._result(name, value)
         elif kind == "partial":
-            text = self._read(value, partial)
+            text = f"_{name}_text"
+            self.texts[text] = self._read(value, partial)
             self.parsed |= {name: f"omop_partial({text})", f"{name}_known": f"omop_known({text})"}
             self.final |= {name: f"p.{quote(name)}", f"{name}_known": f"p.{quote(f'{name}_known')}"}
         elif kind in ("visit", "visit_detail", "ref"):

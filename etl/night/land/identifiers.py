@@ -18,6 +18,7 @@ from etl.mapping.expression import render
 from etl.mapping.language.contract import Computed, Source
 from etl.mapping.language.landed import namespace_of, numbers_its_rows
 from etl.night.land.contract import SourceFile
+from etl.night.land.decode import is_utf8
 from etl.night.land.freetext.folding import folded
 from etl.night.land.freetext.numbers import plain_number
 from etl.night.land.freetext.scrub import FUNCTION, HIDDEN
@@ -55,7 +56,10 @@ def raw_sql(source: Source, file: SourceFile, name: str) -> str:
 def _file_column(source: Source, file: SourceFile, name: str) -> str:
     if name not in file.raw:
         return "null::varchar"
-    return without(f"omop_text(r.{quote(file.raw[name])})", source.reading(name).null)
+    text = f"r.{quote(file.raw[name])}"
+    # of what is read as it lies there it is known that there are none
+    zeros = file.file.zeros or source.format == "parquet" or not is_utf8(source.encoding)
+    return without(f"omop_text({text})" if zeros else text, source.reading(name).null)
 
 
 def register(
@@ -119,15 +123,14 @@ def _hand_out(
 
 
 def seal(con: DuckDBPyConnection) -> None:
-    """Close the look-up tables after the last registration: a function per namespace finds ids in them."""
+    """Close the look-up tables after the last registration: a macro per namespace finds ids in them."""
     for namespace in NAMESPACES:
         define(con, namespace)
 
 
 def id_sql(namespace: Namespace, raw: str) -> str:
     """SQL of the id of a raw value: NULL when there is none, 0 when nobody is registered under it."""
-    text = f"omop_blank({raw})"
-    return f"case when {text} is not null then coalesce(omop_id_{namespace}(hash({text}), {text}), 0) end"
+    return f"omop_id_{namespace}(omop_blank({raw}))"
 
 
 def _scrubbed(sql: str, hide: str | None) -> str:

@@ -7,6 +7,9 @@ are lost, read so that a row of any width and of any bytes is one.
 
 from __future__ import annotations
 
+import codecs
+
+import numpy as np
 from duckdb import DuckDBPyConnection
 
 from etl.engine import one_number
@@ -18,6 +21,8 @@ from etl.night.land.read import read_csv, reading
 
 #: Rejected rows of a file that are accounted one by one; a file with more is refused, whatever its contract allows.
 MOST = 100_000
+_PIECE = 1 << 20
+_LOOKED_AT = 1 << 12  # bytes of each piece of a file whose lines are held against the header one by one
 _MORE = 64  # columns beyond the header's that a row of any width may have
 
 
@@ -29,12 +34,15 @@ def most_rejects(source: Source, lines: int) -> int:
 def check_readable(con: DuckDBPyConnection, source: Source, file: SourceFile) -> None:
     """InputError when more rows than may be rejected have other columns than the header, or bytes that are no text.
 
-    A file with few lines is not looked at: what can be rejected of it is little.
+    A file with few lines is not looked at: what can be rejected of it is little. Nor is one counted whose bytes show
+    that it is even.
     """
     lines = file.file.lines
     if source.format != "csv" or lines <= MOST:
         return
     most = most_rejects(source, lines)
+    if _looks_even(source, file, most):
+        return
     read = _rows(con, source, file, lenient=False)
     if lines - read <= most + 1:  # the header; each rejected row has a line of its own
         return
@@ -48,6 +56,30 @@ def check_readable(con: DuckDBPyConnection, source: Source, file: SourceFile) ->
         f"{len(file.header):,} columns, or not {source.encoding}); {why} may be rejected",
         hint="ask for the file again, or correct encoding, delimiter or quote in the contract, or raise `max_rejected`",
     )
+
+
+def _looks_even(source: Source, file: SourceFile, most: int) -> bool:
+    """Whether a look at the bytes says enough: all are text, and lines have as many delimiters as the header's, in sum
+    all but `most` and one by one the first of each piece.
+    """
+    if not (is_utf8(source.encoding) and source.delimiter.isascii()):
+        return False
+    delimiter, mark, width, off = source.delimiter.encode(), source.quote.encode(), len(file.header) - 1, 0
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with file.file.content.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            piece += stream.readline(_PIECE)
+            try:
+                decoder.decode(piece)
+            except UnicodeDecodeError:
+                return False
+            bytes_ = np.frombuffer(piece, np.uint8)
+            ends, between = (int(np.count_nonzero(bytes_ == ord(sign))) for sign in ("\n", delimiter))
+            off += abs(between - ends * width)
+            first = piece[:_LOOKED_AT].split(b"\n")[:-1]
+            if off > most or any(mark not in line and line.count(delimiter) != width for line in first):
+                return False
+    return True
 
 
 def _rows(con: DuckDBPyConnection, source: Source, file: SourceFile, *, lenient: bool) -> int:

@@ -28,6 +28,7 @@ from etl.night.land.freetext.scrub import define_scrubbing
 from etl.night.land.judge import check_readable
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
+from etl.night.land.sample import plain_columns, take_sample
 from etl.night.land.unchanged import refuse_changed
 from etl.night.land.undeclared import check_undeclared, create_numbers
 from etl.night.land.written import check_written
@@ -108,8 +109,10 @@ def _land_file(
     check_line_count(cursor, source, file, rows, rejects)
     check_rejects(source, file, rows, rejects)
     check_promised_rows(source, file, rows, rejects)
-    check_undeclared(cursor, name, source, file, landed, mapping.hospital.undeclared_numbers)
-    check_written(cursor, name, source, landed)
+    if columns := plain_columns(source):
+        take_sample(cursor, columns, landed)
+        check_undeclared(cursor, name, source, file, mapping.hospital.undeclared_numbers)
+        check_written(cursor, name, columns, landed)
     cursor.close()
     if progress:
         progress(f"{file.name}: {rows:,} rows")

@@ -1,8 +1,9 @@
-"""Looks up whose id an identifier has, row by row, so that rows keep the order of their file.
+"""Looks up whose id an identifier has, row by row, so that rows keep the order of their file: a join of the engine does
+not keep it.
 
-A join of the engine does not keep it, and its enumerations take ten times the memory of what they hold and a minute
-for some millions. Known texts lie in one array in the order of their hash, in which a search of halves finds the place;
-the text there is compared as a whole, so that what hashes alike is told apart.
+Few texts are an enumeration of the engine, the fastest look-up it has; of many one takes ten times the memory of what
+it holds, and a minute for some millions. There, the known texts lie in one array in the order of their hash, in which a
+search of halves finds the place; the text there is compared as a whole, so that what hashes alike is told apart.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.namespaces import Namespace
+
+_FEW = 100_000  # ids between the first and the last that are put into an enumeration
 
 
 class _Known:
@@ -41,9 +44,31 @@ class _Known:
 
 
 def define(con: DuckDBPyConnection, namespace: Namespace) -> None:
-    """Define `omop_id_<namespace>(hash, text)` over `ident.<namespace>`; NULL for a text that is not in it."""
+    """Define `omop_id_<namespace>(text)` over `ident.<namespace>`: NULL for NULL, 0 for a text that is not in it."""
+    known = f"ident.{namespace}"
+    first, last, few = con.execute(
+        f"select min(id), max(id), count(*) = count(distinct id) and max(id) - min(id) < {_FEW} from {known}"
+    ).fetchone() or (None, None, None)
+    found = _enumeration(con, namespace, first, last) if few else _array(con, namespace)
+    con.execute(f"create macro omop_id_{namespace}(t) as case when t is not null then coalesce({found}, 0) end")
+
+
+def _enumeration(con: DuckDBPyConnection, namespace: Namespace, first: int, last: int) -> str:
+    """SQL of the id of `t`. Words are in the order of the ids; for ids that nobody has in this delivery there is one
+    that no identifier can be, because it begins with a blank.
+    """
+    con.execute(
+        f"create type ident.main.{namespace}_text as enum (select coalesce(raw, ' ' || n) "
+        f"from range({first}, {last + 1}) r(n) left join ident.{namespace} on id = n order by n)"
+    )
+    return f"{first} + enum_code(try_cast(t as ident.main.{namespace}_text))::bigint"
+
+
+def _array(con: DuckDBPyConnection, namespace: Namespace) -> str:
+    """SQL of the id of `t`, found in arrays."""
     query = f"select hash(raw) as hash, raw, id from ident.{namespace} order by 1"
     known = _Known(con.execute(query).to_arrow_table())
     con.create_function(
-        f"omop_id_{namespace}", known.ids, ["UBIGINT", "VARCHAR"], "BIGINT", type="arrow", null_handling="special"
+        f"omop_found_{namespace}", known.ids, ["UBIGINT", "VARCHAR"], "BIGINT", type="arrow", null_handling="special"
     )  # type: ignore[call-overload]
+    return f"omop_found_{namespace}(hash(t), t)"

@@ -2,23 +2,18 @@
 
 Values that are all digits are compared without leading zeros. What is shorter than a record number, or is a day such as
 20260701, says nothing: amounts, counts and days would be found among the numbers of any large hospital. Of a large file
-a sample is looked at, its beginning and as many rows in its middle: who exports a column of record numbers fills it.
+a sample is looked at (see `sample`): who exports a column of record numbers fills it.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
-from etl.engine import parquet
 from etl.errors import InputError
 from etl.mapping.language.contract import Source
 from etl.night.land.contract import SourceFile
 from etl.sql import literal, quote
 
-SAMPLE = 4_000  # rows of a file's beginning, and of its middle
 _SHORTEST = 5
 _LONG_NAME = "(length({0}) >= 3 and strlen({0}) >= 9)"  # three syllables; what is shorter may be a word
 _FEW = 3  # so many different values may be there by chance
@@ -44,9 +39,11 @@ def undeclared_columns(source: Source) -> list[str]:
 
 
 def check_undeclared(
-    con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, landed: Path, share: float
+    con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, share: float
 ) -> None:  # fmt: skip
-    """InputError when of a plain column's different values more than `share` are people's record numbers or names."""
+    """InputError when of a plain column's different values in `sample` more than `share` are people's record numbers or
+    names.
+    """
     columns = undeclared_columns(source)
     if not columns or share >= 1:
         return
@@ -55,8 +52,7 @@ def check_undeclared(
     )
     found = con.execute(
         f"""
-        with sample as materialized ({sample(columns, landed, SAMPLE)}),
-        given as (
+        with given as (
           select * from ({given})
           where (length(value) >= {_SHORTEST} or {_LONG_NAME.format("value")})
             and not regexp_full_match(value, {literal(_DAY)}))
@@ -81,15 +77,3 @@ def check_undeclared(
 def _plain(text: str) -> str:
     """SQL of a number without leading zeros; any other text as it is."""
     return f"case when regexp_full_match({text}, '[0-9]+') then ltrim({text}, '0') else {text} end"
-
-
-def sample(columns: list[str], landed: Path, size: int) -> str:
-    """SQL of the rows of a landed file that are looked at: so many of its beginning, and of its middle."""
-    listed = ", ".join(f"omop_blank({quote(c)}) as {quote(c)}" for c in columns)
-    rows = int(pq.read_metadata(landed).num_rows)
-    begin = f"(select {listed} from {parquet(landed)} limit {size})"
-    if rows <= size:
-        return begin
-    middle = max(rows // 2, size)
-    between = f"file_row_number between {middle} and {middle + size - 1}"
-    return f"{begin} union all (select {listed} from {parquet(landed)} where {between})"

@@ -2,7 +2,7 @@
 declared as text. One value with a resident registration number is one too many.
 
 Of a column in which people write, every row is looked at. A column whose values are short, or nearly all of a few
-lengths (days, moments, numbers of rows), is a machine's: of a large file its beginning and middle say enough.
+lengths (days, moments, numbers of rows), is a machine's: of a large file a sample says enough.
 """
 
 from __future__ import annotations
@@ -13,26 +13,23 @@ from duckdb import DuckDBPyConnection
 
 from etl.engine import rows_in
 from etl.errors import InputError
-from etl.mapping.language.contract import Source
 from etl.night.land.freetext.patterns import in_columns
-from etl.night.land.undeclared import SAMPLE, sample
 from etl.sql import literal, quote
 
 _SHORTEST = 8  # characters of what is looked for
 _USUAL = 0.3  # a length is usual that this share of the longer values of a sample has
 _MOSTLY = 0.95
 _ENOUGH = 1000  # longer values that a sample must have to say so
-_ROWS = 40_000  # of a column of even values, so many at the beginning, and of the middle
 
 
-def check_written(con: DuckDBPyConnection, name: str, source: Source, landed: Path) -> None:
-    """InputError with the column and how many rows, when a column that is not declared as text holds an identifier."""
-    columns = [n for n, c in source.declared.items() if c.identifier is None and not c.scrub and c.not_a_person is None]
-    if not columns:
-        return
-    uneven = _uneven(con, columns, landed)
+def check_written(con: DuckDBPyConnection, name: str, columns: list[str], landed: Path) -> None:
+    """InputError with the column and how many rows, when a column that is not declared as text holds an identifier.
+
+    `columns` are those of the table `sample` (see there).
+    """
+    uneven = _uneven(con, columns)
     even = [c for c in columns if c not in uneven]
-    hits = [*_holding(con, uneven, rows_in(landed)), *_holding(con, even, f"({sample(even, landed, _ROWS)})")]
+    hits = [*_holding(con, uneven, rows_in(landed)), *_holding(con, even, "sample")]
     if hits:
         (column, rows), *more = hits
         others = f"; so do {', '.join(n for n, _ in more)}" if more else ""
@@ -44,12 +41,12 @@ def check_written(con: DuckDBPyConnection, name: str, source: Source, landed: Pa
         )
 
 
-def _uneven(con: DuckDBPyConnection, columns: list[str], landed: Path) -> list[str]:
-    """Columns that a sample does not show to hold short values, or ones of usual lengths, only."""
+def _uneven(con: DuckDBPyConnection, columns: list[str]) -> list[str]:
+    """Columns that the sample does not show to hold short values, or ones of usual lengths, only."""
     counts = ", ".join(
         f"histogram(length({quote(c)})) filter (where length({quote(c)}) >= {_SHORTEST})" for c in columns
     )
-    row = con.execute(f"select {counts} from ({sample(columns, landed, SAMPLE)})").fetchone() or ()
+    row = con.execute(f"select {counts} from sample").fetchone() or ()
     uneven = []
     for column, lengths in zip(columns, row, strict=True):
         counted: dict[int, int] = lengths or {}
@@ -62,16 +59,18 @@ def _uneven(con: DuckDBPyConnection, columns: list[str], landed: Path) -> list[s
 
 def _holding(con: DuckDBPyConnection, columns: list[str], relation: str) -> list[tuple[str, int]]:
     """The columns of which a value holds an identifier, with how many rows; every different value is looked at once."""
+    if not columns:
+        return []
     pattern = literal("|".join(f"(?:{p})" for p in in_columns()))
     signs = " or ".join(f"contains(value, {literal(sign)})" for sign in ("-", "@", "+", " ", "."))
-    held = (
-        f"case when length(value) >= {_SHORTEST} and ({signs} or strlen(value) <> length(value)) "
-        f"then case when regexp_matches(value, {pattern}) then n end end"
+    # one statement: the engine takes its time to make the pattern ready
+    values = " union all ".join(
+        f"select {n} as n, {quote(c)} as value, count(*) as rows from {relation} "
+        f"where length({quote(c)}) >= {_SHORTEST} group by all"
+        for n, c in enumerate(columns)
     )
-    found = []
-    for column in columns:
-        values = f"select {quote(column)} as value, count(*) as n from {relation} group by 1"
-        (rows,) = con.execute(f"select sum({held})::bigint from ({values})").fetchone() or (0,)
-        if rows:
-            found.append((column, rows))
-    return found
+    found = con.execute(
+        f"select n, sum(rows)::bigint from ({values}) where case when {signs} or strlen(value) <> length(value) "
+        f"then regexp_matches(value, {pattern}) end group by n order by n"
+    ).fetchall()
+    return [(columns[n], rows) for n, rows in found]
