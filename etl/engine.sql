@@ -7,7 +7,7 @@ create or replace macro omop_odd(letter) as letter not between 33 and 126 and le
 -- Most texts need no trimming, and asking is much cheaper.
 create or replace macro omop_blank(t) as case
   when t = '' then null
-  when omop_odd(unicode(t)) or omop_odd(unicode(right(t, 1))) then nullif(regexp_replace(t,
+  when omop_odd(unicode(t)) or omop_odd(unicode(t[-1])) then nullif(regexp_replace(t,
     '^[\s\p{Z}\x{0}\x{b}\x{85}\x{200b}-\x{200f}\x{2060}\x{3164}\x{feff}]+|[\s\p{Z}\x{0}\x{b}\x{85}\x{200b}-\x{200f}\x{2060}\x{3164}\x{feff}]+$',
     '', 'g'), '')
   else t end;

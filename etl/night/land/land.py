@@ -63,9 +63,10 @@ def land(
     """
     refuse_changed(delivery)
     opened = open_sources(mapping, delivery)
-    for name, files in opened.items():
-        for file in files:
-            check_readable(con, mapping.sources[name], file)
+    with ThreadPoolExecutor(2) as pool:
+        every = [(mapping.sources[name], file) for name, files in opened.items() for file in files]
+        for judged in [pool.submit(check_readable, con.cursor(), source, file) for source, file in every]:
+            judged.result()
     identifiers.create_tables(con)
     for naming in (False, True) if mapping.is_delta else (False,):
         for name, source in mapping.sources.items():

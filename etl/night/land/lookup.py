@@ -50,7 +50,8 @@ def define(con: DuckDBPyConnection, namespace: Namespace) -> None:
         f"select min(id), max(id), count(*) = count(distinct id) and max(id) - min(id) < {_FEW} from {known}"
     ).fetchone() or (None, None, None)
     found = _enumeration(con, namespace, first, last) if few else _array(con, namespace)
-    con.execute(f"create macro omop_id_{namespace}(t) as case when t is not null then coalesce({found}, 0) end")
+    # most texts are known: what else the text is asked for is not asked of them
+    con.execute(f"create macro omop_id_{namespace}(t) as coalesce({found}, case when t is not null then 0 end)")
 
 
 def _enumeration(con: DuckDBPyConnection, namespace: Namespace, first: int, last: int) -> str:
