@@ -17,6 +17,7 @@ from etl.night.land.freetext.words import words
 _HANGUL = "가-힣"
 _SPLIT = re.compile(rf"[{_HANGUL}]+|[^\W\d_]+")
 _LENGTHS = {True: (2, 12), False: (4, 40)}  # letters of a name in Hangul, in other letters
+_AT_ONCE = 50_000  # names that are folded in one go: of each letter twenty bytes are held
 _MOST_WORDS = 5  # of a name in other letters, of which any may come first
 
 
@@ -56,6 +57,10 @@ def _by_length(names: Any, hangul: bool) -> dict[tuple[bool, int], Hashes]:
     }
 
 
+def _folded(names: Any, first: int) -> list[str]:
+    return folded(names.slice(first, _AT_ONCE).to_pylist())
+
+
 def known_names(names: Any) -> Known:
     """What is sought of the names that a hospital delivered, in any spelling."""
     simple = pc.match_substring_regex(names, f"^[{_HANGUL}]+$")
@@ -64,7 +69,7 @@ def known_names(names: Any) -> Known:
     latin, odd = pc.utf8_lower(rest.filter(two)), rest.filter(pc.invert(two))
     turned = pc.replace_substring_regex(latin, "^([a-z]+)[^a-z]+([a-z]+)$", r"\2\1")
     straight = pc.replace_substring_regex(latin, "[^a-z]+", "")
-    others = [(w, doubtful) for name in folded(odd.to_pylist()) for w, doubtful in _odd(name)]
+    others = {way for some in range(0, len(odd), _AT_ONCE) for name in _folded(odd, some) for way in _odd(name)}
 
     def more(in_hangul: bool, is_doubtful: bool) -> Any:
         of_kind = (w for w, doubtful in others if doubtful is is_doubtful and ("가" <= w[:1] <= "힣") is in_hangul)
