@@ -1,0 +1,48 @@
+"""Which tables and fields a warehouse has, of which types, and to whom a row belongs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from etl.cdm.spec import tables
+
+_WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT")
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The types of the fields that are there, by table, all names in small letters."""
+
+    fields: Mapping[str, Mapping[str, str]]
+
+    def has(self, table: str, *fields: str) -> bool:
+        """Whether a table and these of its fields are there."""
+        return table in self.fields and all(f in self.fields[table] for f in fields)
+
+    def is_whole(self, table: str, field: str) -> bool:
+        """Whether a field can hold integers only."""
+        return self.fields[table][field] in _WHOLE
+
+    def hospital(self, table: str) -> str:
+        """SQL of the number of the hospital that a row of a table belongs to; NULL where rows belong to none."""
+        owner = tables()[table].owner or ""
+        named = [f for f in tables()[table].columns if re.search(rf"\b{f}\b", owner)]
+        told = named and self.has(table, *named) and all(self.is_whole(table, f) for f in named)
+        return f"(({owner}) >> 24)" if told else "null::bigint"
+
+
+def read_schema(con: DuckDBPyConnection) -> Schema:
+    """The tables of the CDM that a connection sees by their plain names."""
+    rows = con.execute(
+        "select lower(table_name), lower(column_name), data_type from information_schema.columns "
+        "where table_schema = current_schema() and table_catalog = current_database()"
+    ).fetchall()
+    fields: dict[str, dict[str, str]] = {}
+    for table, field, kind in rows:
+        if table in tables():
+            fields.setdefault(table, {})[field] = kind
+    return Schema(fields)
