@@ -6,12 +6,17 @@ Written apart from `etl.quality.battery`, which must give the same figures. Noth
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
+
+from etl.settings import PROJECT
+
+CONTROL = Path(os.environ.get("ETL_TEST_DATA") or PROJECT.parent / "shared" / "data") / "dqd_v5.4"
 
 _LEFT_OUT = {
     "concept", "vocabulary", "domain", "concept_class", "concept_relationship", "relationship", "concept_synonym",
@@ -262,3 +267,14 @@ def verdict(con: DuckDBPyConnection, of: Definition) -> tuple[int, int, str]:  #
     share = 100 * violated / n if n else 0
     failed = share > of.threshold if of.threshold else violated > 0
     return violated, n, "failed" if failed else "passed"
+
+
+def unlike(con: DuckDBPyConnection, found: dict[str, tuple[int, int, str]], night: str) -> dict[str, object]:
+    """Of what was found by id of the check (violated, of how many, status): what its definition says otherwise."""
+    wrong: dict[str, object] = {}
+    for definition in definitions(CONTROL, night):
+        said, given = verdict(con, definition), found.get(definition.id, (0, 0, "not asked"))
+        answered = said[2] in ("passed", "failed")
+        if given != said if answered else given[2] != said[2]:
+            wrong[definition.id] = (given, said)
+    return wrong

@@ -59,6 +59,8 @@ COMMANDS = (
             "Show the newest run of every hospital."),
     Command("report", "etl.cli.report", LOOK,
             "Write the validation reports of all nights and the lineage pages; print where the index is."),
+    Command("battery", "etl.cli.battery", LOOK,
+            "Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard, in one go."),
     Command("unmapped", "etl.cli.unmapped", LOOK,
             "List the codes that found no standard concept: what to map next, and how much each code would win."),
     Command("why", "etl.cli.why", LOOK,

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ import processes
 import psycopg
 import pytest
 import quality_dashboard
+import quality_definitions
 import sqlalchemy as sa
 from at_once import LEFT_OUT, publish_all, publish_at_once, runs_of, without
 from pydantic import SecretStr
@@ -25,6 +27,10 @@ from etl.night.land.contract import open_source
 from etl.night.land.decode import as_utf8
 from etl.night.land.read import relation
 from etl.night.publish.reconcile import differences
+from etl.quality.battery.checks import load_checks
+from etl.quality.battery.judge import judge
+from etl.quality.battery.measure import measure
+from etl.quality.battery.statement import WHOLE
 from etl.settings import PROJECT, Settings
 from etl.sql import literal, quote
 from etl.store.ledger.ledger import Ledger
@@ -154,6 +160,21 @@ def test_the_sample_breaks_no_check_without_need(home, exported, check):
     assert found / total <= allowed
 
 
+def figures(con, hospital=WHOLE):
+    """What the battery finds on a warehouse, by id of the check: violated, of how many, status."""
+    checks = load_checks(PROJECT / "expectations" / "dqd")
+    measured = measure(con, checks, date.fromisoformat(NIGHT))
+    return {r.check.id: (r.violated, r.of, r.status) for r in judge(checks, measured, hospital)}
+
+
+@pytest.mark.skipif(not quality_definitions.CONTROL.exists(), reason="no control files; set ETL_TEST_DATA")
+def test_the_battery_counts_what_every_definition_counts(home, exported):
+    with duckdb.connect(str(home / "plain.duckdb"), read_only=True) as con:
+        found = figures(con)
+        assert not quality_definitions.unlike(con, found, NIGHT)
+    assert not [id_ for id_, (*_, status) in found.items() if status == "error"]
+
+
 def test_every_table_of_the_cdm_has_rows(home, exported):
     with duckdb.connect(str(home / "plain.duckdb"), read_only=True) as con:
         cdm = [name for name, table in tables().items() if table.schema == "cdm"]
@@ -256,6 +277,13 @@ def test_the_nights_are_the_same_on_postgresql_table_by_table_row_by_row(home, s
             assert counts[0] == counts[1], table
             for one, other in ("e", "s"), ("s", "e"):
                 assert con.execute(f"from {one}.{table} except all from {other}.{table}").fetchone() is None, table
+
+
+def test_the_battery_finds_the_same_on_postgresql(home, shared, exported):
+    url, runs, _ = shared
+    with Postgres(url, keep=2, patience=60).reader() as server, open_warehouse(runs[0].settings).reader() as embedded:
+        for hospital in (WHOLE, 1):
+            assert figures(server, hospital) == figures(embedded, hospital)
 
 
 def test_eight_hospitals_publish_at_once_while_twenty_readers_query(shared):

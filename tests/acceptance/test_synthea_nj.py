@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import quality_dashboard
+import quality_definitions
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import empty, hospital_tables
@@ -25,10 +26,15 @@ from etl.night.pipeline import run_delivery
 from etl.night.publish.reconcile import differences
 from etl.night.remember import resume
 from etl.night.run import Run
+from etl.quality.battery.checks import load_checks
+from etl.quality.battery.judge import judge
+from etl.quality.battery.measure import measure
+from etl.quality.battery.statement import WHOLE
 from etl.settings import PROJECT, Settings
 from etl.sql import literal
 from etl.store.keys.keystore import open_key_store
 from etl.store.ledger.ledger import Ledger
+from etl.store.warehouse.open import open_warehouse
 from etl.vocabulary.release import load_bundle
 
 pytestmark = pytest.mark.xdist_group("synthea")
@@ -139,6 +145,16 @@ def test_what_the_mapping_decides_passes_the_quality_dashboard(con: DuckDBPyConn
     here = con.cursor()
     here.execute("set search_path = 'ours,vocab'")
     assert here.execute(f"select count(*) {quality_dashboard.EVERYWHERE[check]}").fetchone() == (0,)
+
+
+@pytest.mark.skipif(not quality_definitions.CONTROL.exists(), reason="no control files; set ETL_TEST_DATA")
+def test_the_battery_counts_what_every_definition_counts(nj: Night, tmp_path: Path) -> None:
+    checks = load_checks(PROJECT / "expectations" / "dqd")
+    open_warehouse(nj.run.settings).export(tmp_path / "plain.duckdb")
+    with duckdb.connect(str(tmp_path / "plain.duckdb"), read_only=True) as warehouse:
+        measured = measure(warehouse, checks, date(2025, 10, 7))
+        found = {r.check.id: (r.violated, r.of, r.status) for r in judge(checks, measured, WHOLE)}
+        assert not quality_definitions.unlike(warehouse, found, "2025-10-07")
 
 
 def test_all_persons_have_the_same_sex_and_birth_date(con: DuckDBPyConnection) -> None:

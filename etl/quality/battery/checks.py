@@ -41,6 +41,7 @@ class CheckType(BaseModel):
     subcategory: str = ""
     severity: Literal["fatal", "convention", "characterization"]
     dimension: Literal["completeness", "validity", "consistency", "accuracy", "uniqueness"]
+    is_error: bool = False
     title: Words
     sees: Words
     means: Annotated[str, Field(min_length=1)]
