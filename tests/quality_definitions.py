@@ -243,6 +243,10 @@ def _of_concepts(rows: list[dict[str, str]]) -> Iterator[Definition]:
             )  # fmt: skip
 
 
+def _rows(con: DuckDBPyConnection, table: str) -> int:
+    return int((con.execute(f"select count(*) from {table}").fetchone() or (0,))[0])
+
+
 def verdict(con: DuckDBPyConnection, of: Definition) -> tuple[int, int, str]:  # noqa: PLR0911
     """Violated, of how many, and status of one check: its two queries, and what it needs to be applicable."""
     tables = {t for (t,) in con.execute("select table_name from information_schema.tables").fetchall()}
@@ -253,13 +257,13 @@ def verdict(con: DuckDBPyConnection, of: Definition) -> tuple[int, int, str]:  #
         return (0, 1, "passed") if of.field in fields else (1, 1, "failed")
     if of.table not in tables or (of.field and of.field not in fields):
         return 0, 0, "notApplicable"
+    needs = "condition_occurrence" if of.name == "measureConditionEraCompleteness" else of.table
+    if not all(_rows(con, t) for t in {needs, of.table} & tables):
+        return 0, 0, "notApplicable"
     try:
         ((violated,), (n,)) = con.execute(of.violated).fetchone() or (0,), con.execute(of.of).fetchone() or (0,)
     except duckdb.Error:
         return 0, 0, "error"
-    needs = "condition_occurrence" if of.name == "measureConditionEraCompleteness" else of.table
-    if not all((con.execute(f"select count(*) from {t}").fetchone() or (0,))[0] for t in {needs, of.table}):
-        return violated, n, "notApplicable"
     if of.field and of.name != "measureValueCompleteness":
         (filled,) = con.execute(f"select count({of.field}) from {of.table}").fetchone() or (0,)
         if not filled or (of.level == "C" and not n):

@@ -1,12 +1,16 @@
-"""Checks that need whose or of which visit a row is: days of birth and death, the visit's own days."""
+"""Checks that need whose or of which visit a row is: days of birth and death, the visit's own days.
+
+Where a person, a death, a visit is there once, its days are told beside the rows in the one pass over a table. Where
+one is there twice, a join makes several rows of one, which only these checks count: each join is a statement then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from etl.quality.battery.checks import Check
-from etl.quality.battery.schema import Schema
-from etl.quality.battery.statement import Statement, Wide, column, named
+from etl.quality.battery.statement import Ground, Statement, Wide, column
 
 _DAYS_AFTER_DEATH, _DAYS_AROUND_VISIT = 60, 7
 # the first day of the month and the days that follow it are a day of the calendar whatever the numbers are
@@ -17,48 +21,91 @@ _BIRTH = (
 _BIRTH_OR_JUNE = "coalesce(birth_datetime::date, make_date(year_of_birth::int, 6, 1))"
 
 
-def beside_person(table: str, asked: Sequence[Check], schema: Schema, _: str) -> Statement | None:
-    """What the day of birth tells."""
-    mine = named(asked, "plausibleAfterBirth", "plausibleTemporalAfter")
-    mine = [c for c in mine if c.type.name == "plausibleAfterBirth" or c.argument.startswith("person.")]
-    if not mine or not schema.has(table, "person_id") or not schema.has("person", "person_id"):
-        return None
-    wide = Wide(table, schema.hospital(table))
+def _is_of_person(check: Check) -> bool:
+    of_birth = check.type.name == "plausibleTemporalAfter" and check.argument.startswith("person.")
+    return check.type.name == "plausibleAfterBirth" or of_birth
+
+
+def _is_of_death(check: Check) -> bool:
+    return check.type.name in ("plausibleBeforeDeath", "plausibleDuringLife")
+
+
+def _is_of_visit(check: Check) -> bool:
+    return check.type.name == "withinVisitDates"
+
+
+def _births(wide: Wide, mine: Sequence[Check]) -> str:
     births = {}
     for check in mine:
         birth = "_birth" if check.type.name == "plausibleAfterBirth" else "_june"
-        births[birth] = f"{_BIRTH if birth == '_birth' else _BIRTH_OR_JUNE} as {birth}"
+        births[birth] = f", {_BIRTH if birth == '_birth' else _BIRTH_OR_JUNE} as {birth}"
         wide.add(check, wide.counted(f"{column(check)}::date < p.{birth}"), None)
-    person = f"(select person_id as _person, {', '.join(births.values())} from person)"
-    return wide.statement(beside_person, f"{table} t join {person} p on p._person = t.person_id")
+    return f"(select person_id as _person{''.join(births.values())} from person) p on p._person = t.person_id"
 
 
-def beside_death(table: str, asked: Sequence[Check], schema: Schema, _: str) -> Statement | None:
-    """What the day of death tells."""
-    mine = named(asked, "plausibleBeforeDeath", "plausibleDuringLife")
-    if not mine or not schema.has(table, "person_id") or not schema.has("death", "person_id"):
-        return None
-    wide = Wide(table, schema.hospital(table))
+def _deaths(wide: Wide, mine: Sequence[Check]) -> str:
     for check in mine:
         late = wide.counted(f"{column(check)}::date > d._died + {_DAYS_AFTER_DEATH}")
-        of = wide.column(f"count({column(check)})") if check.type.name == "plausibleBeforeDeath" else None
+        told = check.type.name == "plausibleBeforeDeath"  # of the other kind it is the rows that count: see `rows`
+        of = wide.counted(f"{column(check)} is not null and d._dead is not null") if told else None
         wide.add(check, late, of)
-    death = "(select person_id as _person, death_date::date as _died from death)"
-    return wide.statement(beside_death, f"{table} t join {death} d on d._person = t.person_id")
+    return "(select person_id as _dead, death_date::date as _died from death) d on d._dead = t.person_id"
 
 
-def beside_visit(table: str, asked: Sequence[Check], schema: Schema, _: str) -> Statement | None:
-    """What the visit of a row tells."""
-    mine = named(asked, "withinVisitDates")
-    if not mine or not schema.has(table, "visit_occurrence_id") or not schema.has("visit_occurrence"):
-        return None
-    wide = Wide(table, schema.hospital(table))
+def _visits(wide: Wide, mine: Sequence[Check]) -> str:
     for check in mine:
         day = f"{column(check)}::date"
         outside = f"{day} < v._from - {_DAYS_AROUND_VISIT} or {day} > v._until + {_DAYS_AROUND_VISIT}"
-        wide.add(check, wide.counted(outside), wide.column("count(*)"))
-    visit = (
+        wide.add(check, wide.counted(outside), wide.counted("v._visit is not null"))
+    return (
         "(select visit_occurrence_id as _visit, visit_start_date::date as _from, visit_end_date::date as _until "
-        "from visit_occurrence)"
+        "from visit_occurrence) v on v._visit = t.visit_occurrence_id"
     )
-    return wide.statement(beside_visit, f"{table} t join {visit} v on v._visit = t.visit_occurrence_id")
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """A table that rows of others are joined with by a key; `join` adds the figures and gives SQL of what is joined."""
+
+    table: str
+    key: str
+    is_mine: Callable[[Check], bool]
+    join: Callable[[Wide, Sequence[Check]], str]
+
+    def of(self, asked: Sequence[Check], ground: Ground) -> list[Check]:
+        """The checks that it answers where both tables have the key."""
+        has = ground.schema.has
+        return [c for c in asked if self.is_mine(c) and has(c.table, self.key) and has(self.table, self.key)]
+
+
+_BESIDES = (
+    _Beside("person", "person_id", _is_of_person, _births),
+    _Beside("death", "person_id", _is_of_death, _deaths),
+    _Beside("visit_occurrence", "visit_occurrence_id", _is_of_visit, _visits),
+)
+KEYS = {beside.table: beside.key for beside in _BESIDES}
+
+
+def joined(wide: Wide, asked: Sequence[Check], ground: Ground) -> str:
+    """Add the figures of what is there once; SQL of the joins that they need."""
+    joins = ""
+    for beside in _BESIDES:
+        mine = beside.of(asked, ground) if beside.table in ground.single else []
+        joins += f" left join {beside.join(wide, mine)}" if mine else ""
+    return joins
+
+
+def apart(asked: Sequence[Check], ground: Ground) -> list[Statement]:
+    """A statement for each join with what is there twice. The checks are of one table."""
+    return [
+        made for beside in _BESIDES if beside.table not in ground.single and (made := _alone(beside, asked, ground))
+    ]
+
+
+def _alone(beside: _Beside, asked: Sequence[Check], ground: Ground) -> Statement | None:
+    mine = beside.of(asked, ground)
+    if not mine:
+        return None
+    wide = Wide(mine[0].table, ground)
+    join = beside.join(wide, mine)
+    return wide.statement(lambda some, on: _alone(beside, some, on), f"{mine[0].table} t join {join}")

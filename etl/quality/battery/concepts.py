@@ -5,50 +5,62 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from etl.quality.battery.checks import Check
-from etl.quality.battery.schema import Schema
-from etl.quality.battery.statement import WHOLE, Statement, is_concept, long, named
+from etl.quality.battery.statement import WHOLE, Ground, Statement, is_concept, long, named
 from etl.sql import literal, quote
 
 _GENDERS = {"Male": 8507, "Female": 8532}
 
 
-def concepts_of(table: str, asked: Sequence[Check], schema: Schema, _: str) -> Statement | None:
-    """What the concepts of a table are: each field's are counted first, so that few are looked up."""
+def concepts_of(asked: Sequence[Check], ground: Ground) -> Statement | None:
+    """What the concepts are: the rows of all fields counted by concept, joined with a table of what each check asks."""
     mine = [c for c in named(asked, "isForeignKey") if is_concept(c)]
     mine += named(asked, "fkDomain", "fkClass", "isStandardValidConcept")
-    if not mine or not schema.has("concept", "concept_id"):
+    if not mine or not ground.schema.has("concept", "concept_id"):
         return None
-    hospital = schema.hospital(table)
-    fields = list(dict.fromkeys(c.field for c in mine))
+    fields = list(dict.fromkeys((c.table, c.field) for c in mine))
     counted = " union all ".join(
-        f"select {n} as field, {hospital} as hospital, t.{quote(f)} as concept, count(*) as n from {table} t "
-        f"where t.{quote(f)} is not null group by 2, 3"
-        for n, f in enumerate(fields)
+        _by_value(table, [(n, f) for n, (t, f) in enumerate(fields) if t == table], ground)
+        for table in dict.fromkeys(t for t, _ in fields)
     )
-    wrong = {
-        "isForeignKey": "c.concept_id is null",
-        "fkDomain": "u.concept <> 0 and c.domain_id <> {0}",
-        "fkClass": "u.concept <> 0 and c.concept_class_id <> {0}",
-        "isStandardValidConcept": "u.concept <> 0 and c.concept_id is not null "
-        "and (c.standard_concept is distinct from 'S' or c.invalid_reason is not null)",
-    }
-    figures = ", ".join(
-        f"coalesce(sum(u.n) filter (where u.field = {fields.index(c.field)} "
-        f"and {wrong[c.type.name].format(literal(c.argument))}), 0)::bigint as f{i}"
-        for i, c in enumerate(mine, 1)
+    limits = ", ".join(
+        f"({i}, {fields.index((c.table, c.field))}, {literal(c.type.name)}, {literal(c.argument)})"
+        for i, c in enumerate(mine)
     )
-    sql = f"select u.hospital, {figures} from ({counted}) u left join concept c on c.concept_id = u.concept group by 1"
-    return Statement(table, sql, mine, concepts_of, cells=[(c, i, None) for i, c in enumerate(mine, 1)])
+    sql = (
+        f"with u as materialized (select * from ({counted}) s where value is not null), "
+        f"l(place, field, asks, argument) as (values {limits}) "
+        "select u.hospital, l.place, sum(u.n)::bigint, null from u join l on l.field = u.field "
+        "left join concept c on c.concept_id = u.value where case l.asks "
+        "when 'isForeignKey' then c.concept_id is null "
+        "when 'fkDomain' then u.value <> 0 and c.domain_id <> l.argument "
+        "when 'fkClass' then u.value <> 0 and c.concept_class_id <> l.argument "
+        "else u.value <> 0 and c.concept_id is not null "
+        "and (c.standard_concept is distinct from 'S' or c.invalid_reason is not null) end group by 1, 2"
+    )
+    return long(concepts_of, mine, sql)
 
 
-def values_of(table: str, asked: Sequence[Check], schema: Schema, _: str) -> Statement | None:
+def _by_value(table: str, fields: Sequence[tuple[int, str]], ground: Ground) -> str:
+    """SQL of how many rows, `n`, by `field` (its number), `hospital` and `value`: one pass for all fields."""
+    columns = ", ".join(f"t.{quote(f)} as f{n}" for n, f in fields)
+    sets = ", ".join(f"(hospital, f{n})" for n, _ in fields)
+    which = " ".join(f"when grouping(f{n}) = 0 then {n}" for n, _ in fields)
+    value = " ".join(f"when grouping(f{n}) = 0 then f{n}" for n, _ in fields)
+    rows = f"(select {ground.schema.hospital(table)} as hospital, {columns} from {table} t) t"
+    return (
+        f"select case {which} end as field, hospital, case {value} end as value, count(*) as n from {rows} "
+        f"group by grouping sets ({sets})"
+    )
+
+
+def values_of(asked: Sequence[Check], ground: Ground) -> Statement | None:
     """How many different source values are mapped: of each hospital, and of all, which may have some in common."""
-    mine = [c for c in named(asked, "sourceValueCompleteness") if schema.has(table, c.argument)]
+    mine = [c for c in named(asked, "sourceValueCompleteness") if ground.schema.has(c.table, c.argument)]
     if not mine:
         return None
     parts = [
-        f"select {i} as place, {schema.hospital(table)} as hospital, t.{quote(c.field)} as value, "
-        f"coalesce(bool_or(t.{quote(c.argument)} = 0), false) as unmapped from {table} t group by 2, 3"
+        f"select {i} as place, {ground.schema.hospital(c.table)} as hospital, t.{quote(c.field)} as value, "
+        f"coalesce(bool_or(t.{quote(c.argument)} = 0), false) as unmapped from {c.table} t group by 2, 3"
         for i, c in enumerate(mine)
     ]
     sql = (
@@ -57,12 +69,13 @@ def values_of(table: str, asked: Sequence[Check], schema: Schema, _: str) -> Sta
         f"select {WHOLE}, place, count(*) filter (where unmapped), count(*) "
         "from (select place, value, bool_or(unmapped) as unmapped from u group by 1, 2) w group by 2"
     )
-    return long(values_of, table, mine, sql)
+    return long(values_of, mine, sql)
 
 
-def genders_of(table: str, asked: Sequence[Check], schema: Schema, _: str) -> Statement | None:
-    """Whether the persons of a concept's rows are of its gender."""
+def genders_of(asked: Sequence[Check], ground: Ground) -> Statement | None:
+    """Whether the persons of a concept's rows are of its gender. The checks are of one table."""
     mine = named(asked, "plausibleGender", "plausibleGenderUseDescendants")
+    table, schema = asked[0].table, ground.schema
     if not mine or not schema.has(table, "person_id") or not schema.has("person", "person_id", "gender_concept_id"):
         return None
     single = [
@@ -94,12 +107,16 @@ def genders_of(table: str, asked: Sequence[Check], schema: Schema, _: str) -> St
         "select o.hospital, o.place, coalesce(v.n, 0), o.n from o "
         "left join v on v.place = o.place and v.hospital is not distinct from o.hospital"
     )
-    return long(genders_of, table, mine, sql)
+    return long(genders_of, mine, sql)
 
 
-def units_of(table: str, asked: Sequence[Check], schema: Schema, _: str) -> Statement | None:
-    """Whether rows of a concept are in a unit that it is measured in; -1 among the units: in none."""
+def units_of(asked: Sequence[Check], ground: Ground) -> Statement | None:
+    """Whether rows of a concept are in a unit that it is measured in; -1 among the units: in none.
+
+    The checks are of one table.
+    """
     mine = named(asked, "plausibleUnitConceptIds")
+    table, schema = asked[0].table, ground.schema
     if not mine or not schema.has(table, "unit_concept_id"):
         return None
     limits = ", ".join(f"({i}, {concept})" for i, c in enumerate(mine) for concept in c.concepts)
@@ -113,4 +130,4 @@ def units_of(table: str, asked: Sequence[Check], schema: Schema, _: str) -> Stat
         "coalesce(sum(h.n) filter (where h.unit is distinct from 0), 0)::bigint "
         "from h join l on l.concept = h.concept left join u on u.place = l.place and u.unit = h.unit group by 1, 2"
     )
-    return long(units_of, table, mine, sql)
+    return long(units_of, mine, sql)

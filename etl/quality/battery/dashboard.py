@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.quality.battery.judge import Result
 from etl.quality.battery.measure import Measured
+from etl.quality.battery.statement import Ground
 from etl.quality.battery.statements import statements
 from etl.quality.battery.summary import CATEGORIES
 
@@ -47,6 +48,7 @@ def _moment(moment: datetime) -> str:
 
 
 def _rows(results: Sequence[Result], measured: Measured) -> Iterator[dict[str, Any]]:
+    ground = Ground(measured.schema, measured.night.isoformat())
     for result in results:
         check, kind = result.check, result.check.type
         answered = result.status in ("passed", "failed")
@@ -55,7 +57,7 @@ def _rows(results: Sequence[Result], measured: Measured) -> Iterator[dict[str, A
             "pctViolatedRows": result.share if answered else None,
             "numDenominatorRows": result.of if answered else None,
             "executionTime": f"{measured.seconds / len(results):.6f} secs",
-            "queryText": ";\n".join(s.sql for s in statements([check], measured.schema, measured.night.isoformat())),
+            "queryText": ";\n".join(s.sql for s in statements([check], ground) if check in s.checks),
             "checkName": kind.name,
             "checkLevel": kind.level,
             "checkDescription": check.sentence(),

@@ -14,8 +14,8 @@ from duckdb import DuckDBPyConnection
 
 from etl.quality.battery.checks import Check
 from etl.quality.battery.schema import Schema, read_schema
-from etl.quality.battery.statement import WHOLE, Statement
-from etl.quality.battery.statements import statements
+from etl.quality.battery.statement import WHOLE, Ground, Statement
+from etl.quality.battery.statements import row_counts, single_keys, statements
 
 #: The hospital of rows that belong to none.
 NOBODY = -1
@@ -46,15 +46,18 @@ def measure(con: DuckDBPyConnection, checks: Sequence[Check], night: date) -> Me
     began = time.perf_counter()
     schema = read_schema(con)
     found = Measured(night, schema)
-    for statement in statements(checks, schema, night.isoformat()):
-        _ask(con, statement, found)
+    rows = dict(con.execute(row_counts(schema)).fetchall()) if schema.fields else {}
+    single = (t for t, query in single_keys(schema, rows) if (con.execute(query).fetchone() or (False,))[0])
+    ground = Ground(schema, night.isoformat(), frozenset(single))
+    for statement in statements([c for c in checks if rows.get(c.table)], ground):
+        _ask(con, statement, found, ground)
     found.hospitals = sorted({h for h, table in found.rows if h > WHOLE and table == "person"})
     _whole(found)
     found.seconds = time.perf_counter() - began
     return found
 
 
-def _ask(con: DuckDBPyConnection, statement: Statement, found: Measured) -> None:
+def _ask(con: DuckDBPyConnection, statement: Statement, found: Measured, ground: Ground) -> None:
     """Put a statement; where the engine cannot answer it, each of its checks by itself."""
     try:
         rows = con.execute(statement.sql).fetchall()
@@ -63,8 +66,8 @@ def _ask(con: DuckDBPyConnection, statement: Statement, found: Measured) -> None
             found.failed[statement.checks[0].id] = type(error).__name__
             return
         for check in statement.checks:
-            if alone := statement.build(statement.table, [check], found.schema, found.night.isoformat()):
-                _ask(con, alone, found)
+            if alone := statement.build([check], ground):
+                _ask(con, alone, found, ground)
         return
     _read_long(statement, rows, found) if statement.long else _read_wide(statement, rows, found)
 
@@ -88,11 +91,12 @@ def _read_wide(statement: Statement, rows: Sequence[tuple[int, ...]], found: Mea
                 found.of[hospital, check.id] += row[of]
 
 
-def _read_long(statement: Statement, rows: Sequence[tuple[int, ...]], found: Measured) -> None:
+def _read_long(statement: Statement, rows: Sequence[tuple[int, int, int, int | None]], found: Measured) -> None:
     for told, place, violated, of in rows:
         key = _hospital(told), statement.cells[place][0].id
         found.violated[key] += violated
-        found.of[key] += of
+        if of is not None:
+            found.of[key] += of
 
 
 def _whole(found: Measured) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from etl.quality.battery.beside import joined
 from etl.quality.battery.checks import Check
-from etl.quality.battery.schema import Schema
-from etl.quality.battery.statement import Statement, Wide, column, is_concept
+from etl.quality.battery.statement import Ground, Statement, Wide, column, is_concept
 from etl.sql import literal, quote
 
 
 class _Pass:
     """One pass over a table: the figures asked of it, and for each row whether some value is in another list."""
 
-    def __init__(self, table: str, schema: Schema, night: str) -> None:
+    def __init__(self, table: str, ground: Ground) -> None:
         self.table = table
-        self.schema = schema
-        self.night = night
-        self.wide = Wide(table, schema.hospital(table))
+        self.ground = ground
+        self.wide = Wide(table, ground)
         self.every = self.wide.column("count(*)")
         self._marks: dict[str, str] = {}
 
@@ -36,14 +35,15 @@ class _Pass:
         return f"(select t.*{told} from {self.table} t) t" if told else f"{self.table} t"
 
 
-def rows_of(table: str, asked: Sequence[Check], schema: Schema, night: str) -> Statement | None:
-    """What the rows of a table tell, and how many rows have which field."""
-    one = _Pass(table, schema, night)
+def rows_of(asked: Sequence[Check], ground: Ground) -> Statement | None:
+    """What the rows of a table tell, and how many rows have which field. The checks are of one table."""
+    one = _Pass(asked[0].table, ground)
     filled = {c.field: one.filled(c) for c in asked if c.field}
     for check in asked:
         if check.type.name in _ANSWERS:
             _ANSWERS[check.type.name](one, check)
-    return one.wide.statement(rows_of, one.source, {"": one.every, **filled})
+    joins = joined(one.wide, asked, ground)
+    return one.wide.statement(rows_of, one.source + joins, {"": one.every, **filled})
 
 
 def _empty(one: _Pass, check: Check) -> None:
@@ -53,7 +53,9 @@ def _empty(one: _Pass, check: Check) -> None:
 def _no_integer(one: _Pass, check: Check) -> None:
     text = f"{column(check)}::varchar"
     odd = f"{text} is not null and not regexp_full_match({text}, '[-+]?[0-9]+')"
-    one.wide.add(check, one.wide.counted("false" if one.schema.is_whole(check.table, check.field) else odd), one.every)
+    one.wide.add(
+        check, one.wide.counted("false" if one.ground.schema.is_whole(check.table, check.field) else odd), one.every
+    )
 
 
 def _twice(one: _Pass, check: Check) -> None:
@@ -81,7 +83,7 @@ def _unknown(one: _Pass, check: Check) -> None:
 
 
 def _too_far(one: _Pass, check: Check) -> None:
-    one.wide.add(check, one.wide.counted(_beyond(check, one.night)), one.filled(check))
+    one.wide.add(check, one.wide.counted(_beyond(check, one.ground.night)), one.filled(check))
 
 
 def _turned(one: _Pass, check: Check) -> None:
@@ -98,9 +100,8 @@ def _early(one: _Pass, check: Check) -> None:
 
 def _of_the_dead(one: _Pass, check: Check) -> None:
     """Of how many; what is violated is told beside their deaths."""
-    if one.schema.has("death", "person_id"):
-        dead = one.mark("t.person_id", "select person_id from death")
-        one.wide.add(check, None, one.wide.counted(dead))
+    if one.ground.schema.has("death", "person_id") and one.ground.schema.has(check.table, "person_id"):
+        one.wide.add(check, None, one.wide.counted(one.mark("t.person_id", "select person_id from death")))
 
 
 def _beyond(check: Check, night: str) -> str:

@@ -15,12 +15,27 @@ from etl.sql import quote
 
 #: The hospital of figures that are of the whole warehouse and no sum of the hospitals'.
 WHOLE = 0
-Builder = Callable[[str, Sequence[Check], Schema, str], "Statement | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What statements are written for: a warehouse, seen on the day `night` (ISO).
+
+    `single` are the tables among person, death and visit_occurrence in which nothing is there twice that rows of other
+    tables are joined by.
+    """
+
+    schema: Schema
+    night: str
+    single: frozenset[str] = frozenset()
+
+
+Builder = Callable[[Sequence[Check], Ground], "Statement | None"]
 
 
 @dataclass(slots=True)
 class Statement:
-    """SQL over one table, and which checks its columns answer.
+    """SQL, and which checks its columns answer; of a wide one the table whose rows are counted.
 
     Of a wide one each row is `hospital` and the figures in `columns`; `cells` are, by check, the columns of what is
     violated and of how many. Of a long one each row is `hospital`, the check's place in `cells`, violated, of how many;
@@ -28,10 +43,10 @@ class Statement:
     makes the statement for some of its checks.
     """
 
-    table: str
     sql: str
     checks: list[Check]
     build: Builder
+    table: str = ""
     long: bool = False
     cells: list[tuple[Check, int | None, int | None]] = field(default_factory=list)
     filled: dict[str, int] = field(default_factory=dict)
@@ -40,9 +55,9 @@ class Statement:
 class Wide:
     """Gathers the columns of a wide statement, each once."""
 
-    def __init__(self, table: str, hospital: str) -> None:
+    def __init__(self, table: str, ground: Ground) -> None:
         self._table = table
-        self._hospital = hospital
+        self._hospital = ground.schema.hospital(table)
         self._columns: dict[str, int] = {}
         self.cells: list[tuple[Check, int | None, int | None]] = []
         self.checks: list[Check] = []
@@ -64,7 +79,7 @@ class Wide:
         """The statement over `source`, SQL of rows `t`."""
         columns = ", ".join([f"{self._hospital} as hospital", *(f"{sql} as f{n}" for sql, n in self._columns.items())])
         sql = f"select {columns} from {source} group by 1"
-        return Statement(self._table, sql, self.checks, build, cells=self.cells, filled=filled or {})
+        return Statement(sql, self.checks, build, self._table, cells=self.cells, filled=filled or {})
 
 
 def named(asked: Iterable[Check], *names: str) -> list[Check]:
@@ -82,6 +97,6 @@ def is_concept(check: Check) -> bool:
     return check.argument == "concept.concept_id"
 
 
-def long(build: Builder, table: str, checks: list[Check], sql: str) -> Statement:
+def long(build: Builder, checks: list[Check], sql: str) -> Statement:
     """A statement that gives a row for each hospital and check."""
-    return Statement(table, sql, checks, build, long=True, cells=[(check, 0, None) for check in checks])
+    return Statement(sql, checks, build, long=True, cells=[(check, 0, None) for check in checks])

@@ -1,32 +1,43 @@
-"""Which few statements answer all checks: of each table one pass over its rows, and joins with whom they are of."""
+"""Which few statements answer all checks: of each table one pass over its rows, and of all what their concepts are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from etl.quality.battery.beside import beside_death, beside_person, beside_visit
+from etl.quality.battery.beside import KEYS, apart
 from etl.quality.battery.checks import Check
 from etl.quality.battery.concepts import concepts_of, genders_of, units_of, values_of
 from etl.quality.battery.persons import eras_of, periods_of, persons_of
 from etl.quality.battery.rows import rows_of
 from etl.quality.battery.schema import Schema
-from etl.quality.battery.statement import Builder, Statement
+from etl.quality.battery.statement import Builder, Ground, Statement
 
-_BUILDERS: tuple[Builder, ...] = (
-    rows_of, beside_person, beside_death, beside_visit, concepts_of, values_of, genders_of, units_of, eras_of,
-    periods_of,
-)  # fmt: skip
+_OF_ONE_TABLE: tuple[Builder, ...] = (rows_of, genders_of, units_of, eras_of, periods_of)
+_OF_ALL: tuple[Builder, ...] = (concepts_of, values_of, persons_of)
 
 
-def statements(checks: Sequence[Check], schema: Schema, night: str) -> Iterator[Statement]:
-    """The statements that answer the checks which the schema allows to ask; `night` is the day of reference, ISO."""
+def statements(checks: Iterable[Check], ground: Ground) -> Iterator[Statement]:
+    """The statements that answer the checks which the warehouse allows to ask."""
+    has = ground.schema.has
+    asked = [c for c in checks if has(c.table, *([c.field] if c.field else []))]
     by_table: dict[str, list[Check]] = {}
-    for check in checks:
-        if schema.has(check.table, *([check.field] if check.field else [])):
-            by_table.setdefault(check.table, []).append(check)
-    for table, asked in by_table.items():
-        for build in _BUILDERS:
-            if statement := build(table, asked, schema, night):
-                yield statement
-    if statement := persons_of("person", checks, schema, night):
-        yield statement
+    for check in asked:
+        by_table.setdefault(check.table, []).append(check)
+    for mine in by_table.values():
+        yield from (made for build in _OF_ONE_TABLE if (made := build(mine, ground)))
+        yield from apart(mine, ground)
+    yield from (made for build in _OF_ALL if (made := build(asked, ground)))
+
+
+def row_counts(schema: Schema) -> str:
+    """SQL of how many rows each table has: `name`, `n`."""
+    return " union all ".join(f"select '{table}' as name, count(*) as n from {table}" for table in schema.fields)
+
+
+def single_keys(schema: Schema, rows: Mapping[str, int]) -> Sequence[tuple[str, str]]:
+    """Of each table that others are joined with: its name, and SQL of whether its key is there once."""
+    return [
+        (table, f"select count({key}) = count(distinct {key}) from {table}")
+        for table, key in KEYS.items()
+        if rows.get(table) and schema.has(table, key)
+    ]

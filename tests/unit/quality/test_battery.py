@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from etl.cdm.spec import Field, Table, tables
 from etl.errors import ConfigError
 from etl.quality.battery.checks import load_checks
 from etl.quality.battery.dashboard import as_dashboard
-from etl.quality.battery.judge import judge
+from etl.quality.battery.judge import Result, judge
 from etl.quality.battery.measure import measure
 from etl.quality.battery.overrides import Override, read_overrides
 from etl.quality.battery.statement import WHOLE
@@ -35,6 +35,12 @@ needs_control = pytest.mark.skipif(not CONTROL.exists(), reason=f"no control fil
 def of_hospital(table: Table, number: int) -> str:
     """SQL that keeps a hospital's rows of a table; of one whose rows belong to nobody all."""
     return f" where ({table.owner}) >> 24 = {number}" if table.owner else ""
+
+
+def answers(results: Iterable[Result]) -> list[tuple[str, int, int, str]]:
+    """What was found; of what was not asked only that."""
+    asked = ("passed", "failed")
+    return [(r.check.id, *((r.violated, r.of) if r.status in asked else (0, 0)), r.status) for r in results]
 
 
 class Broken:
@@ -130,10 +136,10 @@ def test_a_hospital_s_figures_are_those_of_its_rows_alone(warehouse: DuckDBPyCon
     assert measured.hospitals == [1, 2]
     with duckdb.connect() as alone:
         for name, table in tables().items():
-            alone.register(name, warehouse.execute(f"select * from {name}{of_hospital(table, 2)}").to_arrow_table())
+            alone.register("theirs", warehouse.execute(f"from {name}{of_hospital(table, 2)}").to_arrow_table())
+            alone.execute(f"create table {name} as from theirs")
         own = measure(alone, CHECKS, NIGHT)
-        together = [(r.violated, r.of, r.status) for r in judge(ASKED, measured, 2)]
-        assert together == [(r.violated, r.of, r.status) for r in judge(ASKED, own, 2)]
+        assert answers(judge(ASKED, measured, 2)) == answers(judge(ASKED, own, 2))
 
 
 @needs_control
@@ -193,6 +199,12 @@ def test_an_override_that_is_not_understood_is_named(tmp_path: Path, item: str, 
     (tmp_path / "overrides" / "snuh.yaml").write_text(f"- {item}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=rf"snuh\.yaml, item 1: .*{said}"):
         read_overrides(tmp_path, "snuh", {c.id for c in CHECKS})
+
+
+def test_of_an_empty_database_nothing_is_there(warehouse: DuckDBPyConnection) -> None:
+    results = judge(CHECKS, measure(warehouse, CHECKS, NIGHT), WHOLE)
+    assert {r.status for r in results} == {"failed", "notApplicable"}
+    assert {r.check.type.name for r in results if r.status == "failed"} == {"cdmTable", "cdmField"}
 
 
 def test_the_dashboard_s_own_document(warehouse: DuckDBPyConnection) -> None:
