@@ -46,7 +46,7 @@ def answers(results: Iterable[Result]) -> list[tuple[str, int, int, str]]:
 class Broken:
     """A small warehouse without constraints in which little is right, drawn from a seed.
 
-    `whole`: nothing is missing, and no row refers to another hospital's.
+    `whole`: no table and no id is missing, and no row refers to another hospital's.
     """
 
     def __init__(self, con: DuckDBPyConnection, seed: int, *, whole: bool = False) -> None:
@@ -63,7 +63,9 @@ class Broken:
     def _table(self, name: str, fields: list[Field]) -> None:
         columns = ", ".join(f'"{f.name}" {self._type(f)}' for f in fields)
         self._con.execute(f"create table {name} ({columns})")
-        empty = {f.name for f in fields if self._draw.random() < 0.1 and not f.primary_key}
+        empty = {
+            f.name for f in fields if self._draw.random() < 0.1 and not (f.primary_key or (self._whole and f.is_id))
+        }
         rows = 40 if self._whole else self._draw.choice([0, 3, 12, 40])
         rows = 60 if tables()[name].schema == "vocab" else rows
         for i in range(rows):
@@ -83,9 +85,9 @@ class Broken:
 
     def _value(self, table: str, field: Field, i: int) -> object:  # noqa: PLR0911
         draw = self._draw
-        if draw.random() < 0.1:
+        if draw.random() < 0.1 and not (self._whole and field.is_id):
             return None
-        if field.name in ("person_id", "subject_id") or (table, field.name) == ("person", "person_id"):
+        if field.name in ("person_id", "subject_id", "provider_id", "care_site_id", "location_id", "metadata_id"):
             return draw.choice(self._people)
         if table == "concept" and field.name == "concept_id":
             return [0, 8507, 8532, 8554, *self._concepts][i]
