@@ -1,4 +1,1 @@
-"""For quality officers: what OHDSI's Data Quality Dashboard, and our own checks, find in the warehouse by hospital.
-
-Nothing here judges a night before it is published (that is `etl.night.check`), and no result holds a value of a row.
-"""
+"""What OHDSI's Data Quality Dashboard asks of the published warehouse, by hospital, and no value of a row in an answer."""

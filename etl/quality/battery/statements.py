@@ -11,6 +11,7 @@ from etl.quality.battery.persons import eras_of, periods_of, persons_of
 from etl.quality.battery.rows import rows_of
 from etl.quality.battery.schema import Schema
 from etl.quality.battery.statement import Builder, Ground, Statement
+from etl.sql import literal
 
 _OF_ONE_TABLE: tuple[Builder, ...] = (rows_of, genders_of, units_of, eras_of, periods_of)
 _OF_ALL: tuple[Builder, ...] = (concepts_of, values_of, persons_of)
@@ -31,7 +32,7 @@ def statements(checks: Iterable[Check], ground: Ground) -> Iterator[Statement]:
 
 def row_counts(schema: Schema) -> str:
     """SQL of how many rows each table has: `name`, `n`."""
-    return " union all ".join(f"select '{table}' as name, count(*) as n from {table}" for table in schema.fields)
+    return " union all ".join(f"select {literal(table)} as name, count(*) as n from {table}" for table in schema.fields)
 
 
 def single_keys(schema: Schema, rows: Mapping[str, int]) -> Sequence[tuple[str, str]]:
