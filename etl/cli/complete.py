@@ -86,6 +86,7 @@ ARGUMENTS: Mapping[str, tuple[Names | None, ...]] = {
     "rollback": (hospitals,),
     "run": (hospitals,),
     "trace": (_either(cdm_tables, hospitals),),
+    "battery": (hospitals,),
     "unmapped": (hospitals,),
     "why": (hospitals,),
     "vocabulary use": (releases,),

@@ -1,1 +1,1 @@
-"""What OHDSI's Data Quality Dashboard asks of the published warehouse, by hospital, and no value of a row in an answer."""
+"""What the Data Quality Dashboard asks of the published warehouse, by hospital; no value of a row is in an answer."""
