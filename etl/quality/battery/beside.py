@@ -65,10 +65,14 @@ def _visits(wide: Wide, mine: Sequence[Check]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """A table that rows of others are joined with by a key; `join` adds the figures and gives SQL of what is joined."""
+    """A table that rows of others are joined with by a key; `join` adds the figures and gives SQL of what is joined.
+
+    `found` is its key beside a row.
+    """
 
     table: str
     key: str
+    found: str
     is_mine: Callable[[Check], bool]
     join: Callable[[Wide, Sequence[Check]], str]
 
@@ -79,27 +83,28 @@ class _Beside:
 
 
 _BESIDES = (
-    _Beside("person", "person_id", _is_of_person, _births),
-    _Beside("death", "person_id", _is_of_death, _deaths),
-    _Beside("visit_occurrence", "visit_occurrence_id", _is_of_visit, _visits),
+    _Beside("person", "person_id", "p._person", _is_of_person, _births),
+    _Beside("death", "person_id", "d._dead", _is_of_death, _deaths),
+    _Beside("visit_occurrence", "visit_occurrence_id", "v._visit", _is_of_visit, _visits),
 )
-KEYS = {beside.table: beside.key for beside in _BESIDES}
+KEYS = [(beside.table, beside.key) for beside in _BESIDES]
 
 
-def joined(wide: Wide, asked: Sequence[Check], ground: Ground) -> str:
-    """Add the figures of what is there once; SQL of the joins that they need."""
-    joins = ""
+def joined(wide: Wide, asked: Sequence[Check], ground: Ground) -> tuple[str, dict[tuple[str, str], str]]:
+    """Add the figures of what is there once; SQL of the joins that they need, and of whether a row's key is there."""
+    joins, there = "", {}
     for beside in _BESIDES:
-        mine = beside.of(asked, ground) if beside.table in ground.single else []
-        joins += f" left join {beside.join(wide, mine)}" if mine else ""
-    return joins
+        mine = beside.of(asked, ground) if (beside.table, beside.key) in ground.unique else []
+        if mine:
+            joins += f" left join {beside.join(wide, mine)}"
+            there[beside.table, beside.key] = f"{beside.found} is not null"
+    return joins, there
 
 
 def apart(asked: Sequence[Check], ground: Ground) -> list[Statement]:
     """A statement for each join with what is there twice. The checks are of one table."""
-    return [
-        made for beside in _BESIDES if beside.table not in ground.single and (made := _alone(beside, asked, ground))
-    ]
+    twice = (beside for beside in _BESIDES if (beside.table, beside.key) not in ground.unique)
+    return [made for beside in twice if (made := _alone(beside, asked, ground))]
 
 
 def _alone(beside: _Beside, asked: Sequence[Check], ground: Ground) -> Statement | None:

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 from etl.quality.battery.checks import Check
 from etl.quality.battery.schema import Schema, read_schema
 from etl.quality.battery.statement import WHOLE, Ground, Statement
-from etl.quality.battery.statements import row_counts, single_keys, statements
+from etl.quality.battery.statements import is_unique, keys, row_counts, statements
 
 #: The hospital of rows that belong to none.
 NOBODY = -1
@@ -47,9 +47,10 @@ def measure(con: DuckDBPyConnection, checks: Sequence[Check], night: date) -> Me
     schema = read_schema(con)
     found = Measured(night, schema)
     rows = dict(con.execute(row_counts(schema)).fetchall()) if schema.fields else {}
-    single = (t for t, query in single_keys(schema, rows) if (con.execute(query).fetchone() or (False,))[0])
-    ground = Ground(schema, night.isoformat(), frozenset(single))
-    for statement in statements([c for c in checks if rows.get(c.table)], ground):
+    asked = [c for c in checks if rows.get(c.table)]
+    unique = (key for key in keys(asked, schema) if (con.execute(is_unique(*key)).fetchone() or (False,))[0])
+    ground = Ground(schema, night.isoformat(), frozenset(unique))
+    for statement in statements(asked, ground):
         _ask(con, statement, found, ground)
     found.hospitals = sorted({h for h, table in found.rows if h > WHOLE and table == "person"})
     _whole(found)
@@ -76,19 +77,20 @@ def _hospital(told: int | None) -> int:
     return NOBODY if told is None else told
 
 
-def _read_wide(statement: Statement, rows: Sequence[tuple[int, ...]], found: Measured) -> None:
+def _read_wide(statement: Statement, rows: Sequence[tuple[int | None, ...]], found: Measured) -> None:
+    """A figure is NULL where what it counts is known of no row."""
     for row in rows:
         hospital = _hospital(row[0])
         for name, column in statement.filled.items():
             if name:
-                found.filled[hospital, statement.table, name] = row[column]
+                found.filled[hospital, statement.table, name] = row[column] or 0
             else:
-                found.rows[hospital, statement.table] = row[column]
+                found.rows[hospital, statement.table] = row[column] or 0
         for check, violated, of in statement.cells:
             if violated is not None:
-                found.violated[hospital, check.id] += row[violated]
+                found.violated[hospital, check.id] += row[violated] or 0
             if of is not None:
-                found.of[hospital, check.id] += row[of]
+                found.of[hospital, check.id] += row[of] or 0
 
 
 def _read_long(statement: Statement, rows: Sequence[tuple[int, int, int, int | None]], found: Measured) -> None:

@@ -13,10 +13,11 @@ from etl.sql import literal, quote
 class _Pass:
     """One pass over a table: the figures asked of it, and for each row whether some value is in another list."""
 
-    def __init__(self, table: str, ground: Ground) -> None:
-        self.table = table
+    def __init__(self, asked: Sequence[Check], ground: Ground) -> None:
+        self.table = table = asked[0].table
         self.ground = ground
         self.wide = Wide(table, ground)
+        self.joins, self._there = joined(self.wide, asked, ground)
         self.every = self.wide.column("count(*)")
         self._marks: dict[str, str] = {}
 
@@ -28,22 +29,27 @@ class _Pass:
         """SQL of whether a value of the row is among those of a query."""
         return f"t.{self._marks.setdefault(f'{value} in ({query})', f'_m{len(self._marks)}')}"
 
+    def among(self, field: str, table: str, key: str) -> str:
+        """SQL of whether a row's field is a key of a table; what is joined tells it of its own key."""
+        told = self._there.get((table, key)) if field == key else None
+        return told or self.mark(f"t.{quote(field)}", f"select {quote(key)} from {table}")
+
     @property
     def source(self) -> str:
-        """The rows with their marks."""
+        """The rows with their marks, and what is joined with them."""
         told = "".join(f", {sql} as {name}" for sql, name in self._marks.items())
-        return f"(select t.*{told} from {self.table} t) t" if told else f"{self.table} t"
+        rows = f"(select t.*{told} from {self.table} t) t" if told else f"{self.table} t"
+        return rows + self.joins
 
 
 def rows_of(asked: Sequence[Check], ground: Ground) -> Statement | None:
     """What the rows of a table tell, and how many rows have which field. The checks are of one table."""
-    one = _Pass(asked[0].table, ground)
+    one = _Pass(asked, ground)
     filled = {c.field: one.filled(c) for c in asked if c.field}
     for check in asked:
         if check.type.name in _ANSWERS:
             _ANSWERS[check.type.name](one, check)
-    joins = joined(one.wide, asked, ground)
-    return one.wide.statement(rows_of, one.source + joins, {"": one.every, **filled})
+    return one.wide.statement(rows_of, one.source, {"": one.every, **filled})
 
 
 def _empty(one: _Pass, check: Check) -> None:
@@ -59,6 +65,9 @@ def _no_integer(one: _Pass, check: Check) -> None:
 
 
 def _twice(one: _Pass, check: Check) -> None:
+    if (check.table, check.field) in one.ground.unique:
+        one.wide.add(check, one.wide.counted("false"), one.every)
+        return
     key = quote(check.field)
     there = one.mark(column(check), f"select {key} from {check.table} group by 1 having count(*) > 1")
     one.wide.add(check, one.wide.counted(there), one.every)
@@ -67,9 +76,8 @@ def _twice(one: _Pass, check: Check) -> None:
 def _lost(one: _Pass, check: Check) -> None:
     if is_concept(check):
         return  # see `concepts`
-    other, key = check.argument.split(".")
-    there = one.mark(column(check), f"select {quote(key)} from {other}")
-    one.wide.add(check, one.wide.counted(f"{column(check)} is not null and {there} is not true"), one.every)
+    there = one.among(check.field, *check.argument.split("."))
+    one.wide.add(check, one.wide.counted(f"{column(check)} is not null and ({there}) is not true"), one.every)
 
 
 def _unknown(one: _Pass, check: Check) -> None:
@@ -101,7 +109,7 @@ def _early(one: _Pass, check: Check) -> None:
 def _of_the_dead(one: _Pass, check: Check) -> None:
     """Of how many; what is violated is told beside their deaths."""
     if one.ground.schema.has("death", "person_id") and one.ground.schema.has(check.table, "person_id"):
-        one.wide.add(check, None, one.wide.counted(one.mark("t.person_id", "select person_id from death")))
+        one.wide.add(check, None, one.wide.counted(one.among("person_id", "death", "person_id")))
 
 
 def _beyond(check: Check, night: str) -> str:

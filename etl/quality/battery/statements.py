@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 from etl.quality.battery.beside import KEYS, apart
 from etl.quality.battery.checks import Check
@@ -11,7 +11,7 @@ from etl.quality.battery.persons import eras_of, periods_of, persons_of
 from etl.quality.battery.rows import rows_of
 from etl.quality.battery.schema import Schema
 from etl.quality.battery.statement import Builder, Ground, Statement
-from etl.sql import literal
+from etl.sql import literal, quote
 
 _OF_ONE_TABLE: tuple[Builder, ...] = (rows_of, genders_of, units_of, eras_of, periods_of)
 _OF_ALL: tuple[Builder, ...] = (concepts_of, values_of, persons_of)
@@ -35,10 +35,12 @@ def row_counts(schema: Schema) -> str:
     return " union all ".join(f"select {literal(table)} as name, count(*) as n from {table}" for table in schema.fields)
 
 
-def single_keys(schema: Schema, rows: Mapping[str, int]) -> Sequence[tuple[str, str]]:
-    """Of each table that others are joined with: its name, and SQL of whether its key is there once."""
-    return [
-        (table, f"select count({key}) = count(distinct {key}) from {table}")
-        for table, key in KEYS.items()
-        if rows.get(table) and schema.has(table, key)
-    ]
+def keys(checks: Iterable[Check], schema: Schema) -> list[tuple[str, str]]:
+    """The fields (table, field) of which it helps to know that no value is there twice."""
+    primary = [(c.table, c.field) for c in checks if c.type.name == "isPrimaryKey"]
+    return [(table, key) for table, key in dict.fromkeys([*KEYS, *primary]) if schema.has(table, key)]
+
+
+def is_unique(table: str, key: str) -> str:
+    """SQL of whether no value of a field is there twice."""
+    return f"select count({quote(key)}) = count(distinct {quote(key)}) from {table}"
