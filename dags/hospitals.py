@@ -90,9 +90,10 @@ def wait_for_delivery(hospital: str, drops: str | None, extracts: bool) -> bool:
     folder, night = _asked(hospital, drops)
     backfill = get_current_context()["dag_run"].run_type == "backfill"
     if extracts and not backfill and not get_current_context()["params"]["delivery"]:  # a database has no past nights
-        lacks = work("lacking_files")(hospital, night)
+        lacks = work("lacking_before_extraction")(hospital, night)
     else:
         lacks = missing(folder, 0 if backfill else SCHEDULING.settle_seconds, looks_of(load_settings()))
+        lacks = lacks or work("lacking_by_contract")(hospital, folder)  # the contract is read when all else is there
     print(lacks or "the delivery is complete")
     if lacks and backfill:
         raise AirflowSkipException(f"no delivery of the night {night}")

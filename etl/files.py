@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from etl.errors import ConfigError
+
+_WILD = re.compile(r"[*?[]")
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a contract's name of a file may mean several."""
+    return _WILD.search(name) is not None
 
 
 def write_atomically(file: Path, text: str) -> None:

@@ -12,7 +12,7 @@ import typer
 from etl.cli import console
 from etl.cli.changes import changes_as_json, changes_of, changes_table
 from etl.cli.console import err, errors_to_exit_codes, out, print_json, show_error
-from etl.cli.due import Due, nights_due, not_nights
+from etl.cli.due import Due, late_nights, nights_due, not_nights
 from etl.cli.options import AsJson, Night, command_app, day_of
 from etl.errors import EtlError
 from etl.faults import as_etl_error
@@ -183,6 +183,8 @@ def run(
         if exports is not None:
             for folder in not_nights(settings, exports):
                 err.print(f"{folder} is left out: no night's name; run it alone with --night", soft_wrap=True)
+            for each in late_nights(settings, exports):
+                err.print(f"{each.told}; where it belongs: etl run {each.hospital} {each.folder}", soft_wrap=True)
             work = nights_due(settings, exports)
         elif hospital and delivery:
             work = [Due(hospital, delivery, day_of(night))]

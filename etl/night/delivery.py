@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from etl.errors import InputError, all_of
+from etl.files import is_pattern
 from etl.night.content import Content, Packed, check_unpacked, inside, is_sheet, readable
 from etl.night.folder import digest_of, files_in, holds_a_day, named_after
 from etl.night.manifest import MANIFEST, Promise, manifest_of, promises
-from etl.night.naming import is_pattern, tell_all
+from etl.night.naming import tell_all
 
 _CHUNK = 1 << 20  # what the processor's cache holds is counted fastest
 _LINE_END = 10

@@ -6,6 +6,7 @@ import hashlib
 import re
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -61,6 +62,20 @@ def digest_of(folder: Path, files: Sequence[Path]) -> str:
     """A digest of the names of a folder's files, by which it is seen whether they are still the same ones."""
     names = "\0".join(p.relative_to(folder).as_posix() for p in files)
     return hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def sizes_in(folder: Path) -> dict[str, int]:
+    """The size in bytes of each file in a folder, by its path there; hidden ones are no part of a delivery.
+
+    Unlike `files_in` it refuses nothing: what lies there may still be coming.
+    """
+    sizes = {}
+    for file in folder.rglob("*"):
+        at = file.relative_to(folder)
+        if not _hidden(at) and file.is_file():
+            with suppress(FileNotFoundError):  # it got its final name meanwhile
+                sizes[at.as_posix()] = file.stat().st_size
+    return sizes
 
 
 def _hidden(path: Path) -> bool:

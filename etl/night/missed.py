@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -34,17 +34,26 @@ def nights_in(folder: Path) -> dict[date, Path]:
     return dict(sorted(found.items()))
 
 
-def due_nights(ledger: Ledger, hospital: str, nights: Mapping[date, Path]) -> list[Missed]:
+def due_nights(ledger: Ledger, hospital: str, nights: Mapping[date, Path], grown: Container[date] = ()) -> list[Missed]:
     """Of the nights of a hospital that brings changes those that have to be run, in their order.
 
     They are newer than the newest one published, and begin with the last that is whole. One that somebody went back
-    from is left out.
+    from is left out. `grown` are nights that have to be run again, as more of them has come since.
     """
     states = _states(ledger, hospital)
-    published = max((night for night, state in states.items() if state == "published"), default=None)
-    newer = [Missed(day, f, states.get(day)) for day, f in nights.items() if published is None or day > published]
+    published = _newest_published(states)
+    newer = [
+        Missed(day, f, states.get(day))
+        for day, f in nights.items()
+        if published is None or day > published or day in grown
+    ]
     whole = max((i for i, each in enumerate(newer) if (each.folder / WHOLE).exists()), default=0)
-    return [each for each in newer[whole:] if each.state not in ("left", "lost")]
+    return [each for each in newer[whole:] if each.state not in ("left", "lost") or each.night in grown]
+
+
+def newest_published(ledger: Ledger, hospital: str) -> date | None:
+    """The newest night of a hospital that is published; None where none is."""
+    return _newest_published(_states(ledger, hospital))
 
 
 def left_out(run: Run) -> list[Missed]:
@@ -70,6 +79,10 @@ def refuse_to_jump(run: Run) -> None:
             hint=f"run them first: etl run {run.delivery.hospital} {never[0].folder} (or --all, which runs them in "
             "order); to go on without what they say: --force",
         )
+
+
+def _newest_published(states: Mapping[date, str]) -> date | None:
+    return max((night for night, state in states.items() if state == "published"), default=None)
 
 
 def _states(ledger: Ledger, hospital: str) -> dict[date, str]:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Protocol
 
-_WILD = re.compile(r"[*?[]")
+from etl.files import is_pattern
+
 _LISTED = 20
 
 
@@ -43,11 +44,6 @@ def doubly_called(names: Mapping[str, str | None]) -> list[str]:
     counted = Counter(called for called in names.values() if called)
     twice = next((name for name, count in counted.items() if count > 1), None)
     return sorted(file for file, name in names.items() if twice and name == twice)
-
-
-def is_pattern(name: str) -> bool:
-    """Whether a contract's name of a file may mean several."""
-    return _WILD.search(name) is not None
 
 
 def told_as(pattern: str, number: int, count: int) -> str:

@@ -16,6 +16,7 @@ from etl.night.lake.form import claim
 from etl.night.missed import refuse_to_jump
 from etl.night.remember import begin
 from etl.night.run import Progress, Run
+from etl.night.taken import contents_of, note_taken
 from etl.night.worker import CUT_OFF, is_gone, this_worker
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
@@ -25,15 +26,18 @@ from etl.store.standing import heal, standing
 
 def begin_recorded(
     settings: Settings, hospital: str, folder: Path, night: date | None, progress: Progress | None = None,
-    *, force: bool = False, reason: str | None = None,
+    *, force: bool = False, reason: str | None = None, trial: bool = False,
 ) -> Run:  # fmt: skip
     """`begin`, and a line in the ledger when the delivery is so bad that it cannot even be opened.
 
-    Where there is no delivery at all, such as at a mistyped path, nothing is recorded.
+    What lies in the folder is noted as taken, unless the run is a trial. Where there is no delivery at all, such as at
+    a mistyped path, nothing is recorded.
     """
+    with etl_errors("open"):
+        contents = contents_of(folder)  # before it is read: what comes meanwhile has come since
     try:
         with etl_errors("open"):
-            return begin(settings, hospital, folder, night, progress, force=force, reason=reason)
+            run = begin(settings, hospital, folder, night, progress, force=force, reason=reason)
     except NoDelivery:
         raise
     except InputError as error:
@@ -42,7 +46,12 @@ def begin_recorded(
         ledger = Ledger(settings.ledger_url)
         ledger.open_run(run_id, hospital, day, "-")
         ledger.close_run(run_id, "failed", "open", error.message)
+        if not trial:
+            note_taken(settings, folder, contents)
         raise
+    if not trial:
+        note_taken(settings, folder, contents)
+    return run
 
 
 def open_unless_published(run: Run, tell: Progress | None = None, *, trial: bool = False) -> bool:

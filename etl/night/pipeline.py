@@ -57,11 +57,12 @@ def run_delivery(
     Raises GateClosed, InputError, ConfigError or TransientError; what was published before stays published.
     """
     opening = (lambda text: progress("open", text)) if progress else None
-    run = begin_recorded(settings, hospital, folder, night, opening, force=force, reason=reason)
+    trial = until is not None
+    run = begin_recorded(settings, hospital, folder, night, opening, force=force, reason=reason, trial=trial)
     # locked for the whole night: nobody may begin another one between two stages
     with etl_errors(), hospital_lock(settings, hospital):
         # it asks the warehouse: what cannot be published in the end need not begin
-        if not open_unless_published(run, opening, trial=until is not None):
+        if not open_unless_published(run, opening, trial=trial):
             return run.run_id, False
         try:
             _through_all(run, until, progress)

@@ -25,7 +25,7 @@ from etl.errors import ConfigError, InputError
 from etl.files import write_atomically
 from etl.mapping.language.hospital import Hospital
 from etl.mapping.read.documents import Document, hospital_folders, read_file
-from etl.night.folder import PARTIAL
+from etl.night.folder import PARTIAL, sizes_in
 from etl.night.manifest import Promise, manifest_of, promises
 from etl.settings import Settings
 
@@ -43,6 +43,11 @@ class Scheduling(BaseSettings):
     settle_seconds: Annotated[
         float, Field(ge=0, description="A delivery without manifest.csv is complete when unchanged for so long")
     ] = 120
+    grown_schedule: Annotated[
+        str,
+        Field(description="When deliveries that grew after their run are looked for, as cron in Seoul; empty: never"),
+    ] = "*/30 * * * *"
+    grown_days: Annotated[int, Field(ge=1, description="How many days back nights are looked at for that")] = 7
     retry_seconds: Annotated[
         float, Field(ge=0, description="Pause before the first retry; doubled each time, 15 minutes at most")
     ] = 30
@@ -76,6 +81,13 @@ class Scheduling(BaseSettings):
     @classmethod
     def _none(cls, value: Any) -> Any:
         return value or None
+
+    @field_validator("grown_schedule")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        if value and not croniter.is_valid(value):
+            raise ValueError("is not a cron expression")
+        return value
 
     @property
     def pool(self) -> str:
@@ -165,12 +177,14 @@ def looks_of(settings: Settings) -> Path:
     return settings.home / "looks"
 
 
-def delivery_folder(settings: Settings, hospital: str, drops: str | None, night: date) -> Path:
-    """Where a night's delivery arrives: YYYY-MM-DD (or YYYYMMDD, if that is there) below the drop folder.
+def drop_folder(settings: Settings, hospital: str, drops: str | None) -> Path:
+    """Where a hospital's deliveries arrive; a relative `drops` lies below ETL_HOME."""
+    return settings.home / (drops or Path("exports", hospital))
 
-    A relative `drops` lies below ETL_HOME.
-    """
-    root = settings.home / (drops or Path("exports", hospital))
+
+def delivery_folder(settings: Settings, hospital: str, drops: str | None, night: date) -> Path:
+    """Where a night's delivery arrives: YYYY-MM-DD (or YYYYMMDD, if that is there) below the drop folder."""
+    root = drop_folder(settings, hospital, drops)
     compact = root / f"{night:%Y%m%d}"
     return compact if compact.is_dir() else root / night.isoformat()
 
@@ -184,7 +198,7 @@ def missing(folder: Path, settle_seconds: float, looks: Path | None = None) -> s
     """
     if not folder.is_dir():
         return f"there is no folder {folder}"
-    sizes = _sizes(folder)
+    sizes = sizes_in(folder)
     if not sizes:
         return f"{folder} is empty"
     coming = sum(name.casefold().endswith(PARTIAL) for name in sizes)
@@ -197,17 +211,6 @@ def missing(folder: Path, settle_seconds: float, looks: Path | None = None) -> s
             lacking = sum(not _kept(promise, sizes) for promise in listed)
             return f"{lacking} of {len(listed)} files of the manifest are not in {folder} yet" if lacking else None
     return f"files are still coming into {folder}" if not _quiet(folder, sizes, settle_seconds, looks) else None
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    """The size of each file in a folder, by its path there; hidden ones are no part of a delivery."""
-    found = {f.relative_to(folder): f for f in folder.rglob("*") if f.is_file()}
-    plain = {at: f for at, f in found.items() if not any(part.startswith(".") for part in at.parts)}
-    sizes = {}
-    for at, file in plain.items():
-        with suppress(FileNotFoundError):  # it got its final name meanwhile
-            sizes[at.as_posix()] = file.stat().st_size
-    return sizes
 
 
 def _kept(promise: Promise, sizes: Mapping[str, int]) -> bool:

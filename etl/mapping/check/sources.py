@@ -7,6 +7,7 @@ from typing import Any
 
 from etl.cdm.shapes import ENTITIES
 from etl.errors import nearest
+from etl.files import is_pattern
 from etl.mapping.check.checker import Checker
 from etl.mapping.language.contract import Source, deletions_of
 from etl.mapping.language.hospital import Hospital
@@ -39,11 +40,23 @@ def check_source(check: Checker, name: str, source: Source) -> None:
         check.add(
             (*path, "file"), "a sheet is read as UTF-8 with commas; leave out `encoding`, `delimiter` and `quote`"
         )
+    _check_files(check, (*path, "files"), source)
     try:
         if "\n".encode(source.encoding) != b"\n":
             check.add((*path, "encoding"), f"'{source.encoding}' is not supported: a line end must be one byte")
     except LookupError:
         check.add((*path, "encoding"), f"Python knows no encoding '{source.encoding}'; try utf-8, cp949 or euc-kr")
+
+
+def _check_files(check: Checker, path: Path_, source: Source) -> None:
+    """What is said of the number of files is said of a glob, and can be."""
+    if source.files is None:
+        return
+    fewest, most = source.number_of_files
+    if not is_pattern(source.file):
+        check.add(path, "says how many files a glob has; `file` is none, such as LAB_*.csv")
+    if most is not None and most < fewest:
+        check.add(path, f"no number is at least {fewest:,} and at most {most:,}")
 
 
 def check_delivery(check: Checker, hospital: Hospital, known: Declarations) -> None:
@@ -87,7 +100,8 @@ def with_deletions(sources: dict[str, Source]) -> dict[str, Source]:
             keys = {c: source.columns.get(c) for c in source.key}
             found[deletions_of(name)] = source.model_copy(
                 update={
-                    "file": source.deletions, "optional": True, "delivery": "full", "columns": keys, "computed": {},
+                    "file": source.deletions, "files": None, "optional": True, "delivery": "full", "columns": keys,
+                    "computed": {},
                     "query": source.deletions_query, "deletions_query": None,
                     "deletions": None, "deleted": None, "version": None, "merges": None,
                     "unused": "keys of deleted rows",

@@ -58,6 +58,13 @@ class Merges(Strict):
     into: Annotated[str, Field(description="record number that goes on")]
 
 
+class Files(Strict):
+    """How many files a glob has in a delivery."""
+
+    at_least: Annotated[int, Field(ge=1, description="fewer: the delivery is not complete yet")] = 1
+    at_most: Annotated[int | None, Field(ge=1, description="more: the delivery is refused")] = None
+
+
 class Source(Strict):
     """One table of the delivery: where it is, how it is written, and the columns the mapping may use."""
 
@@ -69,6 +76,13 @@ class Source(Strict):
             "workbook. Or say `query`"
         ),
     ] = ""
+    files: Annotated[
+        Annotated[int, Field(ge=1)] | Files | None,
+        Field(
+            description="how many files the glob in `file` has: `12`, or `{at_least: 2, at_most: 40}`. With fewer a "
+            "delivery is not complete yet, with more it is refused. Default: one or more"
+        ),
+    ] = None
     query: Annotated[
         str | None,
         Field(
@@ -141,6 +155,13 @@ class Source(Strict):
     def required(self) -> bool:
         """Whether a delivery without a file of it is refused."""
         return not self.optional and self.unused is None
+
+    @property
+    def number_of_files(self) -> tuple[int, int | None]:
+        """The fewest and the most files of it in a delivery, where there is any; None: any number."""
+        if isinstance(self.files, int):
+            return self.files, self.files
+        return (self.files.at_least, self.files.at_most) if self.files else (1, None)
 
     @property
     def declared(self) -> dict[str, Column]:

@@ -12,6 +12,7 @@ from etl.mapping.language.mapping import HospitalMapping
 from etl.night.delivery import DeliveredFile, Delivery
 from etl.night.lake.layers import WHOLE
 from etl.night.lake.names import FILE_BITS
+from etl.night.land.counts import too_few, too_many
 from etl.night.land.headers import other_delimiter, read_header, same_name
 from etl.night.manifest import is_manifest
 from etl.night.naming import called, doubly_called, listed, told_as
@@ -90,6 +91,15 @@ def _too_many(name: str, source: Source, count: int) -> Difference:
     )  # fmt: skip
 
 
+def _number(name: str, source: Source, count: int) -> Iterator[Difference]:
+    """Another number of files than the contract says; none at all is told as the file that is missing."""
+    hint = f"ask for the files, or correct `files` of {name}"
+    if count and (said := too_few(name, source, count)):
+        yield Difference("files_too_few", True, name, source.file, said, hint)
+    if said := too_many(name, source, count):
+        yield Difference("files_too_many", True, name, source.file, said, hint)
+
+
 def _missing_file(name: str, source: Source, delivery: Delivery, others: Sequence[str]) -> Difference:
     place = f"{source.file} is missing from the delivery of {delivery.hospital} for {delivery.night} (source '{name}')"
     if not source.required:
@@ -150,6 +160,7 @@ def examine(
     differences = [*_twice(name, source, found)] if found else [_missing_file(name, source, delivery, others)]
     if len(found) > MOST_FILES:
         return [], [*differences, _too_many(name, source, len(found))]
+    differences += _number(name, source, len(found))
     opened = []
     for file in found:
         try:

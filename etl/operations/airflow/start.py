@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from etl.errors import ConfigError, EtlError, TransientError
 from etl.night.missed import nights_in
-from etl.operations.plan import Plan, Scheduling, load_scheduling, read_plans
+from etl.operations.plan import Plan, Scheduling, drop_folder, load_scheduling, read_plans
 from etl.settings import PROJECT, Settings, load_settings
 
 _READY_SECONDS = 180
@@ -162,11 +162,7 @@ def _healthy(url: str) -> bool:
 
 def _first_trigger(settings: Settings, plans: list[Plan]) -> str:
     """A command that does something now: the newest delivery that has arrived, else any hospital."""
-    nights = [
-        (night, plan)
-        for plan in plans
-        for night in nights_in(settings.home / (plan.drops or Path("exports", plan.hospital)))
-    ]
+    nights = [(night, plan) for plan in plans for night in nights_in(drop_folder(settings, plan.hospital, plan.drops))]
     if not nights:
         return f"airflow dags trigger {plans[0].dag_id}" if plans else "add a folder to mappings/"
     night, plan = max(nights, key=lambda found: found[0])

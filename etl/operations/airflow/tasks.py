@@ -7,16 +7,18 @@ the pipeline is told by its message, any other error by its class and the line o
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from etl.errors import ConfigError, EtlError, GateClosed, TransientError
 from etl.faults import as_etl_error
+from etl.mapping.load import load_mappings
 from etl.night.attempt import fail
 from etl.night.lock import hospital_lock
 from etl.night.opening import begin_recorded, open_unless_published
@@ -33,7 +35,11 @@ from etl.night.publish.approval import (
 from etl.night.remember import resume
 from etl.night.run import Run
 from etl.operations.airflow.connections import task_settings
+from etl.operations.arrived import lacking_files
 from etl.operations.extract.night import extract_night, waits_for
+from etl.operations.grown import Grown, first_night
+from etl.operations.grown import grown_deliveries as find_grown
+from etl.operations.plan import Plan, load_scheduling, read_plans
 from etl.quality.lineage.events import stage_events
 from etl.quality.pages import write_all_reports
 from etl.quality.report.names import hospital_names
@@ -95,10 +101,44 @@ def begin_night(
         return run.run_id
 
 
-def lacking_files(hospital: str, night: date) -> str | None:
+def lacking_before_extraction(hospital: str, night: date) -> str | None:
     """What a hospital that is extracted has to deliver itself before; None: nothing, or it is there."""
     with told_to_airflow(last_try=True), task_settings() as settings:
         return waits_for(settings, hospital, night)
+
+
+def lacking_by_contract(hospital: str, folder: Path) -> str | None:
+    """A source of which fewer files have come than the contract says; None: none, or the task `open` will tell why."""
+    with task_settings() as settings, suppress(EtlError):
+        return lacking_files(load_mappings(settings.mappings, [hospital])[hospital], folder)
+    return None
+
+
+def grown_deliveries(hospitals: Sequence[str]) -> list[dict[str, Any]]:
+    """Of each hospital the oldest night that has to be run again because more of it has come, as a run to trigger.
+
+    The others are told in the log. What a run is called says the night and the digest of what came, so that Airflow
+    knows no second one of it. A hospital that cannot be looked at does not keep the others from being.
+    """
+    scheduling, runs = load_scheduling(), []
+    since = first_night(scheduling)
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        for plan in (plan for plan in read_plans(settings.mappings) if plan.hospital in hospitals):
+            try:
+                found = find_grown(settings, plan, since, settle_seconds=scheduling.settle_seconds)
+            except Exception as raised:
+                log.warning("%s: %s", plan.hospital, as_etl_error(raised).message)
+                continue
+            for each in found:
+                log.info("%s", each.told)
+            runs += [_triggered(plan, each) for each in found if not each.late and not each.lacks][:1]
+    return runs
+
+
+def _triggered(plan: Plan, found: Grown) -> dict[str, Any]:
+    night = found.night.isoformat()
+    run_id = f"grown__{night}__{found.contents}"
+    return {"trigger_dag_id": plan.dag_id, "trigger_run_id": run_id, "conf": {"night": night}}
 
 
 def extract(hospital: str, night: date, *, last_try: bool) -> None:

@@ -10,7 +10,7 @@ import psycopg
 
 from etl.errors import ConfigError, EtlError, nearest
 from etl.faults import as_etl_error
-from etl.operations.doctor import airflow, definitions, keys, machine, nights, storage, warehouse
+from etl.operations.doctor import airflow, definitions, grown, keys, machine, nights, storage, warehouse
 from etl.operations.doctor.finding import Finding, Look, from_error
 from etl.operations.plan import load_scheduling, read_plans
 from etl.settings import Settings
@@ -37,6 +37,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (storage.SUBJECT, storage.check_files),
     (storage.SUBJECT, storage.check_scratch),
     (nights.SUBJECT, nights.check_drops),
+    (grown.SUBJECT, grown.check_grown),
     (nights.RUNS, nights.check_locks),
     (nights.RUNS, nights.check_record),
     (nights.RUNS, nights.check_cut_off),

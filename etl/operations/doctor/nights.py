@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,13 +16,15 @@ import sqlalchemy as sa
 from croniter import croniter
 
 from etl.errors import EtlError
+from etl.mapping.load import load_mappings
 from etl.night.manifest import MANIFEST
 from etl.night.missed import nights_in
 from etl.night.publish.approval import waiting
 from etl.night.remember import delivery_of
 from etl.night.worker import is_gone
+from etl.operations.arrived import lacking_files
 from etl.operations.doctor.finding import Finding, Look
-from etl.operations.plan import TIME_ZONE, Plan, missing
+from etl.operations.plan import TIME_ZONE, Plan, drop_folder, missing
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import RUN, STAGE
 from etl.store.standing import standing
@@ -45,7 +48,7 @@ def check_drops(look: Look) -> Iterator[Finding]:
 
 
 def _drop(look: Look, plan: Plan) -> Finding:
-    folder = look.settings.home / (plan.drops or Path("exports", plan.hospital))
+    folder = drop_folder(look.settings, plan.hospital, plan.drops)
     try:
         return _come(look, plan, folder)
     except OSError as error:
@@ -106,10 +109,17 @@ def _newest(look: Look, plan: Plan, night: date, folder: Path) -> Finding:
     if night < due and waited:
         text = f"the newest delivery is of {night}; the night of {due} has not come"
         return Finding(SUBJECT, plan.hospital, "warn", text, "ask the hospital for it")
-    if lacks := missing(folder, 0):
+    if lacks := missing(folder, 0) or _lacks_files(look, plan, folder):
         return Finding(SUBJECT, plan.hospital, "warn", lacks, "wait until the export has ended, or ask the hospital")
     manifest = "with" if (folder / MANIFEST).exists() else "without"
     return Finding(SUBJECT, plan.hospital, "ok", f"the newest delivery is of {night}, {manifest} manifest.csv")
+
+
+def _lacks_files(look: Look, plan: Plan, folder: Path) -> str | None:
+    """What a delivery lacks by its contract; one that does not load is told where mappings are."""
+    with suppress(EtlError):
+        return lacking_files(load_mappings(look.settings.mappings, [plan.hospital])[plan.hospital], folder)
+    return None
 
 
 def _day(name: str) -> date | None:

@@ -20,6 +20,7 @@ from etl.night.delivery import open_delivery
 from etl.night.lake.layers import WHOLE
 from etl.night.lock import hospital_lock
 from etl.night.manifest import MANIFEST
+from etl.operations.arrived import lacking
 from etl.operations.extract.database import snapshot
 from etl.operations.extract.marks import Mark, Record, add_record, came_in, last_marks, read_records
 from etl.operations.extract.read import Columns, Reading, find_columns
@@ -31,7 +32,7 @@ from etl.operations.extract.write import (
     write_manifest,
     write_parquet,
 )
-from etl.operations.plan import delivery_folder, load_scheduling, looks_of, missing
+from etl.operations.plan import delivery_folder, load_scheduling
 from etl.settings import Settings
 
 Tell = Callable[[str, str], None]
@@ -88,11 +89,9 @@ def _lacking(settings: Settings, mapping: HospitalMapping, folder: Path) -> str 
     if not own:
         return None
     absent = [file for file in own if not (folder.is_dir() and any(folder.glob(file)))]
-    return (
-        f"{absent[0]} is not in {folder} yet"
-        if absent
-        else missing(folder, load_scheduling().settle_seconds, looks_of(settings))
-    )
+    if absent:
+        return f"{absent[0]} is not in {folder} yet"
+    return lacking(settings, mapping, folder, load_scheduling().settle_seconds)
 
 
 def check_queries(settings: Settings, hospital: str) -> dict[str, int]:
