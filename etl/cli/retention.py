@@ -40,7 +40,9 @@ def clean(
     hours: Annotated[
         float, typer.Option(min=0, help="Keep what is younger than this: who reads it has so long to end.")
     ] = 24,
-    page_days: Annotated[int, typer.Option(min=1, help="Keep the report pages of the nights of so many days.")] = 400,
+    page_days: Annotated[
+        int, typer.Option(min=1, help="Keep the report pages, and the notes on drop folders, of so many days.")
+    ] = 400,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 STEPS is a JSON list. A step has a `name`, an `env` (ETL_… variables that hold from then on) and, unless it is there
 to look at the DAGs only, the `dag` to run with `conf`. `locked` names a lock file that is held until `open` is
-waiting for its retry. RESULTS gets what came of each step, by name.
+waiting for its retry; `files` are texts to write before, by path. RESULTS gets what came of each step, by name.
 """
 
 from __future__ import annotations
@@ -81,6 +81,8 @@ def main(steps: Path, results: Path) -> None:
     found: dict[str, Any] = {}
     for step in json.loads(steps.read_text(encoding="utf-8")):
         os.environ.update(step["env"])
+        for path, text in step.get("files", {}).items():
+            Path(path).write_text(text, encoding="cp949")
         print(f"======== {step['name']}", flush=True)
         began, cost = time.monotonic(), time.process_time()
         bag = DagBag()

@@ -79,7 +79,7 @@ def day(number: int) -> date:
 
 
 def tiny_nights(hospital: Tiny, root: Path) -> list[dict[str, Any]]:
-    """The nights of the tiny hospital: good, again, forced, delayed by a lock, blocked, incomplete, absent."""
+    """The nights of the tiny hospital: good, again, forced, delayed by a lock, blocked, cut, incomplete, absent."""
     strict = root / "strict"
     shutil.copytree(hospital.settings.expectations, strict)
     suite = strict / "cdm" / "person.json"
@@ -90,8 +90,8 @@ def tiny_nights(hospital: Tiny, root: Path) -> list[dict[str, Any]]:
     hospital.deliver(day(2))
     hospital.tables["PAT.csv"].append(["70010", "새환자이", "800101-1000199", "010-0000-7010", "M", "1980-01-01", ""])
     hospital.deliver(day(3))
-    hospital.deliver(day(4), DIAG=None)
-    cut = hospital.deliver(day(5))
+    cut = hospital.deliver(day(4))
+    incomplete = hospital.deliver(day(5), DIAG=None)
     (cut / "manifest.csv").write_text("file,bytes,rows\nPAT.csv,999999,6\n", encoding="utf-8")
     usual = {
         "ETL_HOME": str(hospital.settings.home), "ETL_MAPPINGS": str(hospital.settings.mappings),
@@ -103,14 +103,19 @@ def tiny_nights(hospital: Tiny, root: Path) -> list[dict[str, Any]]:
         conf = {"night": day(number).isoformat(), **more.pop("conf", {})}
         return {"name": name, "dag": "etl_tiny", "conf": conf, "env": {**usual, **more.pop("env", {})}, **more}
 
+    looking = {**usual, "ETL_AIRFLOW_GROWN_DAYS": "36500"}
+    late = {str(incomplete / "DIAG.csv"): hospital.raw("DIAG.csv").decode("cp949")}
     return [
         night("good", 1),
         night("again", 1),
         night("forced", 1, conf={"force": True}),
         night("locked", 2, locked=str(hospital.settings.home / "locks" / "tiny.lock")),
         night("blocked", 3, env={"ETL_EXPECTATIONS": str(strict)}),
-        night("incomplete", 4),
-        night("cut", 5),
+        night("cut", 4),
+        night("incomplete", 5),
+        {"name": "nothing grew", "dag": "etl_grown", "env": looking},
+        {"name": "grown", "dag": "etl_grown", "env": looking, "files": late},
+        {"name": "queued", "dag": "etl_grown", "env": looking},
         night("absent", 6, env={"ETL_AIRFLOW_WAIT_MINUTES": "0.02"}),
         {"name": "reports", "dag": "etl_reports", "env": usual},
     ]
@@ -182,7 +187,7 @@ def test_the_dags_are_read_without_an_error_fast_and_without_the_engine(world: W
 
 def test_every_hospital_has_a_dag_on_its_own_schedule_in_seoul(world: World) -> None:
     dags = world.results["project"]["dags"]
-    assert set(dags) == {f"etl_{h}" for h in HOSPITALS} | {"etl_reports", "etl_stage"}
+    assert set(dags) == {f"etl_{h}" for h in HOSPITALS} | {"etl_grown", "etl_reports", "etl_stage"}
     for hospital in HOSPITALS:
         dag = dags[f"etl_{hospital}"]
         assert (dag["time_zone"], dag["catchup"], dag["max_active_runs"]) == ("Asia/Seoul", False, 1)
@@ -264,9 +269,22 @@ def test_a_missing_file_fails_the_night_at_once(world: World) -> None:
     assert incomplete["state"] == "failed"
     assert (incomplete["tasks"]["land"], incomplete["tries"]["land"]) == ("failed", 1)
     assert incomplete["tasks"]["report"] == "success"
-    run = world.tiny_run(day(4))
+    run = world.tiny_run(day(5))
     assert (run["state"], run["stage"]) == ("failed", "land")
     assert "DIAG" in run["message"]
+
+
+def test_a_delivery_that_grew_after_its_run_is_run_again_and_not_while_that_run_waits(world: World) -> None:
+    asked = "select run_id, conf, state from dag_run where dag_id = 'etl_tiny' and run_id like 'grown%'"
+    with closing(sqlite3.connect(world.root / "airflow" / "airflow.db")) as con:
+        ((run_id, conf, state),) = con.execute(asked).fetchall()
+    assert run_id.startswith(f"grown__{day(5)}__")
+    assert (json.loads(conf), state) == ({"night": day(5).isoformat()}, "queued")
+    looked = {name: world.results[name]["tasks"] for name in ("nothing grew", "grown", "queued")}
+    assert {name: tasks["look"] for name, tasks in looked.items()} == dict.fromkeys(looked, "success")
+    assert {name: tasks["run_again"] for name, tasks in looked.items()} == {
+        "nothing grew": "skipped", "grown": "success", "queued": "skipped",
+    }  # fmt: skip
 
 
 def test_a_file_that_differs_from_the_manifest_is_waited_for_and_never_opened(world: World) -> None:
@@ -284,7 +302,7 @@ def test_a_night_without_a_delivery_gives_up_waiting(world: World) -> None:
 
 def test_the_reports_follow_what_hospitals_publish(world: World) -> None:
     assert world.results["reports"]["state"] == "success"
-    for number in (1, 2, 3, 4):
+    for number in (1, 2, 3, 5):
         assert (world.tiny.settings.reports / day(number).isoformat() / "tiny.html").exists()
     query = """select a.uri from asset a join dag_schedule_asset_reference r on r.asset_id = a.id
                where r.dag_id = 'etl_reports'"""

@@ -127,6 +127,7 @@ def _make_home(root: Path, vocabulary: Path) -> Settings:
 def _environment(root: Path, settings: Settings, metadata: URL, heard: Heard) -> tuple[dict[str, str], Scheduling]:
     scheduling = Scheduling(
         settle_seconds=0, poll_seconds=1, retry_seconds=1, warehouse_conn_id="warehouse", approvers="officer",
+        grown_schedule="", grown_days=36_500,
         mail_to="quality@example.org, night@example.org", mail_from="etl@example.org",
         webhook_url=SecretStr(f"http://127.0.0.1:{heard.http_port}/hook?token={SECRETS['webhook']}"), _env_file=None,
     )  # fmt: skip
@@ -193,11 +194,27 @@ def _take_all_nights(world: World, admin: Api, officer: Api) -> None:
         world.tasks[hospital] = admin.tasks(f"etl_{hospital}", run)
     until(PATIENCE, "the missed nights end", lambda: len(_missed(admin)) == 3)
     world.seen["missed"] = _missed(admin)
+    _let_grow(world, admin)
+
+
+def _let_grow(world: World, admin: Api) -> None:
+    """One more patient comes with a night that is published: it is run again when somebody looks, and only then."""
+    with (world.home / "exports" / "tiny" / "2026-07-03" / "PAT.csv").open("a", encoding="cp949") as file:
+        file.write("70011,늦은환자,800101-1000011,010-0000-7011,M,1980-01-01,\n")
+    for _ in ("it grew", "it is as it was taken"):
+        looked = admin.trigger("etl_grown")
+        assert admin.ended("etl_grown", looked, PATIENCE) == "success", admin.tasks("etl_grown", looked)
+        for run in (run for run in _of_tiny(admin) if run["dag_run_id"].startswith("grown")):
+            admin.ended("etl_tiny", run["dag_run_id"], PATIENCE)
+    world.seen["grown"] = [run for run in _of_tiny(admin) if run["dag_run_id"].startswith("grown")]
 
 
 def _missed(admin: Api) -> list[dict[str, Any]]:
-    runs = admin.call("dags/etl_tiny/dagRuns?order_by=logical_date")["dag_runs"]
-    return [r for r in runs if r["run_type"] == "backfill" and r["state"] in ("success", "failed")]
+    return [r for r in _of_tiny(admin) if r["run_type"] == "backfill" and r["state"] in ("success", "failed")]
+
+
+def _of_tiny(admin: Api) -> list[dict[str, Any]]:
+    return list(admin.call("dags/etl_tiny/dagRuns?order_by=logical_date")["dag_runs"])
 
 
 def _everything_told(root: Path, metadata: URL) -> dict[str, str]:
@@ -220,7 +237,7 @@ def _airflow(env: dict[str, str], root: Path) -> Iterator[tuple[Api, Api]]:
         airflow.wait_until_ready(port)
         passwords = root / "airflow" / "simple_auth_manager_passwords.json.generated"
         admin, officer = (Api.login(f"http://127.0.0.1:{port}", user, passwords) for user in ("admin", "officer"))
-        until(60, "the DAGs are read", lambda: admin.call("dags?limit=50")["total_entries"] == len(ALL) + 4)
+        until(60, "the DAGs are read", lambda: admin.call("dags?limit=50")["total_entries"] == len(ALL) + 5)
         yield admin, officer
     finally:
         airflow.stop()
@@ -320,7 +337,15 @@ def test_missed_nights_are_taken_in_order_and_those_without_a_delivery_are_left_
     published = world.ledger.read(
         sa.select(PUBLICATION.c.night).where(PUBLICATION.c.hospital == "tiny").order_by(PUBLICATION.c.published_at)
     )
-    assert [row["night"] for row in published] == [date(2026, 7, 1), date(2026, 7, 3)]
+    assert [row["night"] for row in published][:2] == [date(2026, 7, 1), date(2026, 7, 3)]
+
+
+def test_a_published_night_that_grew_is_run_again_by_itself_and_once(world: World) -> None:
+    assert [(run["state"], run["conf"]) for run in world.seen["grown"]] == [("success", {"night": "2026-07-03"})]
+    query = sa.select(PUBLICATION.c.night, PUBLICATION.c.run_id).where(PUBLICATION.c.hospital == "tiny")
+    *_, before, after = world.ledger.read(query.order_by(PUBLICATION.c.published_at))
+    assert (before["night"], after["night"]) == (date(2026, 7, 3), date(2026, 7, 3))
+    assert before["run_id"] != after["run_id"]
 
 
 def test_metrics_reach_a_collector(world: World) -> None:

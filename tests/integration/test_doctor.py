@@ -26,6 +26,7 @@ from tiny import NIGHT, SECRET, Tiny
 from typer.testing import CliRunner
 
 from etl.cli import app
+from etl.night.pipeline import run_delivery
 from etl.operations.airflow.start import environment, prepare
 from etl.operations.doctor.airflow import check_airflow
 from etl.operations.doctor.examine import examine, exit_code, look_at
@@ -49,9 +50,10 @@ def published(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Tin
     """A home that has published a night, kept as the handbook says."""
     hospital = tiny.make(tmp_path_factory.mktemp("doctor") / "home", vocabulary)
     hospital.rewrite("hospital.yaml", "number:", "drops: drops\nnumber:")
-    hospital.publish()
-    manifest = "".join(f"{f.name},{f.stat().st_size}\n" for f in hospital.drops.glob("*/*.csv"))
-    (hospital.drops / NIGHT.isoformat() / "manifest.csv").write_text(f"file,bytes\n{manifest}", encoding="utf-8")
+    folder = hospital.deliver()
+    manifest = "".join(f"{f.name},{f.stat().st_size}\n" for f in folder.glob("*.csv"))
+    (folder / "manifest.csv").write_text(f"file,bytes\n{manifest}", encoding="utf-8")
+    run_delivery(hospital.settings, "tiny", folder)
     hospital.settings.home.chmod(0o700)
     (hospital.settings.keys / BACKED_UP).touch()
     return hospital

@@ -27,6 +27,7 @@ from etl.operations.doctor.grown import check_grown
 from etl.operations.doctor.nights import check_drops
 from etl.operations.grown import Grown, first_night, grown_deliveries
 from etl.operations.plan import Scheduling, read_plan
+from etl.operations.retention.clean import Rules, clean_notes
 from etl.store.ledger.ledger import Ledger
 
 PATIENT = ("70001", "가나다", "", "", "M", "1945-01-01", "", "N")
@@ -159,6 +160,17 @@ def test_what_is_noted_names_no_file(hospital: Tiny) -> None:
     [note] = (hospital.settings.home / "taken").iterdir()
     assert "letter" not in note.read_text(encoding="utf-8")
     assert "PAT" not in note.read_text(encoding="utf-8")
+
+
+def test_old_notes_are_cleaned_away(hospital: Tiny) -> None:
+    run(hospital, hospital.deliver())
+    [note] = (hospital.settings.home / "taken").iterdir()
+    assert clean_notes(hospital.settings, Rules(keep=1)) == []
+    os.utime(note, (1, 1))
+    assert [each.path for each in clean_notes(hospital.settings, Rules(keep=1), dry_run=True)] == [note]
+    assert note.exists()
+    clean_notes(hospital.settings, Rules(keep=1))
+    assert not note.exists()
 
 
 def test_of_whole_nights_the_newest_counts_only(hospital: Tiny) -> None:

@@ -21,7 +21,7 @@ from etl.mapping.compile.entry import EntryCompiler
 from etl.mapping.compile.lookup import LookupTable
 from etl.mapping.functions import families
 from etl.mapping.language.codemaps import CodeMap
-from etl.mapping.language.contract import Column, Computed, Merges, Source
+from etl.mapping.language.contract import Column, Computed, Files, Merges, Source
 from etl.mapping.language.entries import Beside, Entry, Ref, Unpivot, entry_model
 from etl.mapping.language.hospital import Hospital, Name, ObservationPeriods, Units, Visits
 from etl.mapping.language.lookups import Lookup, MasterStep, Step
@@ -36,8 +36,8 @@ SCHEMA = "mapping.schema.json"
 _MODELS = {
     model.__name__: model
     for model in (
-        Hospital, Name, Visits, ObservationPeriods, Units, Declarations, Source, Column, Reading, Computed, Merges,
-        MasterStep, CodeMap, Conversion, Affine, Entry, Beside, Unpivot, Lookup, Ref, Step,
+        Hospital, Name, Visits, ObservationPeriods, Units, Declarations, Source, Files, Column, Reading, Computed,
+        Merges, MasterStep, CodeMap, Conversion, Affine, Entry, Beside, Unpivot, Lookup, Ref, Step,
     )
 }  # fmt: skip
 _TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false", "null": "nothing"}

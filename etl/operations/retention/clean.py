@@ -18,7 +18,7 @@ from etl.night.lake.layers import ROWS_REMOVED
 from etl.night.lake.names import MARKER
 from etl.night.lock import hospital_lock
 from etl.operations.retention.keep import what_is_kept
-from etl.operations.retention.plan import REMOVED, Removal, removals
+from etl.operations.retention.plan import REMOVED, Removal, old_notes, removals
 from etl.settings import Settings
 from etl.store.warehouse.ducklake.warehouse import DuckLake
 from etl.store.warehouse.open import open_warehouse
@@ -32,7 +32,7 @@ class Rules:
 
     keep: published nights of a hospital whose files stay (never fewer than the warehouse can go back to).
     hours: nothing younger goes, so that whoever reads it can end.
-    page_days: pages of nights of so many days stay.
+    page_days: pages of nights of so many days stay, and notes on folders that were written since.
     """
 
     keep: int
@@ -75,6 +75,14 @@ def clean_warehouse(settings: Settings, rules: Rules, *, dry_run: bool = False) 
     return [Removal("", WAREHOUSE, file, size) for file, size in found.items()]
 
 
+def clean_notes(settings: Settings, rules: Rules, *, dry_run: bool = False) -> list[Removal]:
+    """Remove the notes on drop folders that are older than pages may be."""
+    found = old_notes(settings, datetime.now(UTC) - timedelta(days=rules.page_days))
+    for removal in () if dry_run else found:
+        _remove(removal)
+    return found
+
+
 def clean(
     settings: Settings, hospitals: Sequence[str], rules: Rules, *, dry_run: bool = False,
     failed: Callable[[str, EtlError], None],
@@ -89,6 +97,7 @@ def clean(
             found += clean_hospital(settings, hospital, rules, dry_run=dry_run)
         except EtlError as error:
             failed(hospital, error)
+    found += clean_notes(settings, rules, dry_run=dry_run)
     found += clean_warehouse(settings, rules, dry_run=dry_run)
     return found
 

@@ -82,6 +82,12 @@ def _of_pages(settings: Settings, hospital: str, pages_from: date) -> Iterator[R
             yield Removal(hospital, "page", file, size_of(file), night)
 
 
+def old_notes(settings: Settings, before: datetime) -> list[Removal]:
+    """Notes on folders of nights long ago: what runs took of them, and looks at those that were still coming."""
+    files = sorted(f for place in ("taken", "looks") for f in (settings.home / place).glob("*.json"))
+    return [Removal("", "note", f, size_of(f)) for f in files if f.stat().st_mtime < before.timestamp()]
+
+
 def night_in(name: str) -> date:
     """The night in a delivery's name."""
     return date.fromisoformat(name.removeprefix(PREFIX).split("-")[0])

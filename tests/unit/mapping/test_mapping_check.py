@@ -151,6 +151,20 @@ ONE = {
         "small/sources.yaml", "    file: diagnoses.csv", "    fil: diagnoses.csv\n    file: diagnoses.csv",
         "small/sources.yaml:10  sources.diagnoses.fil: unknown key; did you mean 'file'?",
     ),
+    "number of files of what is no glob": (
+        "small/sources.yaml", "    file: diagnoses.csv", "    file: diagnoses.csv\n    files: 12",
+        "small/sources.yaml:11  sources.diagnoses.files: says how many files a glob has; `file` is none, such as "
+        "LAB_*.csv",
+    ),
+    "number of files that cannot be": (
+        "small/sources.yaml", "    file: diagnoses.csv",
+        "    file: diagnoses_*.csv\n    files: {at_least: 3, at_most: 2}",
+        "small/sources.yaml:11  sources.diagnoses.files: no number is at least 3 and at most 2",
+    ),
+    "unknown key of a number of files": (
+        "small/sources.yaml", "    file: diagnoses.csv", "    file: diagnoses_*.csv\n    files: {at_lest: 3}",
+        "small/sources.yaml:11  sources.diagnoses.files.at_lest: unknown key; did you mean 'at_least'?",
+    ),
     "unknown key of a column": (
         "small/sources.yaml", "DOCTOR: {entity: provider}", "DOCTOR: {entity: provider, optinal: true}",
         "small/sources.yaml:13  sources.diagnoses.columns.DOCTOR.optinal: unknown key; did you mean 'optional'?",
