@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from etl.cdm.shapes import events, shapes
 from etl.errors import Problem, nearest
 from etl.mapping.language.codemaps import CodeMap
-from etl.mapping.language.contract import Column, Computed, Source
+from etl.mapping.language.contract import Column, Computed, Files, Source
 from etl.mapping.language.entries import Entry, Ref, Unpivot, entry_model
 from etl.mapping.language.hospital import Name, ObservationPeriods, Visits
 from etl.mapping.language.lookups import Lookup, MasterStep, Step
@@ -23,6 +23,7 @@ _READERS: tuple[tuple[tuple[str | None, ...], type[BaseModel]], ...] = (
     (("visits",), Visits),
     (("observation_period",), ObservationPeriods),
     (("sources", None), Source),
+    (("sources", None, "files"), Files),
     (("sources", None, "reads"), Reading),
     (("sources", None, "columns", None), Column),
     (("sources", None, "columns", None, "reads"), Reading),

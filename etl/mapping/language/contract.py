@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from etl.mapping.language.hospital import Delivers
 from etl.mapping.language.reading import Reading
@@ -65,6 +65,11 @@ class Files(Strict):
     at_most: Annotated[int | None, Field(ge=1, description="more: the delivery is refused")] = None
 
 
+def _as_range(said: Any) -> Any:
+    """A number of files as the range that holds it alone."""
+    return {"at_least": said, "at_most": said} if isinstance(said, int) and not isinstance(said, bool) else said
+
+
 class Source(Strict):
     """One table of the delivery: where it is, how it is written, and the columns the mapping may use."""
 
@@ -77,7 +82,8 @@ class Source(Strict):
         ),
     ] = ""
     files: Annotated[
-        Annotated[int, Field(ge=1)] | Files | None,
+        Files | None,
+        BeforeValidator(_as_range, json_schema_input_type=Annotated[int, Field(ge=1)] | Files | None),
         Field(
             description="how many files the glob in `file` has: `12`, or `{at_least: 2, at_most: 40}`. With fewer a "
             "delivery is not complete yet, with more it is refused. Default: one or more"
@@ -159,8 +165,6 @@ class Source(Strict):
     @property
     def number_of_files(self) -> tuple[int, int | None]:
         """The fewest and the most files of it in a delivery, where there is any; None: any number."""
-        if isinstance(self.files, int):
-            return self.files, self.files
         return (self.files.at_least, self.files.at_most) if self.files else (1, None)
 
     @property

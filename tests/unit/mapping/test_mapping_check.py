@@ -165,6 +165,10 @@ ONE = {
         "small/sources.yaml", "    file: diagnoses.csv", "    file: diagnoses_*.csv\n    files: {at_lest: 3}",
         "small/sources.yaml:11  sources.diagnoses.files.at_lest: unknown key; did you mean 'at_least'?",
     ),
+    "number of files that is no number": (
+        "small/sources.yaml", "    file: diagnoses.csv", "    file: diagnoses_*.csv\n    files: many",
+        "small/sources.yaml:11  sources.diagnoses.files: expected keys with values",
+    ),
     "unknown key of a column": (
         "small/sources.yaml", "DOCTOR: {entity: provider}", "DOCTOR: {entity: provider, optinal: true}",
         "small/sources.yaml:13  sources.diagnoses.columns.DOCTOR.optinal: unknown key; did you mean 'optional'?",
