@@ -7,18 +7,26 @@ from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowRuntimeError
 
 from etl.operations.airflow.work import work
-from etl.operations.plan import TIME_ZONE, load_scheduling, read_plans
-from etl.settings import load_settings
+from etl.operations.plan import TIME_ZONE, load_scheduling
 
 SCHEDULING = load_scheduling()
 
 
-def _at_work(dag_id: str) -> bool:
-    """Whether a run of the DAG waits or works, or somebody has paused it: its nights come one after the other."""
+def _is_free(dag_id: str) -> bool:
+    """Whether no run of the DAG waits or works and nobody has paused it: its nights come one after the other."""
     ti: Any = get_current_context()["ti"]
-    return bool(ti.get_dag(dag_id).is_paused or ti.get_dr_count(dag_id, states=["queued", "running"]))
+    try:
+        keeps = "it is paused" if ti.get_dag(dag_id).is_paused else None
+    except AirflowRuntimeError:  # a hospital is new
+        keeps = "Airflow has not read it yet"
+    if keeps is None and ti.get_dr_count(dag_id, states=["queued", "running"]):
+        keeps = "a run of it waits or works"
+    if keeps:
+        print(f"{dag_id} is passed over at this look: {keeps}")
+    return keeps is None
 
 
 @dag(
@@ -36,8 +44,7 @@ def grown() -> None:
     @task
     def look() -> list[dict[str, Any]]:
         """The runs to trigger, at most one of each hospital; none of one that is at work."""
-        plans = (plan for plan in read_plans(load_settings().mappings) if not plan.problems)
-        return work("grown_deliveries")([plan.hospital for plan in plans if not _at_work(plan.dag_id)])
+        return [run for run in work("grown_deliveries")() if _is_free(run["trigger_dag_id"])]
 
     TriggerDagRunOperator.partial(task_id="run_again", skip_when_already_exists=True).expand_kwargs(look())
 

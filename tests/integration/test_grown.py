@@ -222,7 +222,7 @@ def test_a_night_of_changes_older_than_the_published_one_is_named_and_not_run(
     assert [(each.night, each.late) for each in found(changes)] == [(night_of(older), True)]
     [(text, step)] = told_by_the_doctor(changes)
     assert (f"the night {night_of(older)} of tiny grew" in text, step) == (True, f"etl run tiny {older}")
-    assert runs_to_trigger(["tiny"]) == []
+    assert runs_to_trigger() == []
     done = CliRunner().invoke(app, ["run", "--all", str(changes.drops)])
     assert done.exit_code == 0, done.output
     assert f"the night {night_of(older)} of tiny grew" in done.stderr
@@ -244,12 +244,11 @@ def test_one_run_of_a_hospital_is_triggered_the_oldest_night_first(
         refused(changes, folder)
     for folder in folders:
         (folder / "manifest.csv").write_text("file,bytes\n", encoding="utf-8")
-    [triggered] = runs_to_trigger(["tiny"])
+    [triggered] = runs_to_trigger()
     assert (triggered["trigger_dag_id"], triggered["conf"]) == ("etl_tiny", {"night": "2026-07-02"})
     assert triggered["trigger_run_id"].startswith("grown__2026-07-02__")
-    assert runs_to_trigger([]) == []
     run(changes, folders[0])
-    assert [each["conf"] for each in runs_to_trigger(["tiny"])] == [{"night": "2026-07-03"}]
+    assert [each["conf"] for each in runs_to_trigger()] == [{"night": "2026-07-03"}]
 
 
 def test_a_hospital_that_cannot_be_looked_at_keeps_nobody_from_being(
@@ -260,7 +259,7 @@ def test_a_hospital_that_cannot_be_looked_at_keeps_nobody_from_being(
     run(hospital, folder)
     more(folder)
     hospital.rewrite("sources.yaml", "columns:", "colums:")
-    assert runs_to_trigger(["tiny"]) == []
+    assert runs_to_trigger() == []
     assert "colums" in caplog.text
 
 

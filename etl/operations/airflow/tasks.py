@@ -7,7 +7,7 @@ the pipeline is told by its message, any other error by its class and the line o
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -114,7 +114,7 @@ def lacking_by_contract(hospital: str, folder: Path) -> str | None:
     return None
 
 
-def grown_deliveries(hospitals: Sequence[str]) -> list[dict[str, Any]]:
+def grown_deliveries() -> list[dict[str, Any]]:
     """Of each hospital the oldest night that has to be run again because more of it has come, as a run to trigger.
 
     The others are told in the log. What a run is called says the night and the digest of what came, so that Airflow
@@ -123,7 +123,7 @@ def grown_deliveries(hospitals: Sequence[str]) -> list[dict[str, Any]]:
     scheduling, runs = load_scheduling(), []
     since = first_night(scheduling)
     with told_to_airflow(last_try=True), task_settings() as settings:
-        for plan in (plan for plan in read_plans(settings.mappings) if plan.hospital in hospitals):
+        for plan in (plan for plan in read_plans(settings.mappings) if not plan.problems):
             try:
                 found = find_grown(settings, plan, since, settle_seconds=scheduling.settle_seconds)
             except Exception as raised:
