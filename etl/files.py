@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from etl.errors import ConfigError
 
+Shape = TypeVar("Shape")
 _WILD = re.compile(r"[*?[]")
 
 
@@ -27,15 +30,29 @@ def write_atomically(file: Path, text: str) -> None:
     partial.replace(file)
 
 
-def read_json(file: Path) -> Any:
-    """What one of the program's own files of JSON says; ConfigError where it is damaged."""
+def read_json(file: Path, shape: type[Shape]) -> Shape:
+    """What one of the program's own files of JSON says, in the `shape` that it is used in: a dataclass, or a dict or
+    list of some. Keys that the shape does not have are passed over.
+
+    Raises ConfigError, which names the file and never quotes it, where it is no JSON or of another shape.
+    """
+    wanted: Any = shape  # to a checker of types a class is not hashable
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
+        said: Shape = _reader(wanted).validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        wrong = "it is no JSON" if first["type"] == "json_invalid" else "it says something else than it has to"
         raise ConfigError(
-            f"{file} is damaged: it is no JSON",
+            f"{file} is damaged: {wrong}",
             hint="restore it from the newest back-up, or run the night that it is of again with --force",
         ) from None
+    else:
+        return said
+
+
+@cache
+def _reader(shape: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(shape)
 
 
 def packaged(module: str, *name: str) -> str:

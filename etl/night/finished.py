@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,19 @@ def written(run: Run, stage: str, inputs: str, work: Callable[[Path], Accounts])
             _finish(place, key, accounts)
     run.ledger.record_accounts(run.run_id, accounts)
     return accounts, state
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What the marker of a finished stage says."""
+
+    key: str
+    accounts: Accounts
+
+
+def read_marker(file: Path) -> Marker:
+    """The marker of a finished stage, whatever it is called since."""
+    return read_json(file, Marker)
 
 
 def key_of(run: Run, stage: str) -> str:
@@ -79,8 +92,8 @@ def _reusable(folder: Path, key: str) -> Accounts | None:
     marker = folder / MARKER
     if not marker.exists():
         return None
-    said = read_json(marker)
-    return Accounts(**said["accounts"]) if said["key"] == key else None
+    said = read_marker(marker)
+    return said.accounts if said.key == key else None
 
 
 def _finish(folder: Path, key: str, accounts: Accounts) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -55,55 +55,97 @@ def _remember(run: Run) -> None:
     write_atomically(file, json.dumps({**content, "files": files, **made}))
 
 
-def _remembered(settings: Settings, run_id: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file as runs of any release were remembered: earlier ones knew it by its path and names."""
+
+    bytes: int
+    sha256: str
+    lines: int
+    ends_with_newline: bool
+    rows: int | None = None
+    told: str = ""
+    place: tuple[int, int] = (0, 0)
+    stamp: str = ""
+    zeros: bool = False
+    path: Path | None = None
+    folder: str = ""
+    inner: str | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def counted(self) -> dict[str, Any]:
+        """What is remembered of a file in every release."""
+        return {name: value for name, value in asdict(self).items() if name not in _NAMES}
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is remembered of a run."""
+
+    hospital: str
+    night: date
+    folder: Path
+    sha256: str
+    files: tuple[_File, ...]
+    release: str
+    force: bool
+    names: str = ""
+    reason: str | None = None
+
+
+def release_of(file: Path) -> str:
+    """The vocabulary release of the run that is remembered in a file."""
+    return read_json(file, _Said).release
+
+
+def _remembered(settings: Settings, run_id: str) -> _Said:
     file = run_file(settings, run_id)
     if not file.exists():
         raise ConfigError(
             f"the run {run_id} is not known",
             hint="a run is named HOSPITAL-NIGHT-…: etl status --json tells the newest ones; etl run begins one",
         )
-    said: dict[str, Any] = read_json(file)
-    return said
+    return read_json(file, _Said)
 
 
 def delivery_of(settings: Settings, run_id: str) -> Delivery:
     """The delivery of a run that `begin` has remembered; ConfigError when it is unknown."""
     said = _remembered(settings, run_id)
-    folder, names = Path(said["folder"]), said.get("names", "")
-    files = [_with_names(f) for f in said["files"]] if not names else _named_again(folder, names, said["files"])
-    night = date.fromisoformat(said["night"])
-    return Delivery(said["hospital"], night, folder, {f.name: f for f in files}, said["sha256"], names)
+    files = _named_again(said) if said.names else [_with_names(said.folder, f) for f in said.files]
+    return Delivery(said.hospital, said.night, said.folder, {f.name: f for f in files}, said.sha256, said.names)
 
 
-def _with_names(said: dict[str, Any]) -> DeliveredFile:
+def _with_names(folder: Path, said: _File) -> DeliveredFile:
     """A file as runs of earlier releases were remembered, with all that it is called."""
-    file = DeliveredFile(**{**said, "path": Path(said["path"]), "also": tuple(said.get("also", ()))})
+    at = said.path or folder
+    file = DeliveredFile(at, folder=said.folder, inner=said.inner, also=said.also, **said.counted)
     return replace(file, told=file.name)
 
 
-def _named_again(folder: Path, names: str, said: list[dict[str, Any]]) -> list[DeliveredFile]:
+def _named_again(said: _Said) -> list[DeliveredFile]:
     """The files with their names in the folder; where that is gone or has others, with what they are told as.
 
     A run remembers places and no names: what a hospital writes into them may be somebody's.
     """
     there: dict[tuple[int, int], DeliveredFile] = {}
     with suppress(OSError, InputError):
-        paths = files_in(folder)
-        if digest_of(folder, paths) == names:
-            there = {f.place: f for place in {f["place"][0] for f in said} for f in unread(folder, paths[place], place)}
-    return [_placed(folder, {**f, "place": tuple(f["place"])}, there) for f in said]
+        paths = files_in(said.folder)
+        if digest_of(said.folder, paths) == said.names:
+            places = {f.place[0] for f in said.files if f.place[0] < len(paths)}
+            there = {f.place: f for place in places for f in unread(said.folder, paths[place], place)}
+    return [_placed(said.folder, f, there.get(f.place)) for f in said.files]
 
 
-def _placed(folder: Path, said: dict[str, Any], there: dict[tuple[int, int], DeliveredFile]) -> DeliveredFile:
-    file = there.get(said["place"])
+def _placed(folder: Path, said: _File, file: DeliveredFile | None) -> DeliveredFile:
     if file is None:
-        file = DeliveredFile(folder / said["told"], 0, "", 0, True, also=(plainly(said["told"]),))
-    return replace(file, **said)
+        file = DeliveredFile(folder / said.told, 0, "", 0, True, also=(plainly(said.told),))
+    return replace(file, **said.counted)
 
 
 def resume(settings: Settings, run_id: str) -> Run:
     """A run that `begin` has remembered; ConfigError when it is unknown."""
     said, delivery = _remembered(settings, run_id), delivery_of(settings, run_id)
     mapping = load_mappings(settings.mappings, [delivery.hospital])[delivery.hospital]
-    pinned = settings.model_copy(update={"vocabulary": said["release"]})
-    return Run(settings, mapping, delivery, current_release(pinned), said["force"], said.get("reason"))
+    pinned = settings.model_copy(update={"vocabulary": said.release})
+    return Run(settings, mapping, delivery, current_release(pinned), said.force, said.reason)

@@ -22,7 +22,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from etl.errors import ConfigError, InputError
-from etl.files import write_atomically
+from etl.files import read_json, write_atomically
 from etl.mapping.language.hospital import Hospital
 from etl.mapping.read.documents import Document, hospital_folders, read_file
 from etl.night.folder import PARTIAL, sizes_in
@@ -221,15 +221,23 @@ def _kept(promise: Promise, sizes: Mapping[str, int]) -> bool:
     return any(name.lower().endswith(_PACKED) for name in sizes)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was seen of a folder, and since when (seconds)."""
+
+    seen: str
+    since: float
+
+
 def _quiet(folder: Path, sizes: Mapping[str, int], settle_seconds: float, looks: Path | None) -> bool:
     """Whether names and sizes have not changed for so long; a look that finds others than the last notes them."""
     if settle_seconds == 0 or looks is None:
         return settle_seconds == 0
     seen = hashlib.sha256(json.dumps(sorted(sizes.items())).encode()).hexdigest()
     file = looks / f"{hashlib.sha256(str(folder).encode()).hexdigest()[:24]}.json"
-    with suppress(OSError, ValueError):
-        said = json.loads(file.read_text(encoding="ascii"))
-        if said["seen"] == seen and said["since"] <= seconds_now():
-            return bool(seconds_now() - said["since"] >= settle_seconds)
+    with suppress(OSError, ConfigError):
+        said = read_json(file, _Look)
+        if said.seen == seen and said.since <= seconds_now():
+            return seconds_now() - said.since >= settle_seconds
     write_atomically(file, json.dumps({"seen": seen, "since": seconds_now()}))
     return False

@@ -31,9 +31,16 @@ class Marks:
         return [(n, self.store, m.highest, m.chain) for n, m in sorted(self.by_namespace.items())]
 
 
-def marks_of(said: Mapping[str, Any]) -> Marks:
-    """What `as_json` said."""
-    return Marks(said["store"], {n: Mark(*mark) for n, mark in said["marks"].items()})
+@dataclass(frozen=True, slots=True)
+class SaidMarks:
+    """The shape of `as_json`."""
+
+    store: str
+    marks: dict[str, tuple[int, str]]
+
+    def read(self) -> Marks:
+        """The marks that were said."""
+        return Marks(self.store, {n: Mark(highest, chain) for n, (highest, chain) in self.marks.items()})
 
 
 def marks_from(rows: list[tuple[str, str, int, str]]) -> Marks | None:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from duckdb import DuckDBPyConnection
 
@@ -34,8 +35,8 @@ def use_release(settings: Settings, name: str) -> Release:
 
 def _make_newest(settings: Settings, folder: Path) -> None:
     """Number a release as the one loaded last; clocks are not believed."""
-    said = read_json(folder / MARKER)
-    numbers = [read_json(m).get("number", 0) for m in settings.vocabularies.glob(f"[!.]*/{MARKER}")]
+    said = read_json(folder / MARKER, dict[str, Any])
+    numbers = [read_json(m, _Said).number for m in settings.vocabularies.glob(f"[!.]*/{MARKER}")]
     write_atomically(folder / MARKER, json.dumps({**said, "number": 1 + max(numbers, default=0)}, indent=1))
 
 
@@ -65,14 +66,25 @@ class Release:
         return self.folder / f"{name}.parquet"
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The shape of a release's marker; programs of another format may have said less."""
+
+    version: str = ""
+    rows: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    number: int = 0
+    format: int | None = None
+
+
 def releases(settings: Settings) -> list[Release]:
     """Loaded releases, the one loaded last first."""
-    said = {m.parent: read_json(m) for m in settings.vocabularies.glob(f"[!.]*/{MARKER}")}
+    said = {m.parent: read_json(m, _Said) for m in settings.vocabularies.glob(f"[!.]*/{MARKER}")}
     # programs that numbered nothing went by the time of the file
-    order = sorted(said, key=lambda f: (said[f].get("number", 0), (f / MARKER).stat().st_mtime_ns), reverse=True)
+    order = sorted(said, key=lambda f: (said[f].number, (f / MARKER).stat().st_mtime_ns), reverse=True)
     return [
-        Release(f.name, said[f]["version"], f, said[f]["rows"], tuple(said[f].get("notes", ())))
-        for f in order if said[f].get("format") == FORMAT
+        Release(f.name, said[f].version, f, said[f].rows, said[f].notes)
+        for f in order if said[f].format == FORMAT
     ]  # fmt: skip
 
 
@@ -213,7 +225,7 @@ def _version(con: DuckDBPyConnection) -> str | None:
 
 def _take_place(settings: Settings, place: Path, target: Path) -> None:
     """Give a finished release its name; the same bundle loaded before stays and becomes the one used."""
-    if target.exists() and read_json(target / MARKER).get("format") == FORMAT:
+    if target.exists() and read_json(target / MARKER, _Said).format == FORMAT:
         _make_newest(settings, target)
         return
     if target.exists():

@@ -113,6 +113,36 @@ def test_a_damaged_home_ends_the_next_night_in_a_code_and_the_way_back(hospital:
     assert run["state"] == ("published" if what == "the catalog" else "failed")
 
 
+#: Commands that read what the program keeps as JSON; RUN is the id of the night that is published.
+READERS = (
+    ["trace", "--file", "LAB.csv:2", "tiny"], ["vocabulary", "list"], ["status", "--json"], ["approve", "RUN"],
+    ["rollback", "tiny", "--list", "--json"], ["clean", "--json"], ["publish", "RUN"], ["doctor", "--json"],
+    ["compare", "tiny", "DELIVERY"], ["report"], ["run", "tiny", "DELIVERY", "--json"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[1]", b'{"layers": 1, "key": [], "files": {}, "number": "x"}'])
+@pytest.mark.parametrize("pattern", ["lake/*/*/*/*.json", "runs/*.json", "vocabulary/*/release.json"])
+def test_json_of_another_shape_is_named_by_every_command(
+    hospital: Tiny, monkeypatch: pytest.MonkeyPatch, vocabulary: Path, pattern: str, content: bytes
+) -> None:
+    (hospital.settings.home / "vocabulary").unlink()
+    shutil.copytree(vocabulary, hospital.settings.home / "vocabulary")
+    run_id = hospital.publish()
+    hospital.rewrite("subjects.yaml", "value: MEMO", "value: upper(MEMO)")
+    called(hospital, monkeypatch)
+    for file in _files(hospital, pattern):
+        file.write_bytes(content)
+    said = ""
+    for command in READERS:
+        words = {"RUN": run_id, "DELIVERY": str(hospital.drops / NIGHT.isoformat())}
+        done = CliRunner().invoke(app, [words.get(word, word) for word in command])
+        assert done.exit_code in (0, 2, 3, 4, 5), (command, done.output)
+        said += done.output + done.stderr
+    assert "unexpected" not in said
+    assert ".json is damaged" in said or "older program" in said
+
+
 @pytest.mark.parametrize("content", [b"", NOISE, b"SQLite format 3\0" + NOISE])
 def test_a_damaged_ledger_is_named_by_every_command(
     hospital: Tiny, monkeypatch: pytest.MonkeyPatch, content: bytes

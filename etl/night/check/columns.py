@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from etl.files import read_json
 from etl.night.lake.layers import LAYER, read_layer
@@ -30,6 +29,15 @@ class _Columns:
     def count(self) -> int:
         """How many there are."""
         return len(self.named) + sum(map(len, self.others.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What landing noted of a source's columns."""
+
+    named: list[str]
+    others: list[tuple[str, str]]
+    cased: list[str]
 
 
 def changed_columns(landed: Path) -> list[Finding]:
@@ -90,16 +98,16 @@ def _warning(
 def _read(landed: Path) -> dict[str, _Columns]:
     """By source; earlier programs kept mere numbers, of which nothing can be told."""
     file = landed / COLUMNS
-    said: dict[str, Any] = read_json(file) if file.exists() else {}
-    return {source: _columns(columns) for source, columns in said.items() if isinstance(columns, dict)}
+    said = read_json(file, dict[str, _Said | int]) if file.exists() else {}
+    return {source: _columns(columns) for source, columns in said.items() if isinstance(columns, _Said)}
 
 
-def _columns(said: Mapping[str, Any]) -> _Columns:
+def _columns(said: _Said) -> _Columns:
     others: dict[str, set[str]] = {}
-    for name, letters in said["others"]:
+    for name, letters in said.others:
         others.setdefault(letters, set()).add(name)
     whole = {letters: frozenset(names) for letters, names in others.items()}
-    return _Columns(frozenset(said["named"]), whole, tuple(said["cased"]))
+    return _Columns(frozenset(said.named), whole, tuple(said.cased))
 
 
 def _before(landed: Path) -> dict[str, _Columns]:

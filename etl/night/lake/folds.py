@@ -18,7 +18,7 @@ from typing import Any
 from etl.files import read_json
 from etl.mapping.language.landed import landed_columns_sql
 from etl.mapping.language.mapping import HospitalMapping
-from etl.night.lake.layers import Layer, chain, layer_of
+from etl.night.lake.layers import Layer, SaidLayer, chain
 from etl.night.lake.names import MARKER
 
 FOLD = "fold.json"
@@ -73,6 +73,17 @@ class Fold:
         return sum(x.number in numbers for x in layers)
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The shape of `fold.json`."""
+
+    layers: tuple[SaidLayer, ...]
+    rules: dict[str, str]
+    columns: dict[str, list[str]]
+    rows: dict[str, dict[int, int]]
+    left_out: dict[str, dict[str, int]]
+
+
 def _identity(layer: Layer) -> tuple[int, str]:
     return layer.number, layer.name
 
@@ -116,10 +127,9 @@ def read_fold(folder: Path, landed: Path) -> Fold | None:
     """The fold in `folder`, of deliveries that landed below `landed`; None when it is not there."""
     if not (folder / FOLD).exists():
         return None
-    said = read_json(folder / FOLD)
-    layers = tuple(layer_of(x, landed / x["name"]) for x in said["layers"])
-    rows = {source: {int(n): count for n, count in counts.items()} for source, counts in said["rows"].items()}
-    return Fold(folder, layers, said["rules"], said["columns"], rows, said["left_out"])
+    said = read_json(folder / FOLD, _Said)
+    layers = tuple(x.landed_in(landed / x.name) for x in said.layers)
+    return Fold(folder, layers, said.rules, said.columns, said.rows, said.left_out)
 
 
 def read_folds(merged: Path, landed: Path) -> list[Fold]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from etl.errors import ConfigError
-from etl.files import read_json
 from etl.night.lake.folds import read_folds
 from etl.night.lake.layers import LAYER, WHOLE, Layer, chain, in_order, read_layer
-from etl.night.lake.state import STATE, State
+from etl.night.lake.state import STATE, State, read_said
 from etl.night.run import Run
 from etl.store.ledger.tables import RUN
 
@@ -42,7 +41,7 @@ def known_layers(run: Run) -> dict[str, Layer]:
     # what counted once is named by a later state or fold, also when its own folder was removed
     found = {x.name: x for fold in read_folds(merged, landed) for x in fold.layers}
     states = list(merged.glob(f"delivery=*/{STATE}"))
-    named = {n for f in states for n in (f.parent.name, *read_json(f)["layers"])}
+    named = {n for f in states for n in (f.parent.name, *read_said(f).layers)}
     return found | {n: read_layer(landed / n) for n in named - found.keys() if (landed / n / LAYER).exists()}
 
 

@@ -18,7 +18,7 @@ from etl.files import read_json
 from etl.mapping.language.contract import deletions_of
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.delivery import Delivery
-from etl.store.marks import Marks, marks_of
+from etl.store.marks import Marks, SaidMarks
 
 LAYER = "layer.json"
 ROWS_REMOVED = "_removed.json"  # what the marker of a landed folder is called when its rows were removed
@@ -54,11 +54,23 @@ class Layer:
         }  # fmt: skip
 
 
-def layer_of(said: dict[str, Any], folder: Path) -> Layer:
-    """The layer that `as_json` describes, which landed in `folder`."""
-    night = date.fromisoformat(said["night"])
-    marks = marks_of(said["marks"]) if said.get("marks") else None
-    return Layer(said["number"], night, said["sha256"], said["whole"], said["keys"], folder, said["sources"], marks)
+@dataclass(frozen=True, slots=True)
+class SaidLayer:
+    """The shape of `as_json`, and in a fold the layer's name."""
+
+    number: int
+    night: date
+    sha256: str
+    whole: bool
+    keys: str
+    sources: dict[str, str]
+    marks: SaidMarks | None = None
+    name: str = ""
+
+    def landed_in(self, folder: Path) -> Layer:
+        """The layer described, which landed in `folder`."""
+        marks = self.marks.read() if self.marks else None
+        return Layer(self.number, self.night, self.sha256, self.whole, self.keys, folder, self.sources, marks)
 
 
 def number_of(folder: Path, folded: Sequence[Layer] = ()) -> int:
@@ -68,7 +80,7 @@ def number_of(folder: Path, folded: Sequence[Layer] = ()) -> int:
     """
     known = {x.name: x.number for x in folded}
     landed = folder.parent.glob(f"delivery=*/{LAYER}")
-    known |= {f.parent.name: int(read_json(f)["number"]) for f in landed}
+    known |= {f.parent.name: read_json(f, SaidLayer).number for f in landed}
     return known.get(folder.name, max(known.values(), default=-1) + 1)
 
 
@@ -93,7 +105,7 @@ def landed_marks(landed: Path) -> list[Marks]:
 
 def read_layer(folder: Path) -> Layer:
     """The layer that landed in `folder`."""
-    return layer_of(read_json(folder / LAYER), folder)
+    return read_json(folder / LAYER, SaidLayer).landed_in(folder)
 
 
 def in_order(layers: Sequence[Layer]) -> list[Layer]:

@@ -37,6 +37,17 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidState:
+    """The shape of `state.json`; `layers` and `fold` are names of folders."""
+
+    as_of: date
+    layers: list[str]
+    base: Base | None
+    fold: str | None = None
+    made_with: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What a run maps: its layers, the day it stands for, and (unless `base` is None) only the persons touched.
 
@@ -92,12 +103,12 @@ def read_state(folder: Path, landed: Path) -> State | None:
     link = read_link(folder)
     if link is None:
         return None
-    said = read_json(folder / STATE)
-    fold = read_fold(folder.parent / said["fold"], landed) if said.get("fold") else None
-    if said.get("fold") and fold is None:
+    said = read_said(folder / STATE)
+    fold = read_fold(folder.parent / said.fold, landed) if said.fold else None
+    if said.fold and fold is None:
         return None
     layers = list(fold.layers) if fold else []
-    later = [landed / name for name in said["layers"][len(layers) :]]
+    later = [landed / name for name in said.layers[len(layers) :]]
     if not all((f / LAYER).exists() for f in later):
         return None
     return replace(link, layers=(*layers, *map(read_layer, later)), fold=fold)
@@ -107,9 +118,13 @@ def read_link(folder: Path) -> State | None:
     """The state in `folder` without its layers: all that the nights which build on it want to know."""
     if not (folder / STATE).exists():
         return None
-    said = read_json(folder / STATE)
-    base = Base(**said["base"]) if said["base"] else None
-    return State(folder, date.fromisoformat(said["as_of"]), (), base)
+    said = read_said(folder / STATE)
+    return State(folder, said.as_of, (), said.base)
+
+
+def read_said(file: Path) -> SaidState:
+    """What a `state.json` says."""
+    return read_json(file, SaidState)
 
 
 def newest_state(settings: Settings, hospital: str) -> State | None:

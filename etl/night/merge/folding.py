@@ -14,7 +14,6 @@ from duckdb import DuckDBPyConnection
 
 from etl.engine import copy_to, define_night, open_engine
 from etl.errors import InputError
-from etl.files import read_json
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.finished import workspace
 from etl.night.lake.folds import (
@@ -32,7 +31,7 @@ from etl.night.lake.folds import (
 from etl.night.lake.layers import Layer, chain
 from etl.night.lake.names import FILE_BITS, ROW_BITS
 from etl.night.lake.published import Published
-from etl.night.lake.state import STATE, State, read_state
+from etl.night.lake.state import STATE, State, read_said, read_state
 from etl.night.lake.views import chain_sql, rows_sql
 from etl.night.merge.versions import find_dead
 from etl.night.run import Progress, Run
@@ -100,9 +99,9 @@ def known_state(run: Run, layers: Sequence[Layer]) -> State | None:
     best: tuple[int, int, Path] | None = None
     names = [x.name for x in layers]
     for file in () if run.force else run.folder("merge").parent.glob(f"delivery=*/{STATE}"):
-        said = read_json(file)
-        held = said["layers"]
-        if said.get("made_with") != run.fingerprint or held != names[: len(held)] or run.folder("land").name in held:
+        said = read_said(file)
+        held = said.layers
+        if said.made_with != run.fingerprint or held != names[: len(held)] or run.folder("land").name in held:
             continue
         found = (len(held), file.stat().st_mtime_ns, file.parent)
         best = found if best is None else max(best, found)

@@ -18,7 +18,7 @@ from typing import Any
 from etl.errors import ConfigError
 from etl.files import read_json, write_atomically
 from etl.night.lake.folds import read_folds
-from etl.night.lake.state import STATE
+from etl.night.lake.state import STATE, read_said
 from etl.settings import Settings
 
 _KEPT = 1000  # records of a hospital
@@ -98,13 +98,7 @@ def read_records(settings: Settings, hospital: str) -> list[Record]:
     file = state_file(settings, hospital)
     if not file.exists():
         return []
-    return [
-        Record(
-            date.fromisoformat(r["night"]), r["sha256"], r["folder"], tuple(r["files"]),
-            {s: (c, Mark(**mark)) for s, (c, mark) in r["marks"].items()},
-        )
-        for r in read_json(file)
-    ]  # fmt: skip
+    return read_json(file, list[Record])
 
 
 def add_record(settings: Settings, hospital: str, record: Record) -> None:
@@ -121,7 +115,7 @@ def came_in(settings: Settings, hospital: str) -> set[str]:
     merged, landed = settings.stage_folder("merge", hospital), settings.stage_folder("land", hospital)
     found = {layer.name for fold in read_folds(merged, landed) for layer in fold.layers}
     for state in merged.glob(f"delivery=*/{STATE}"):
-        found |= {state.parent.name, *read_json(state)["layers"]}
+        found |= {state.parent.name, *read_said(state).layers}
     return found
 
 

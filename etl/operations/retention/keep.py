@@ -10,11 +10,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from etl.errors import InputError
-from etl.files import read_json
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.lake.folds import landed_layers
 from etl.night.lake.layers import LAYER, in_order, read_layer
-from etl.night.lake.state import STATE, read_link, read_state
+from etl.night.lake.state import STATE, read_link, read_said, read_state
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import RUN
@@ -108,4 +107,4 @@ def _forgotten(settings: Settings, hospital: str, kept: Kept) -> Iterable[str]:
 
 def _named(state: Path) -> Iterator[str]:
     yield state.parent.name
-    yield from read_json(state)["layers"]
+    yield from read_said(state).layers

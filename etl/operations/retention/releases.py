@@ -8,8 +8,7 @@ from collections import defaultdict
 import sqlalchemy as sa
 
 from etl.errors import UsageError
-from etl.files import read_json
-from etl.night.remember import run_file
+from etl.night.remember import release_of, run_file
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import PUBLICATION
@@ -25,7 +24,7 @@ def published_with(settings: Settings) -> dict[str, list[str]]:
         last = ledger.last_published(row["hospital"])
         file = run_file(settings, last["run_id"]) if last else None
         if file and file.exists():
-            found[read_json(file)["release"]].append(row["hospital"])
+            found[release_of(file)].append(row["hospital"])
     return dict(found)
 
 

@@ -16,10 +16,10 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.spec import hospital_tables
 from etl.engine import parquet, rows_in
 from etl.errors import ConfigError, InputError
-from etl.files import read_json
 from etl.mapping.language.landed import landed_columns_sql, numbers_its_rows
 from etl.night.delivery import DeliveredFile, Delivery
 from etl.night.derive.derive import derivations
+from etl.night.finished import read_marker
 from etl.night.lake.candidate import candidate_files
 from etl.night.lake.folds import LEFT_OUT, read_folds
 from etl.night.lake.layers import LAYER, ROWS_REMOVED, read_layer
@@ -150,7 +150,7 @@ def landed_rows(at: Position) -> int:
     """How many rows of the position's file landed, also when they were removed since."""
     if at.parquet.exists():
         return int(pq.read_metadata(at.parquet).num_rows)
-    said = read_json(at.rejected.parent / ROWS_REMOVED)["accounts"]["files"]
+    said = read_marker(at.rejected.parent / ROWS_REMOVED).accounts.files
     came = next(f["rows"] for f in said if f["source"] == at.source and f["file"] in at.recorded)
     rejects = pq.ParquetFile(at.rejected).read(columns=["source", "file"]).to_pylist()
     return int(came) - sum(1 for r in rejects if r["source"] == at.source and r["file"] in at.recorded)

@@ -8,6 +8,8 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -107,8 +109,26 @@ def test_the_line_of_the_program_is_told(tmp_path: Path) -> None:
     assert "at etl/faults.py:" in raised.value.message
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000])
+@dataclass(frozen=True)
+class Shape:
+    day: date
+    names: list[str]
+    more: int = 0
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"{", b"\xff", b"[" * 100_000, b"[]", b"7", b"null", b"{}", b'{"day": "x", "names": []}',
+    b'{"day": "2026-07-01", "names": "70001"}', b'{"day": "2026-07-01", "names": [70001]}',
+    b'{"day": "2026-07-01", "names": ["\\ud800"]}',
+])  # fmt: skip
 def test_a_damaged_file_of_ours_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state.json").write_bytes(content)
-    with pytest.raises(ConfigError, match=r"state\.json is damaged"):
-        read_json(tmp_path / "state.json")
+    with pytest.raises(ConfigError, match=r"state\.json is damaged") as raised:
+        read_json(tmp_path / "state.json", Shape)
+    assert "back-up" in str(raised.value.hint)
+    assert "7000" not in str(raised.value)
+
+
+def test_a_file_of_ours_may_say_more_than_is_read(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text('{"day": "2026-07-01", "names": ["a"], "of_a_later_release": 1}')
+    assert read_json(tmp_path / "state.json", Shape) == Shape(date(2026, 7, 1), ["a"])
