@@ -1,29 +1,34 @@
 """Judges in the engine whether a file is read at all, before what cannot be read of it is kept row by row.
 
 What the engine keeps of a row that it rejects takes a kilobyte or more of memory, which no limit of its holds; a header
-with one column too many rejects every row of a file. So a file is counted first: as landing reads it, and where rows
-are lost, read so that a row of any width and of any bytes is one.
+with one column too many rejects every row of a file. So a file is counted first. Where its bytes show that hardly a
+line can be rejected, that is all. Else it is read as landing does, and where lines are no rows once more, so that rows
+of other widths and of bytes that are no text are seen: a line that is no row, in none and not blank is lost.
 """
 
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 
 import numpy as np
 from duckdb import DuckDBPyConnection
 
-from etl.engine import one_number
 from etl.errors import InputError
 from etl.mapping.language.contract import Source
 from etl.night.land.contract import SourceFile
-from etl.night.land.decode import as_utf8, is_utf8
+from etl.night.land.decode import MARKED, REPLACED, as_utf8, is_utf8, utf8_chunks
+from etl.night.land.headers import undecodable
+from etl.night.land.lines import line_ends_in, lines_of_data, quote_left_open
 from etl.night.land.read import read_csv, reading
 
 #: Rejected rows of a file that are accounted one by one; a file with more is refused, whatever its contract allows.
 MOST = 100_000
-_PIECE = 1 << 20
-_LOOKED_AT = 1 << 12  # bytes of each piece of a file whose lines are held against the header one by one
-_MORE = 64  # columns beyond the header's that a row of any width may have
+_LITTLE = 1 << 26  # bytes of a file of which all lines may be kept
+_LONGEST = 1 << 24  # bytes of a line that are looked at
+_END, _MARK = b"\n", b"\xff"
+_PIECE = 1 << 20  # bytes at a time
+_MORE = 64  # columns beyond the header's with which a row is still seen
 
 
 def most_rejects(source: Source, lines: int) -> int:
@@ -34,65 +39,120 @@ def most_rejects(source: Source, lines: int) -> int:
 def check_readable(con: DuckDBPyConnection, source: Source, file: SourceFile) -> None:
     """InputError when more rows than may be rejected have other columns than the header, or bytes that are no text.
 
-    A file with few lines is not looked at: what can be rejected of it is little. Nor is one counted whose bytes show
-    that it is even.
+    A small file with few lines is not looked at: what can be rejected of it is little. Nor is one counted whose bytes
+    show that it is even.
     """
     lines = file.file.lines
-    if source.format != "csv" or lines <= MOST:
+    if source.format != "csv" or (lines <= MOST and file.file.bytes <= _LITTLE):
         return
     most = most_rejects(source, lines)
     if _looks_even(source, file, most):
         return
-    read = _rows(con, source, file, lenient=False)
-    if lines - read <= most + 1:  # the header; each rejected row has a line of its own
+    read = _rows(con, source, file)
+    if lines_of_data(file) - read <= most:  # each rejected row has a line of its own
         return
-    there = _rows(con, source, file, lenient=True)
-    if there - read <= most:
+    lost = _lost(con, source, file, read)
+    if lost <= most:
         return
     why = f"at most {MOST:,} rows" if most == MOST else f"a share of {source.max_rejected:g}"
     line = _first_of_other_width(source, file)
+    wrong = f"not of the header's {len(file.header):,} columns, not {source.encoding}, or with quotes out of place"
+    if _begins_odd(source, file):
+        wrong = undecodable(file.file.content, source.encoding)
     raise InputError(
-        f"{file.name}, line {line or '?'}: {there - read:,} of {there:,} rows cannot be read (not of the header's "
-        f"{len(file.header):,} columns, or not {source.encoding}); {why} may be rejected",
+        f"{file.name}, line {line or '?'}: {lost:,} of {read + lost:,} rows cannot be read ({wrong}); "
+        f"{why} may be rejected",
         hint="ask for the file again, or correct encoding, delimiter or quote in the contract, or raise `max_rejected`",
     )
 
 
 def _looks_even(source: Source, file: SourceFile, most: int) -> bool:
-    """Whether a look at the bytes says enough: all are text, and lines have as many delimiters as the header's, in sum
-    all but `most` and one by one the first of each piece.
+    """Whether the bytes say enough: all are text, and all lines but `most` have no quotes and as many delimiters as the
+    header's columns need.
+
+    A row that is rejected has such a line: outside of quotes one without any, with the right delimiters, is a good row.
     """
-    if not (is_utf8(source.encoding) and source.delimiter.isascii()):
+    if not (source.delimiter.isascii() and source.quote.isascii()):
         return False
-    delimiter, mark, width, off = source.delimiter.encode(), source.quote.encode(), len(file.header) - 1, 0
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with file.file.content.open("rb") as stream:
-        while piece := stream.read(_PIECE):
-            piece += stream.readline(_PIECE)
-            try:
+    off = 0
+    delimiter, quote, width = source.delimiter.encode(), source.quote.encode(), len(file.header) - 1
+    even, others = delimiter * width + _END, bytes({*range(256)} - {*delimiter, *quote, *_END, *_MARK})
+    decoder = codecs.getincrementaldecoder("utf-8")() if is_utf8(source.encoding) else None
+    for piece in _pieces(source, file):
+        try:
+            if decoder and not piece.isascii():
                 decoder.decode(piece)
-            except UnicodeDecodeError:
-                return False
-            bytes_ = np.frombuffer(piece, np.uint8)
-            ends, between = (int(np.count_nonzero(bytes_ == ord(sign))) for sign in ("\n", delimiter))
-            off += abs(between - ends * width)
-            first = piece[:_LOOKED_AT].split(b"\n")[:-1]
-            if off > most or any(mark not in line and line.count(delimiter) != width for line in first):
-                return False
+        except UnicodeDecodeError:
+            return False
+        signs = piece.translate(None, others)
+        off += _uneven(signs, delimiter, width) if signs != even * (len(signs) // len(even)) else 0
+        if off > most or len(piece) > _LONGEST:
+            return False
     return True
 
 
-def _rows(con: DuckDBPyConnection, source: Source, file: SourceFile, *, lenient: bool) -> int:
-    """The rows of a file, nothing of them kept. Bytes of other encodings than UTF-8 are counted as they are."""
-    content, plain = file.file.content, file.file.inner is None
-    raw = plain and (lenient or not is_utf8(source.encoding))
-    columns = [str(n) for n in range(len(file.header) + (_MORE if lenient else 0))]
-    options = ", ignore_errors = true" + (", null_padding = true, parallel = false" if lenient else "")
-    # a row is refused for columns that are read alone: without bytes to be refused for, none has to be
-    counted = "count(*)" if raw else ", ".join(["count(*)", *(f'count("{c}")' for c in columns)])
-    with as_utf8(content, "utf-8" if raw else source.encoding) as path, reading(source, file):
-        rows = read_csv(source, path, columns, options + (", encoding = 'latin-1'" if raw else ""))
-        return one_number(con, f"select {counted} from {rows}")
+def _pieces(source: Source, file: SourceFile) -> Iterator[bytes]:
+    """The bytes that the engine reads, in pieces that the processor's cache holds and that end where a line does."""
+    if is_utf8(source.encoding):
+        with file.file.content.open("rb") as stream:
+            while piece := stream.read(_PIECE):
+                yield piece + stream.readline(_LONGEST)
+        return
+    rest = b""
+    for chunk in utf8_chunks(file.file.content, source.encoding):
+        whole, end, after = chunk.rpartition(_END)
+        if end:
+            yield rest + whole + end
+        rest = after if end else rest + after
+    yield rest
+
+
+def _uneven(signs: bytes, delimiter: bytes, width: int) -> int:
+    """How many lines, of which delimiters, line ends, quotes and marks are given, have others than `width` delimiters.
+
+    What stands behind the last line end is a line, too.
+    """
+    given = np.frombuffer(signs, np.uint8)
+    ends = np.flatnonzero(given == ord(_END))
+    off = np.append(np.diff(ends, prepend=-1) != width + 1, len(signs) - 1 > (ends[-1] if len(ends) else -1))
+    off[np.searchsorted(ends, np.flatnonzero((given != ord(_END)) & (given != ord(delimiter))))] = True
+    return int(np.count_nonzero(off))
+
+
+def _rows(con: DuckDBPyConnection, source: Source, file: SourceFile) -> int:
+    """The rows of a file as landing reads it, nothing of them kept."""
+    columns = [str(n) for n in range(len(file.header))]
+    # a row is refused for columns that are read alone
+    counted = ", ".join(["count(*)", *(f'count("{c}")' for c in columns)])
+    with as_utf8(file.file.content, source.encoding, MARKED) as path, reading(source, file):
+        rows = read_csv(source, path, columns, ", ignore_errors = true")
+        row = con.execute(f"select {counted} from {rows}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _lost(con: DuckDBPyConnection, source: Source, file: SourceFile, read: int) -> int:
+    """The lines of a file that are none of the rows that were `read`, lie in no row of whatever width, and not blank.
+
+    No fewer than the rows that landing would reject.
+    """
+    columns = [str(n) for n in range(len(file.header) + _MORE)]
+    counted = ", ".join(line_ends_in(c) for c in columns)
+    with as_utf8(file.file.content, source.encoding, REPLACED) as path, reading(source, file):
+        rows = read_csv(source, path, columns, ", ignore_errors = true, null_padding = true, parallel = false")
+        ends = con.execute(f"select {counted} from {rows}").fetchone() or ()
+    blank = quote_left_open(file.file.content, source.quote.encode())[1] if len(file.header) > 1 else 0
+    return lines_of_data(file) - read - blank - sum(int(number or 0) for number in ends)
+
+
+def _begins_odd(source: Source, file: SourceFile) -> bool:
+    """Whether what a file begins with is no text of its encoding."""
+    decoder = codecs.getincrementaldecoder(source.encoding)()
+    with file.file.content.open("rb") as stream:
+        try:
+            decoder.decode(stream.read(_PIECE))
+        except UnicodeDecodeError:
+            return True
+    return False
 
 
 def _first_of_other_width(source: Source, file: SourceFile) -> int:

@@ -19,13 +19,14 @@ from etl.sql import quote
 _PIECE = 1 << 20
 
 
-def _lines_of_data(file: SourceFile) -> int:
+def lines_of_data(file: SourceFile) -> int:
+    """The lines of a file below its header."""
     return file.file.lines + (0 if file.file.ends_with_newline else 1) - 1
 
 
 def placed(source: Source, file: SourceFile, rows: int, rejects: list[Reject]) -> list[Reject]:
     """Rejects with the lines of the file; the engine counts records, which differ once a quoted field spans lines."""
-    if not rejects or source.format != "csv" or _lines_of_data(file) == rows + len(rejects):
+    if not rejects or source.format != "csv" or lines_of_data(file) == rows + len(rejects):
         return rejects
     rejects = sorted(rejects, key=lambda r: r.position)
     lines = _lines_at(file.file.content, source.encoding, [r.position for r in rejects])
@@ -51,17 +52,18 @@ def _lines_at(path: Content, encoding: str, positions: Sequence[int]) -> list[in
 
 def _lines_inside_fields(con: DuckDBPyConnection, source: Source, file: SourceFile, path: Path) -> int:
     """Line ends inside the fields of the rows that were read, but for those of blank lines."""
-    # of line ends behind each other all but one are of blank lines
-    ends = (
-        f"case when contains({quote(c)}, chr(10)) then len(regexp_extract_all({quote(c)}, '\\n(\\r?\\n)*')) end"
-        for c in file.header
-    )
-    columns = ", ".join(f"sum({end})" for end in ends)
+    columns = ", ".join(line_ends_in(c) for c in file.header)
     counted = con.execute(f"select {columns} from {relation(source, file, path, None)}").fetchone()
     return sum(int(number or 0) for number in counted or ())
 
 
-def _quote_left_open(path: Content, quote_mark: bytes) -> tuple[int, int]:
+def line_ends_in(column: str) -> str:
+    """SQL of the line ends in the fields of a column; of those behind each other all but one are of blank lines."""
+    name = quote(column)
+    return f"sum(case when contains({name}, chr(10)) then len(regexp_extract_all({name}, '\\n(\\r?\\n)*')) end)"
+
+
+def quote_left_open(path: Content, quote_mark: bytes) -> tuple[int, int]:
     """Line of the first row whose quotes do not close on it, and the number of blank lines.
 
     Lines are read in pieces: a field whose quote does not close may be as long as the file.
@@ -87,11 +89,11 @@ def check_line_count(
     Raises InputError when lines are gone: an unterminated quote swallowed them. The file is read again
     only when the plain count does not fit.
     """
-    lines = _lines_of_data(file)
+    lines = lines_of_data(file)
     if source.format != "csv" or lines == rows + len(rejects):
         return
     delivered = file.file
-    first, blank = _quote_left_open(delivered.content, source.quote.encode())
+    first, blank = quote_left_open(delivered.content, source.quote.encode())
     inside = sum(r.spans for r in rejects if r.reason != BAD_QUOTE)
     if first:
         with as_utf8(delivered.content, source.encoding) as path:
