@@ -95,7 +95,8 @@ def rollback(
         out.print(f"{hospital}: the night {done.target.night} is published again, {rows:,} rows"
                   f"{f'; left: {left}' if left else ''}")  # fmt: skip
     else:
-        out.print(f"{hospital}: nothing is published any more, {rows:,} rows left the warehouse; left: {left}")
+        out.print(f"{hospital}: nothing is published any more, {rows:,} rows left the warehouse"
+                  f"{f'; left: {left}' if left else ''}")  # fmt: skip
     for run_id in dict.fromkeys(n.run_id for n in reversed(done.left)):
         out.print(f"→ to publish it again: etl publish {run_id}", soft_wrap=True)
 

@@ -17,7 +17,7 @@ from etl.files import is_pattern
 from etl.night.content import Content, Packed, check_unpacked, inside, is_sheet, readable
 from etl.night.folder import digest_of, files_in, holds_a_day, named_after
 from etl.night.manifest import MANIFEST, Promise, manifest_of, promises
-from etl.night.naming import tell_all
+from etl.night.naming import called, is_text, legible, tell_all
 
 _CHUNK = 1 << 20  # what the processor's cache holds is counted fastest
 _LINE_END = 10
@@ -86,7 +86,7 @@ class Delivery:
 
 
 def _name(folder: str, path: Path, inner: str | None) -> str:
-    return f"{f'{folder}/' if folder else ''}{path.name}{f'!{inner}' if inner else ''}"
+    return f"{f'{folder}/' if folder else ''}{legible(path.name)}{f'!{inner}' if inner else ''}"
 
 
 def unread(folder: Path, path: Path, place: int) -> list[DeliveredFile]:
@@ -110,9 +110,9 @@ def _also(folder: str, path: Path, inner: str, *, alone: bool) -> tuple[str, ...
     """An archive is as good as what it holds: lying where it lies, and by its own name if that is one file."""
     place = f"{folder}/" if folder else ""
     if not inner:
-        return (f"{place}{path.stem}",)
+        return (f"{place}{legible(path.stem)}",)
     names = [] if is_sheet(path) else [f"{place}{inner}"]
-    return (*names, *([f"{place}{path.name}"] if alone else []))
+    return (*names, *([f"{place}{legible(path.name)}"] if alone else []))
 
 
 def read_file(folder: Path, path: Path, place: int = 0) -> list[DeliveredFile]:
@@ -199,7 +199,9 @@ def read_delivery(
             hint=f"leave --night away (in Airflow: set the parameter night to {day}), or rename the folder",
         )
     known = list(patterns)
-    told = tell_all([_closed(folder, path) for path in paths], known)
+    closed = [_closed(folder, path) for path in paths]
+    told = tell_all(closed, known)
+    _refuse_illegible(closed, told, known)
 
     def read(place: int) -> list[DeliveredFile]:
         if progress:
@@ -218,6 +220,22 @@ def read_delivery(
     return Delivery(hospital, night, folder, files, total, digest_of(folder, paths)), wrong
 
 
+def _refuse_illegible(files: Sequence[DeliveredFile], told: Sequence[str], patterns: Iterable[str]) -> None:
+    """InputError for files whose names are no UTF-8 and that the contract asks for; others are in nobody's way."""
+    wanted = list(patterns)
+    wrong = [
+        InputError(
+            f"{name}: file {number} of {len(files)} in the order of their names is called so, in letters that are no "
+            "UTF-8",
+            hint="ask for the file under a name in UTF-8, or rename it",
+        )
+        for number, (file, name) in enumerate(zip(files, told, strict=True), 1)
+        if not is_text(str(file.path)) and any(called(file, pattern) for pattern in wanted)
+    ]
+    if wrong:
+        raise all_of(wrong)
+
+
 def _closed(folder: Path, path: Path) -> DeliveredFile:
     """A file of which only its own name is known, not what lies in it."""
     above = _above(folder, path)
@@ -226,11 +244,13 @@ def _closed(folder: Path, path: Path) -> DeliveredFile:
 
 def _above(folder: Path, path: Path) -> str:
     above = path.parent.relative_to(folder)
-    return "" if above == Path() else above.as_posix()
+    return "" if above == Path() else legible(above.as_posix())
 
 
 def _files(hospital: str, folder: Path) -> list[Path]:
     """The files in a delivery's folder; InputError when it is none, has none, or holds what is no file of it."""
+    if not is_text(str(folder)):
+        raise NoDelivery("the path of the delivery's folder is no UTF-8", hint="rename its folder")
     if folder.is_file():
         raise NoDelivery(f"{folder} is a file; a delivery is a folder", hint="give the folder with the night's files")
     if not folder.is_dir():

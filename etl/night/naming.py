@@ -7,6 +7,7 @@ other file by its number: what a hospital writes into a file's name may be someb
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -17,6 +18,22 @@ from typing import Protocol
 from etl.files import is_pattern
 
 _LISTED = 20
+
+
+def legible(name: str) -> str:
+    """A name as text: one whose bytes are no UTF-8 as Korean Windows wrote it, or with the bytes that nothing reads."""
+    if is_text(name):
+        return name
+    written = os.fsencode(name)
+    try:
+        return written.decode("cp949")
+    except UnicodeDecodeError:
+        return written.decode("utf-8", "backslashreplace")
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is UTF-8 on disk; else no engine opens the file by it."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 class Named(Protocol):

@@ -111,12 +111,14 @@ def _refuse(run: Run) -> None:
     """
     hospital, night = run.delivery.hospital, run.delivery.night
     before, earlier = run.ledger.last_published(hospital), run.ledger.run(run.run_id)
-    if earlier and earlier["state"] == "left" and not run.force:
+    left = earlier is not None and earlier["state"] == "left"
+    if not run.force and (left or run.run_id in run.ledger.gone_back_from(hospital)):
         who = f" by {before['actor']}" if before and before["actor"] else ""
         why = f": {before['reason']}" if before and before["reason"] else ""
         raise InputError(
             f"the night {night} of {hospital} was rolled back{who}{why}",
-            hint=f"etl publish {run.run_id} publishes it again; another delivery of the night is a run of its own",
+            hint=f"etl publish {run.run_id} publishes it again, --force maps it anew; another delivery of the night is "
+            "a run of its own",
         )
     if before and before["night"] > night and not run.mapping.is_delta:
         raise InputError(

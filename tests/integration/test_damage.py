@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 
 from etl.cli import app
 from etl.errors import EtlError
+from etl.night.land.contract import unknown_files
 from etl.night.pipeline import run_delivery
+from etl.night.remember import resume
 from etl.store.ledger.ledger import Ledger
 
 NOISE = bytes(range(256)) * 16
@@ -31,8 +33,14 @@ def long_line(hospital: Tiny, folder: Path) -> None:
     (folder / "LAB.csv").write_bytes(b"x" * 200_000)
 
 
+def named_by_windows(folder: Path, name: str) -> Path:
+    """A file's path as Korean Windows writes it."""
+    return Path(os.fsdecode(os.fsencode(folder) + b"/" + name.encode("cp949")))
+
+
 def strange_name(hospital: Tiny, folder: Path) -> None:
-    Path(os.fsdecode(os.fsencode(folder) + b"/" + "참고.txt".encode("cp949"))).write_bytes(b"x")
+    hospital.rewrite("sources.yaml", "file: LAB.csv", "file: 검사*.csv")
+    (folder / "LAB.csv").rename(named_by_windows(folder, "검사1.csv"))
 
 
 def parquet_delivered(hospital: Tiny, folder: Path) -> None:
@@ -74,6 +82,23 @@ def test_a_first_night_ends_in_a_code_a_hint_and_a_failed_run(hospital: Tiny, fa
         return
     assert run is not None
     assert (run["state"], run["message"]) == ("failed", raised.value.message)
+
+
+def test_a_file_that_nobody_asked_for_may_be_called_anything(hospital: Tiny) -> None:
+    folder = hospital.deliver()
+    named_by_windows(folder, "참고.txt").write_bytes(b"x")
+    ward = named_by_windows(folder, "병동")
+    ward.mkdir()
+    (ward / "x.csv").write_bytes(b"x")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe.csv.zip")).write_bytes(b"")
+    with pytest.raises(EtlError, match=r"file \d of 8: this is no readable archive"):
+        run_delivery(hospital.settings, "tiny", folder)
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe.csv.zip")).rename(folder / os.fsdecode(b"\xff\xfe.csv"))
+    run_id, ran = run_delivery(hospital.settings, "tiny", folder)
+    assert ran
+    run = resume(hospital.settings, run_id)
+    assert {f.name for f in run.delivery.files.values()} >= {"참고.txt", "병동/x.csv", r"\xff\xfe.csv"}
+    assert sum("no source of the contract reads it" in d.message for d in unknown_files(run.mapping, run.delivery)) == 3
 
 
 def _files(hospital: Tiny, pattern: str) -> list[Path]:

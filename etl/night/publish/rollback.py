@@ -41,7 +41,12 @@ def roll_back(
     number = load_mappings(settings.mappings, [hospital])[hospital].hospital.number
     warehouse, ledger = open_warehouse(settings), Ledger(settings.ledger_url)
     with hospital_lock(settings, hospital):
-        heal(ledger, standing(warehouse, ledger, hospital))
+        found = heal(ledger, standing(warehouse, ledger, hospital))
+        if found and to is None:  # an earlier attempt may have been cut off: what it wanted is done
+            raise UsageError(
+                f"{found}. This is recorded now, and nothing was moved",
+                hint=f"etl rollback {hospital} --list shows what is published; say with --to where to go back to",
+            )
         nights = warehouse.nights(hospital)
         if to == "nothing":
             return _to_nothing(warehouse, ledger, hospital, number, actor=actor, reason=reason, progress=progress)
@@ -64,19 +69,20 @@ def _to_nothing(
     progress: Callable[[str], None] | None,
 ) -> Rollback:  # fmt: skip
     held = warehouse.published(hospital)
-    if held is None:
+    if held is None and not ledger.gave_ids(hospital):
         raise UsageError(f"nothing of {hospital} is published")
     if not reason:
         raise UsageError(
             f"all of {hospital} would leave the warehouse, and with it what is known of its key store",
             hint="say why: --reason …",
         )
-    last = ledger.last_published(hospital)
-    rows = warehouse.clear(hospital, number, progress)
-    night = held.night or (last["night"] if last else None)
+    last = next(iter(ledger.publications(hospital)), None)
+    # without a night that is published, what is given up are ids: the warehouse was lost, or this was cut off before
+    rows = warehouse.clear(hospital, number, progress) if held else {}
+    night = (held.night if held else None) or (last["night"] if last else None)
     if night is not None:
         ledger.record_nothing(hospital, night, state="left", actor=actor, reason=reason)
-    return Rollback(None, (held,), rows)
+    return Rollback(None, (held,) if held else (), rows)
 
 
 def _index(hospital: str, nights: list[Night], to: date | None) -> int:

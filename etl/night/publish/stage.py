@@ -10,18 +10,20 @@ from etl.errors import TransientError, UsageError
 from etl.mapping.consortium import cdm_source_row, read_consortium
 from etl.night.finished import DONE, key_of
 from etl.night.lake.candidate import candidate_files
-from etl.night.lake.layers import read_layer
+from etl.night.lake.layers import LAYER, read_layer
 from etl.night.lake.published import layers_of, state_of
 from etl.night.publish.approval import hold_unapproved
 from etl.night.publish.reconcile import reconcile
 from etl.night.run import Progress, Run
-from etl.store.keys.fitting import file_of, refuse_misfit
+from etl.store.keys.fitting import file_of, refuse_ids_of_another, refuse_misfit
+from etl.store.marks import Marks
 from etl.store.warehouse.protocol import Publication
 
 
 def publish(run: Run, progress: Progress | None) -> tuple[int, str]:
     """Publish the candidate in one transaction, when its accounts add up and nobody has to approve it any more."""
     hold_unapproved(run.ledger, run.run_id)
+    _refuse_other_ids(run)
     state, _ = state_of(run)
     reconcile(run.ledger.accounts(run.run_id), _candidate(run) if state.whole else None)
     warehouse = run.warehouse
@@ -44,6 +46,16 @@ def refuse_publication(run: Run) -> None:
     if held and recorded and (held.run_id, held.mappings) == (run.run_id, recorded["mappings"]):
         raise UsageError(f"{run.run_id} is what is published")
     hold_unapproved(run.ledger, run.run_id)
+    _refuse_other_ids(run)
+
+
+def _refuse_other_ids(run: Run) -> None:
+    """Ids that were given up are not published beside those that the store has given out since."""
+    if not (run.folder("land") / LAYER).exists():
+        return  # which stage is missing is told where it is asked for
+    layer = read_layer(run.folder("land"))
+    hospital = run.delivery.hospital
+    refuse_ids_of_another(file_of(run.settings, hospital), hospital, run.run_id, layer.marks or Marks(layer.keys))
 
 
 def _candidate(run: Run) -> dict[str, Path]:

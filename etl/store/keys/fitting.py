@@ -79,6 +79,17 @@ def refuse_misfit(file: Path, hospital: str, known: Marks) -> None:
         raise misfit_error(hospital, why)
 
 
+def refuse_ids_of_another(file: Path, hospital: str, run_id: str, landed: Marks) -> None:
+    """Raise ConfigError unless the ids of a run, which `landed` with these marks, are of the store in `file`."""
+    with damage_told(hospital):
+        why = misfit(file, landed)
+    if why:
+        raise ConfigError(
+            f"the ids of {run_id} are not those of today's key store, which {why}",
+            hint=f"restore the keys/{hospital}.sqlite that it landed with, or let it land again: etl run --force",
+        )
+
+
 def misfit_error(hospital: str, why: str) -> EtlError:
     """The refusal of a store that does not fit."""
     return ConfigError(

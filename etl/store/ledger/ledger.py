@@ -19,6 +19,7 @@ from etl.store.ledger.tables import (
     MAPPING_RATE,
     NOTHING,
     PUBLICATION,
+    ROLLBACK,
     ROW_CHANGE,
     RUN,
     SOURCE_ACCOUNT,
@@ -130,7 +131,7 @@ class Ledger:
         with self.engine.begin() as con:
             hospital = con.execute(sa.select(RUN.c.hospital).where(RUN.c.run_id == run_id)).scalar_one()
             said = {"hospital": hospital, "night": night, "mappings": mappings}
-            _publish(con, run_id=run_id, action="rollback", actor=actor, reason=reason, **said)
+            _publish(con, run_id=run_id, action=ROLLBACK, actor=actor, reason=reason, **said)
             _leave(con, left, "left")
             con.execute(sa.update(RUN).where(RUN.c.run_id == run_id).values(state="published"))
 
@@ -165,6 +166,15 @@ class Ledger:
         """
         since = takewhile(lambda row: row["action"] != NOTHING, self._publications(hospital))
         return next((row for row in since if row["run_id"] != before), None)
+
+    def gone_back_from(self, hospital: str) -> set[str]:
+        """Runs of which a publication was gone back from, if going back was the last that happened to a hospital."""
+        rows = self._publications(hospital)
+        if not rows or rows[0]["action"] != ROLLBACK:
+            return set()
+        target = (rows[0]["run_id"], rows[0]["mappings"])
+        left = takewhile(lambda row: (row["run_id"], row["mappings"]) != target, rows[1:])
+        return {row["run_id"] for row in left}
 
     def gave_ids(self, hospital: str) -> bool:
         """Whether ids of a hospital were published that still count: a person may have given them up (`nothing`)."""

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 meta = sa.MetaData()
 
+ROLLBACK = "rollback"  # action of a publication by which an earlier one came back
 NOTHING = "nothing"  # action of a publication after which the warehouse holds nothing of a hospital
 
 RUN = sa.Table(
