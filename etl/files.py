@@ -14,7 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 from etl.errors import ConfigError
 
 Shape = TypeVar("Shape")
+NO_FILE = "is a pipe, a device or a folder, no file"
 _WILD = re.compile(r"[*?[]")
+
+
+class NoFileError(ConfigError):
+    """Something else lies where a file should."""
 
 
 def is_pattern(name: str) -> bool:
@@ -30,6 +35,13 @@ def write_atomically(file: Path, text: str) -> None:
     partial.replace(file)
 
 
+def read_bytes(file: Path) -> bytes:
+    """What a file holds; NoFileError where it is a pipe, a device or a folder: who reads a pipe waits for ever."""
+    if not file.is_file() and file.exists():
+        raise NoFileError(f"{file} {NO_FILE}", hint="put a file in its place")
+    return file.read_bytes()
+
+
 def read_json(file: Path, shape: type[Shape]) -> Shape:
     """What one of the program's own files of JSON says, in the `shape` that it is used in: a dataclass, or a dict or
     list of some. Keys that the shape does not have are passed over.
@@ -38,7 +50,7 @@ def read_json(file: Path, shape: type[Shape]) -> Shape:
     """
     wanted: Any = shape  # to a checker of types a class is not hashable
     try:
-        said: Shape = _reader(wanted).validate_json(file.read_bytes())
+        said: Shape = _reader(wanted).validate_json(read_bytes(file))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         wrong = "it is no JSON" if first["type"] == "json_invalid" else "it says something else than it has to"

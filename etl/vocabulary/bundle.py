@@ -13,11 +13,13 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import Field, Table, empty, vocabulary_tables
 from etl.errors import InputError
+from etl.files import NO_FILE
 from etl.sql import literal, one_file, quote
 
 _OPTIONAL = {"concept_synonym", "drug_strength", "source_to_concept_map"}
 # a query that looks for some ids reads few row groups of a sorted table; the gates ask CONCEPT some fifty times a night
 _SORTED = {"concept": "order by concept_id"}
+CPT4 = "CONCEPT_CPT4.csv"  # beside CONCEPT.csv until the tool of the download has run
 AGAIN = "download the bundle again and unpack the whole of it"
 _CSV = (
     "auto_detect = false, hive_partitioning = false, header = true, delim = '\t', quote = '', escape = '', nullstr = ''"
@@ -55,6 +57,9 @@ def open_bundle(folder: Path) -> list[BundleFile]:
     if not folder.is_dir():
         raise InputError(f"there is no vocabulary bundle at {folder}", hint="name the folder of the unpacked download")
     by_name = {p.name.lower(): p for p in folder.iterdir()}
+    no_files = sorted(p.name for name, p in by_name.items() if not p.is_file() and _table_of(name))
+    if no_files:
+        raise InputError(f"the vocabulary bundle {folder}: {no_files[0]} {NO_FILE}", hint=AGAIN)
     tables = vocabulary_tables()
     missing = [f"{t.upper()}.csv" for t in tables if f"{t}.csv" not in by_name and t not in _OPTIONAL]
     if missing:
@@ -64,6 +69,11 @@ def open_bundle(folder: Path) -> list[BundleFile]:
         )
     found = [_open(table, by_name.get(f"{name}.csv")) for name, table in tables.items()]
     return sorted(found, key=lambda f: -f.bytes)
+
+
+def _table_of(name: str) -> bool:
+    """Whether the name, in small letters, is of a file that is read of a bundle."""
+    return name.removesuffix(".csv") in {*vocabulary_tables(), CPT4.removesuffix(".csv").lower()}
 
 
 def read_rows(table: str, path: Path) -> str:

@@ -18,7 +18,7 @@ from etl.cdm.spec import Field, Table
 from etl.engine import one_number, rows_in
 from etl.errors import InputError
 from etl.sql import literal, one_file, quote
-from etl.vocabulary.bundle import AGAIN, BundleFile, copy_sorted, lines_where, read_rows
+from etl.vocabulary.bundle import AGAIN, CPT4, BundleFile, copy_sorted, lines_where, read_rows
 
 #: Keys that the specification does not declare; without one, a row as a whole must stand once.
 _KEYS = {
@@ -33,7 +33,6 @@ _NEEDED = {
 }
 #: Texts that a person reads; they are cut where they are too long. All others are keys.
 _READ = ("vocabulary_reference", "vocabulary_version", "source_code_description")
-_CPT4 = "CONCEPT_CPT4.csv"
 _RUN_CPT4 = "run the tool in the download (cpt4.jar, as Athena's mail says) and load the bundle again"
 _AT_ONCE = 16_000_000  # keys whose marks are sorted in memory at a time: 4 bytes each, and as much to join them
 
@@ -60,6 +59,7 @@ def mended(con: DuckDBPyConnection, file: BundleFile, written: Path) -> tuple[in
     if not rows:
         return 0, _empty(file)
     found = Found()
+    _zero_bytes(con, file, source, written, found)
     _days(con, file, source)
     _missing(con, file, source, written, found)
     _lengths(con, file, source, found)
@@ -74,6 +74,19 @@ def _empty(file: BundleFile) -> list[str]:
     if lost:
         raise InputError(f"{file.name}: has no rows, so {lost}", hint=AGAIN)
     return [f"{file.name} has no rows"]
+
+
+def _zero_bytes(con: DuckDBPyConnection, file: BundleFile, source: str, written: Path, found: Found) -> None:
+    """Zero bytes, which no text of PostgreSQL's can hold, are taken out before anything else is looked at."""
+    texts = [quote(f.name) for f in file.table.fields if f.duckdb_type == "VARCHAR" and f.name in file.header]
+    held = " or ".join(f"contains({text}, chr(0))" for text in texts) or "false"
+    count = one_number(con, f"select count(*) from {source} where {held}")
+    if count:
+        taken = ", ".join(f"replace({text}, chr(0), '') as {text}" for text in texts)
+        again = written.with_suffix(".mended")
+        copy_sorted(con, file.table, f"select * replace ({taken}) from {source}", again)
+        again.replace(written)
+        found.notes.append(f"{file.name}: {count:,} rows held zero bytes, which were taken out")
 
 
 def _days(con: DuckDBPyConnection, file: BundleFile, source: str) -> None:
@@ -163,11 +176,12 @@ def _doubles(con: DuckDBPyConnection, file: BundleFile, source: str, rows: int, 
         f"(select {mark} as mark, {keys} from {source} where {mark} in (from suspect) group by all having count(*) > 1)"
     )
     shared = f"from {source} where {mark} in (from doubled)"
-    differing = con.execute(
-        f"select {keys} from (select distinct * {shared}) group by all having count(*) > 1 order by all limit 1"
-    ).fetchone()
-    if differing:
-        raise _two_rows(con, file, differing)
+    con.execute(
+        f"create or replace temp table differing as select {keys} from (select distinct * {shared}) "
+        "group by all having count(*) > 1 order by all"
+    )
+    if count := one_number(con, "select count(*) from differing"):
+        raise _two_rows(con, file, count)
     dropped = one_number(
         con, f"select (select count(*) {shared}) - (select count(*) from (select distinct * {shared}))"
     )
@@ -192,15 +206,19 @@ def _repeated(con: DuckDBPyConnection, table: Table, source: str, rows: int) -> 
         yield pa.array(np.unique(marks[1:][marks[1:] == marks[:-1]]), pa.uint32())
 
 
-def _two_rows(con: DuckDBPyConnection, file: BundleFile, values: tuple[object, ...]) -> InputError:
-    said = dict(zip(_key(file.table), values, strict=True))
-    same = " and ".join(f"{quote(name)} = {literal(str(value))}" for name, value in said.items())
-    lines = lines_where(con, file, same, 2)
-    first, second = lines if len(lines) == 2 else (0, 0)
-    named = ", ".join(f"{name} {value}" for name, value in said.items())
+def _two_rows(con: DuckDBPyConnection, file: BundleFile, count: int) -> InputError:
+    """The error of the keys in the table `differing`: how many, and two lines of the first, never what they are."""
+    types = {f.name: f.duckdb_type for f in file.table.fields}
+    row = con.execute("from differing limit 1").fetchone() or ()
+    same = " and ".join(
+        f"try_cast({quote(name)} as {types[name]}) is not distinct from {literal(str(value))}::{types[name]}"
+        for name, value in zip(_key(file.table), row, strict=True)
+    )
+    first, second, *_ = [*lines_where(con, file, same, 2), 0, 0]
+    keys = f"{count:,} keys stand" if count > 1 else "1 key stands"
     return InputError(
-        f"{file.name}, line {second}: {named} stands in line {first} too, with other content",
-        hint="one of the two is wrong: remove it, or " + AGAIN,
+        f"{file.name}, line {second}: has the key of line {first} and other content; {keys} in lines that differ",
+        hint="of such lines one is wrong: remove it, or " + AGAIN,
     )
 
 
@@ -219,7 +237,7 @@ def _write_again(con: DuckDBPyConnection, file: BundleFile, source: str, written
 
 def unmerged_cpt4(con: DuckDBPyConnection, bundle: Path, concept: Path) -> list[str]:
     """A note where the CPT4 concepts of a bundle lie beside CONCEPT.csv, and not in it."""
-    beside = next((p for p in bundle.iterdir() if p.name.lower() == _CPT4.lower()), None)
+    beside = next((p for p in bundle.iterdir() if p.name.lower() == CPT4.lower()), None)
     if beside is None:
         return []
     known = f"select concept_id from {rows_in(concept)}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import start
 from tiny import NIGHT, Tiny
 from typer.testing import CliRunner
 
@@ -136,6 +137,28 @@ def test_a_damaged_home_ends_the_next_night_in_a_code_and_the_way_back(hospital:
     assert run is not None
     # without its catalog nobody knows what is published: no night begins, and the last one stays what it was
     assert run["state"] == ("published" if what == "the catalog" else "failed")
+
+
+@pytest.mark.parametrize("place", [
+    "mappings/tiny/hospital.yaml", "mappings/tiny/maps/x.yaml", "mappings/consortium.yaml",
+    "expectations/cdm/person.json", "expectations/cdm/overrides/tiny.yaml", "vocabulary/x/release.json",
+    "lake/FORM",
+])  # fmt: skip
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+    hospital: Tiny, tmp_path: Path, vocabulary: Path, place: str
+) -> None:
+    settings = hospital.settings
+    shutil.copytree(settings.expectations, settings.home / "expectations")
+    hospital.settings = settings.model_copy(update={"expectations": settings.home / "expectations"})
+    (settings.home / "vocabulary").unlink()
+    shutil.copytree(vocabulary, settings.home / "vocabulary")
+    file = settings.home / place
+    file.unlink(missing_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(file)
+    command = start(hospital, "run", "tiny", str(hospital.deliver()), log=tmp_path / "run.log")
+    assert command.exit_code(60) == 4, command.output
+    assert "is a pipe, a device or a folder" in command.output or "consortium.yaml is missing" in command.output
 
 
 #: Commands that read what the program keeps as JSON; RUN is the id of the night that is published.

@@ -22,7 +22,7 @@ from pyarrow import csv as arrow_csv
 from pyarrow import json as arrow_json
 
 from etl.errors import Problem
-from etl.files import packaged
+from etl.files import NO_FILE, NoFileError, packaged, read_bytes
 from etl.mapping.language.codemaps import CodeMap, MapRows
 from etl.mapping.language.places import Place
 from etl.spreadsheets import read_back
@@ -63,10 +63,11 @@ def written_rows(code_map: CodeMap, places: Mapping[str, Place]) -> MapRows:
     reads a mapping would wait.
     """
     rows = [
-        {"file": places[code].file, "line": places[code].line, "code": code, "concept_id": concept, "kind": "MAPS_TO"}
+        {"file": places[code].file, "line": places[code].line, "code": _without_zeros(code), "concept_id": concept,
+         "kind": "MAPS_TO"}
         for code, given in code_map.codes.items()
         for concept in (given if isinstance(given, tuple) else (given,))
-    ]
+    ]  # fmt: skip
     if not rows:
         return MapRows(_SCHEMA.empty_table())
     text = "\n".join(json.dumps(row) for row in rows).encode()
@@ -76,6 +77,11 @@ def written_rows(code_map: CodeMap, places: Mapping[str, Place]) -> MapRows:
             io.BytesIO(text), read_options=read, parse_options=arrow_json.ParseOptions(explicit_schema=_SCHEMA)
         )
     )
+
+
+def _without_zeros(code: str) -> str:
+    """A code as it lands: without zero bytes, which no text of PostgreSQL's can hold."""
+    return code.replace("\0", "")
 
 
 def with_file(written: MapRows, file: MapRows) -> MapRows:
@@ -92,7 +98,9 @@ def read_rows(code_map: CodeMap, folder: Path, root: Path) -> tuple[MapRows | No
     format_, path = named[0], folder / named[1]
     file = str(path.relative_to(root)) if path.is_relative_to(root) else named[1]
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
+    except NoFileError:
+        return None, [Problem(file, 1, format_, NO_FILE)]
     except OSError as error:
         return None, [Problem(file, 1, format_, f"cannot be read: {error.strerror}")]
     given, problems = _given(content, format_, code_map.encoding, file)
@@ -118,7 +126,7 @@ def _header(content: bytes, format_: str, encoding: str) -> tuple[list[str], str
     """The column names in lower case, and what is wrong with them."""
     try:
         first = content.split(b"\n", 1)[0].decode("utf-8-sig" if encoding == "utf-8" else encoding)
-    except UnicodeDecodeError:
+    except UnicodeError:
         return [], f"is not {encoding} text; say which `encoding` it has"
     except LookupError:
         return [], f"Python knows no encoding '{encoding}'; try utf-8 or cp949"
@@ -148,7 +156,7 @@ def _given(content: bytes, format_: str, encoding: str, file: str) -> tuple[pa.T
             ),
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
-    except (pa.ArrowInvalid, UnicodeDecodeError):
+    except (pa.ArrowInvalid, UnicodeError):
         return None, [Problem(file, 1, format_, f"is not {encoding} text of comma-separated values")]
     lines, number = _lines(table, broken)
     if broken:
@@ -157,6 +165,7 @@ def _given(content: bytes, format_: str, encoding: str, file: str) -> tuple[pa.T
     given = pa.table({"line": pa.array(lines[number], pa.int64())})
     for name in _COLUMNS[format_]:
         column = table[str(header.index(name))] if name in header else pa.repeat("", len(table))
+        column = pc.replace_substring(column, "\0", "")  # as codes land
         given = given.append_column(name, column)
     return given, []
 

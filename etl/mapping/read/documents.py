@@ -15,6 +15,7 @@ from yaml.constructor import SafeConstructor
 
 from etl import yamls
 from etl.errors import Problem
+from etl.files import NO_FILE, NoFileError, read_bytes
 from etl.mapping.language.places import Path_, Place
 
 ABSENT = "absent"
@@ -98,7 +99,12 @@ def read_file(path: Path, root: Path, document: Document) -> None:
     """Read one YAML file and merge it over what `document` holds."""
     file = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
     reader = _Reader(file, document)
-    content = path.read_bytes()
+    try:
+        content = read_bytes(path)
+    except NoFileError:
+        document.problems.append(Problem(file, 1, "-", NO_FILE))
+        document.unreadable = True
+        return
     try:
         node = yamls.compose(content.decode("utf-8-sig"))
         data = reader.build(node, ()) if node is not None else {}

@@ -10,6 +10,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 from sqlglot.tokens import Tokenizer
 
+from etl.files import read_bytes
 from etl.mapping.language.contract import Source, deletions_of
 from etl.mapping.language.hospital import Hospital
 from etl.mapping.language.mapping import HospitalMapping
@@ -36,7 +37,7 @@ def _text(root: Path, said: str, place: Place) -> tuple[str, str]:
         return said.strip().rstrip(";"), f"{place.file}:{place.line}"
     file = (root / place.file).parent / said
     named = str(file.relative_to(root)) if file.is_relative_to(root) else said
-    return file.read_text(encoding="utf-8-sig").strip().rstrip(";"), f"{named}:1"
+    return read_bytes(file).decode("utf-8-sig").strip().rstrip(";"), f"{named}:1"
 
 
 def queries(root: Path, mapping: HospitalMapping) -> dict[str, Query]:

@@ -12,6 +12,7 @@ import yaml
 
 from etl import yamls
 from etl.errors import Problem
+from etl.files import NO_FILE, NoFileError, read_bytes
 
 Step = str | int
 
@@ -20,7 +21,7 @@ def read_json(file: Path) -> tuple[str, Any, Problem | None]:
     """The text of a JSON file, what it says, and what is wrong with it where it is none."""
     text, line = "", 1
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_bytes(file).decode("utf-8")
         return text, json.loads(text), None
     except json.JSONDecodeError as error:
         line, wrong = error.lineno, error.msg
@@ -28,6 +29,8 @@ def read_json(file: Path) -> tuple[str, Any, Problem | None]:
         wrong = "is nested too deeply"
     except UnicodeDecodeError:
         wrong = "is not UTF-8 text"
+    except NoFileError:
+        wrong = NO_FILE
     return text, None, Problem(str(file), line, "json", wrong)
 
 

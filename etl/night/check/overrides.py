@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from etl import yamls
 from etl.errors import Problem
+from etl.files import read_bytes
 from etl.night.check.lines import LineFinder
 from etl.night.check.suites import COLUMN_ARGUMENTS, Expectation, Severity, Suite, SuiteError, reread
 
@@ -65,7 +66,7 @@ def read_overrides(cdm: Path, hospital: str, suites: Sequence[Suite]) -> list[Ov
     if not file.exists():
         return []
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_bytes(file).decode("utf-8")
     except UnicodeDecodeError:
         raise SuiteError([Problem(str(file), 1, "yaml", "is not UTF-8 text")]) from None
     found, problems = _read(file, text, hospital, {s.table: s for s in suites})

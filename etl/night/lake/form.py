@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from etl.errors import ConfigError
-from etl.files import write_atomically
+from etl.files import read_bytes, write_atomically
 
 #: Raised when a stage's folders, `layer.json`, `state.json` or a marker come to say something else than before.
 FORM = 2
@@ -16,7 +16,7 @@ def claim(lake: Path) -> None:
     """Note the form of a lake; ConfigError when a newer program has written it, or nobody can read what is noted."""
     file = lake / _FILE
     if file.exists():
-        said = file.read_text(encoding="utf-8").strip()
+        said = read_bytes(file).decode("utf-8", "replace").strip()
         if not said.isdigit():
             raise ConfigError(
                 f"{file} is damaged", hint=f"write the number {FORM} into it if no newer program ran here"

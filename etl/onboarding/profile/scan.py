@@ -15,6 +15,7 @@ from etl.errors import InputError
 from etl.night.land.decode import as_utf8
 from etl.night.land.read import reading, rejected, relation
 from etl.night.manifest import MANIFEST
+from etl.night.naming import listed
 from etl.onboarding.profile import sets
 from etl.onboarding.profile.columns import DISTINCT, Figures, gather, measure, shows_values
 from etl.onboarding.profile.form import Form, detect
@@ -61,7 +62,14 @@ def profile_folder(
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}", hint="give the folder that holds the export's files")
-    paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and p.name != MANIFEST)
+    shown = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    if wrong := [n for n, p in enumerate(shown, 1) if p.exists() and not (p.is_file() or p.is_dir())]:
+        raise InputError(
+            f"{len(wrong)} of the {len(shown)} things in {folder} are pipes, sockets or devices (number "
+            f"{listed(wrong)} in the order of their names)",
+            hint="ask for files",
+        )
+    paths = [p for p in shown if p.is_file() and p.name != MANIFEST]
     if not paths:
         raise InputError(f"{folder} holds no files", hint="give the folder that holds the export's files")
     scan = _Scan()

@@ -11,7 +11,8 @@ import pytest
 
 from etl.errors import Problem
 from etl.mapping.language.codemaps import CodeMap, MapRows
-from etl.mapping.read.codemaps import read_rows
+from etl.mapping.language.places import Place
+from etl.mapping.read.codemaps import read_rows, written_rows
 
 DATA = Path(os.environ.get("ETL_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
 HEADER = (
@@ -100,6 +101,31 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert (problems[0].file, problems[0].message) == (
         f"{tmp_path.name}/no.csv", "cannot be read: No such file or directory",
     )  # fmt: skip
+
+
+def test_zero_bytes_are_no_part_of_a_code(tmp_path: Path) -> None:
+    assert rows(usagi(tmp_path, "A\0B,a,1,,1,APPROVED,7\0,MAPS_TO,"), "code", "concept_id") == [("AB", 7)]
+    places = {"A\0B": Place("maps.yaml", 3)}
+    assert rows((written_rows(CodeMap(codes={"A\0B": 7}), places), []), "code", "concept_id") == [("AB", 7)]
+
+
+def test_half_of_a_letter_of_utf_16_is_no_text(tmp_path: Path) -> None:
+    _, problems = read(tmp_path, HEADER.encode() + b"A\xed\xa0\x80,a,1,,1,APPROVED,7,MAPS_TO,\n", usagi="map.csv")
+    assert [p.message for p in problems] == ["is not utf-8 text of comma-separated values"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-7", "idna", "base64"])
+def test_an_encoding_that_does_not_fit_is_named(tmp_path: Path, encoding: str) -> None:
+    content = HEADER.encode() + b"A,a,1,,1,APPROVED,7,MAPS_TO,\xff\n"
+    found, problems = read(tmp_path, content, usagi="map.csv", encoding=encoding)
+    assert found is None
+    assert problems
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "map.csv")
+    _, problems = read_rows(CodeMap(usagi="map.csv"), tmp_path, tmp_path.parent)
+    assert problems[0].message == "is a pipe, a device or a folder, no file"
 
 
 def test_files_in_korean_encodings_and_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
