@@ -6,6 +6,7 @@ Either the next night leads to what it would have led to, or it is refused and s
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -22,11 +23,13 @@ from typer.testing import CliRunner
 from etl.cli import app
 from etl.errors import ConfigError, EtlError
 from etl.night.pipeline import run_delivery
+from etl.night.publish.rollback import roll_back
 from etl.operations.doctor.examine import look_at
 from etl.operations.doctor.nights import check_record
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.standing import standing
+from etl.store.warehouse.ducklake.warehouse import DuckLake
 from etl.store.warehouse.open import open_warehouse
 from etl.store.warehouse.postgres.init import initialise
 
@@ -180,6 +183,68 @@ def test_a_home_of_which_a_part_was_left_behind_is_not_taken_over(
     refused = CliRunner().invoke(app, ["warehouse", "move"])
     assert refused.exit_code == 4
     assert "files of the warehouse are not in" in refused.stderr
+
+
+def without_a_path(catalog: Path) -> None:
+    with sqlite3.connect(catalog) as con:
+        con.execute("delete from ducklake_metadata where key = 'data_path'")
+
+
+def without_a_table(catalog: Path) -> None:
+    with sqlite3.connect(catalog) as con:
+        con.execute("drop table ducklake_data_file")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda f: f.write_bytes(b"x" * 5000), lambda f: f.write_bytes(b""), without_a_path, without_a_table],
+    ids=["noise", "empty", "no path", "a table is missing"],
+)
+def test_a_damaged_catalog_is_not_taken_over(hospital: Tiny, damage) -> None:
+    hospital.publish()
+    warehouse = DuckLake.of(hospital.settings)
+    damage(warehouse.folder / "catalog.sqlite")
+    with pytest.raises(ConfigError, match=r"catalog\.sqlite is no catalog") as raised:
+        warehouse.move()
+    assert "restore the folder of the warehouse" in str(raised.value.hint)
+
+
+@pytest.mark.parametrize(
+    "files", ["data/main/*/*-delete.parquet", "data/main/*/*.parquet", "data/tiny/*/person.parquet"]
+)
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_readers_need_is_looked_for_whoever_wrote_it(
+    hospital: Tiny, files: str, cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The catalog's engine writes what is deleted, and what is gone back to, itself."""
+    monkeypatch.setattr("etl.night.merge.merge._TOO_MANY", 2)
+    hospital.publish()
+    hospital.tables["LAB.csv"][1][4] = "11.4"
+    hospital.publish(tiny.NIGHT.replace(day=2))
+    if "main/*/*.parquet" in files:
+        roll_back(hospital.settings, "tiny", None, actor="test", reason=None)
+    warehouse = DuckLake.of(hospital.settings)
+    assert warehouse.move() > 0
+    found = [*warehouse.folder.glob(files)]
+    assert found
+    for file in found:
+        file.write_bytes(b"") if cut else file.unlink()
+    with pytest.raises(ConfigError, match="files of the warehouse are not in"):
+        warehouse.move()
+
+
+def test_going_back_to_a_night_whose_files_are_gone_says_so(hospital: Tiny) -> None:
+    hospital.publish()
+    hospital.tables["LAB.csv"][1][4] = "11.4"
+    hospital.publish(tiny.NIGHT.replace(day=2))
+    rows = tiny.warehouse_rows(hospital.settings)
+    with sqlite3.connect(DuckLake.of(hospital.settings).folder / "catalog.sqlite") as con:
+        query = "select path from ducklake_data_file where end_snapshot is not null and path_is_relative = 0"
+        for (path,) in con.execute(query).fetchall():
+            Path(path).unlink()
+    with pytest.raises(ConfigError, match=r"a file of the warehouse in .* is missing"):
+        roll_back(hospital.settings, "tiny", None, actor="test", reason=None)
+    assert tiny.warehouse_rows(hospital.settings) == rows
 
 
 def pg(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

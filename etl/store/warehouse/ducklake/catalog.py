@@ -97,6 +97,11 @@ class Catalog:
                     work(con)
                     con.execute("commit")
             except duckdb.Error as error:
+                if _lacks_file(error):
+                    raise ConfigError(
+                        f"a file of the warehouse in {self.folder} is missing or damaged; nothing was changed",
+                        hint="restore the folder of the warehouse from its newest back-up: docs/operations.md",
+                    ) from error
                 if not _may_pass(error) or attempt == _TRIES:
                     raise TransientError(
                         f"the warehouse could not be written: {type(error).__name__}", hint="run again"
@@ -181,6 +186,12 @@ def columns_of(con: DuckDBPyConnection, table: str) -> list[str]:
 def _may_pass(error: duckdb.Error) -> bool:
     text = str(error).lower()
     return any(word in text for word in ("locked", "conflict", "busy"))
+
+
+def _lacks_file(error: duckdb.Error) -> bool:
+    """Whether the engine did not find, or could not read, a file that the catalog names."""
+    text = str(error).lower()
+    return ".parquet" in text and any(words in text for words in ("no such file", "no magic bytes", "too small to be"))
 
 
 def _not_writable(error: duckdb.Error) -> bool:

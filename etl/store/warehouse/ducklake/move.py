@@ -3,43 +3,70 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from etl.errors import ConfigError
+from etl.errors import ConfigError, TransientError
 
 _FILES = ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
+#: Path and bytes of the files that readers need; what the catalog's own engine wrote lies below its table's folder.
+_NEEDED = " union all ".join(
+    f"""
+    select case when f.path_is_relative then s.path || t.path || f.path else f.path end, f.file_size_bytes
+    from {files} f join ducklake_table t using (table_id) join ducklake_schema s using (schema_id)
+    where f.end_snapshot is null and t.end_snapshot is null
+    """
+    for files in _FILES[:2]
+)
 
 
-def made_in(catalog: Path) -> str:
-    """The folder of the files, with its last slash, in which a catalog was made."""
-    with closing(sqlite3.connect(f"{catalog.as_uri()}?mode=ro", uri=True, timeout=10)) as con:
-        row = con.execute("select value from ducklake_metadata where key = 'data_path'").fetchone()
-    return str(row[0])
+@contextmanager
+def _catalog(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a catalog; ConfigError where it is none, TransientError where somebody else has it locked."""
+    try:
+        con = sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=60, isolation_level=None)
+        with closing(con):
+            yield con
+    except sqlite3.Error as error:
+        if any(word in str(error) for word in ("locked", "busy", "readonly")):
+            raise TransientError(
+                f"the catalog {file} cannot be written now", hint="see that nobody uses the warehouse, run again"
+            ) from None
+        raise _damaged(file) from None
+
+
+def _damaged(file: Path) -> ConfigError:
+    return ConfigError(
+        f"{file} is no catalog of a warehouse, or is damaged",
+        hint="restore the folder of the warehouse from its newest back-up: docs/operations.md",
+    )
 
 
 def adopt(catalog: Path, data: Path) -> int:
-    """Name all files of a catalog by the folder `data`, in one transaction; returns how many there are.
+    """Name all files of a catalog by the folder `data`, in one transaction; returns how many readers need.
 
-    Raises ConfigError, and changes nothing, when one of the files that readers need is not in `data`.
+    Raises ConfigError, and changes nothing, when it is damaged or one of these is not in `data` as it was written.
     """
-    old, new = made_in(catalog), f"{data}/"
-    with closing(sqlite3.connect(catalog, timeout=60, isolation_level=None)) as con:
+    with _catalog(catalog) as con:
         con.execute("begin immediate")
+        row = con.execute("select value from ducklake_metadata where key = 'data_path'").fetchone()
+        if row is None:
+            raise _damaged(catalog)
+        old, new = str(row[0]), f"{data}/"
         for table in _FILES:
             con.execute(
                 f"update {table} set path = ? || substr(path, ?) where substr(path, 1, ?) = ?",
                 [new, len(old) + 1, len(old), old],
             )
         con.execute("update ducklake_metadata set value = ? where key = 'data_path'", [new])
-        query = "select path from ducklake_data_file where end_snapshot is null and path_is_relative = 0"
-        paths = [Path(path) for (path,) in con.execute(query)]
-        lost = [path for path in paths if not path.exists()]
+        needed = [(data / path, size) for path, size in con.execute(_NEEDED)]
+        lost = [path for path, size in needed if not path.is_file() or path.stat().st_size != size]
         if lost:
             con.execute("rollback")
             raise ConfigError(
-                f"{len(lost)} of {len(paths)} files of the warehouse are not in {data}",
+                f"{len(lost)} of {len(needed)} files of the warehouse are not in {data}, or were cut",
                 hint="move the whole folder, or restore it from one back-up",
             )
         con.execute("commit")
-    return len(paths)
+    return len(needed)
