@@ -103,10 +103,11 @@ create or replace macro omop_narrow(t) as translate(t, '０１２３４５６７
 -- A number, or NULL for infinity and what is not a number.
 create or replace macro omop_finite(n) as case when isfinite(n) then n end;
 
--- Text to number: full-width digits, commas between thousands; anything else is NULL.
+-- Text to number: full-width digits, commas between thousands; anything else is NULL. Nobody writes thousands behind a
+-- zero: 0,125 is an eighth where a comma stands before decimals.
 create or replace macro omop_try_number(t) as omop_finite(coalesce(
   try_cast(t as double),
-  case when regexp_full_match(trim(omop_narrow(t)), '[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?')
+  case when regexp_full_match(trim(omop_narrow(t)), '[-+]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?')
        then try_cast(replace(trim(omop_narrow(t)), ',', '') as double)
        else try_cast(trim(omop_narrow(t)) as double) end));
 

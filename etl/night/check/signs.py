@@ -18,8 +18,11 @@ from etl.sql import literal, quote
 from etl.store.ledger.records import Finding
 
 _NUMBERS: tuple[Kind, ...] = ("number", "bound", "integer", "result")
-_BETWEEN_THOUSANDS = r"[<>=≤≥~\s]*-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?\s*"
-_BEFORE_DECIMALS = r"[<>=≤≥~\s]*-?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),([0-9]{1,2}|[0-9]{4,})\s*"
+_SIGNS = r"[<>=≤≥~\s]*[-+]?"
+_BETWEEN_THOUSANDS = _SIGNS + r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?\s*"
+_BEFORE_DECIMALS = (
+    _SIGNS + r"(([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),([0-9]{1,2}|[0-9]{4,})|(0+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]{3})\s*"
+)
 
 
 def comma_findings(con: DuckDBPyConnection, mapping: HospitalMapping) -> list[Finding]:
@@ -49,7 +52,8 @@ def _read_as_numbers(mapping: HospitalMapping, name: str, source: Source) -> Ite
 
 def _counted(column: str) -> str:
     text = quote(column)
-    given = f"count(*) filter (contains({text}, ',') and regexp_full_match({text}, {{}}))"
+    comma = f"(contains({text}, ',') or contains({text}, '，'))"  # a Korean keyboard's, too: it is read as one
+    given = f"count(*) filter ({comma} and regexp_full_match(omop_narrow({text}), {{}}))"
     return f"{given.format(literal(_BEFORE_DECIMALS))}, {given.format(literal(_BETWEEN_THOUSANDS))}"
 
 

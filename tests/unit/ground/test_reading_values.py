@@ -98,11 +98,17 @@ def test_a_comparison_gives_its_number_and_operator(engine, number, sign: str, w
     assert asked(engine, "omop_try_number", text) is None
 
 
+@pytest.mark.parametrize("text", ["0,125", "-0,500", "００，１２５", "000,125", "0,125,000"])
+def test_nobody_writes_thousands_behind_a_zero(engine, text: str) -> None:
+    assert asked(engine, "omop_try_number", text) is None
+    assert asked(engine, "omop_result_number", f"<{text}") is None
+
+
 @given(st.from_regex(r"[0-9+\-.,eE<>= ]{1,12}", fullmatch=True))
 def test_a_number_is_read_as_python_reads_it_or_not_at_all(engine, text: str) -> None:
     found = asked(engine, "omop_try_number", text)
     plain = text.strip()
-    if re.fullmatch(r"[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?", plain):
+    if re.fullmatch(r"[-+]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?", plain):
         plain = plain.replace(",", "")
     try:
         expected = float(plain)
