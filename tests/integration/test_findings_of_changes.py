@@ -183,3 +183,20 @@ def test_a_gate_that_is_tried_again_tells_the_same(vocabulary: Path, tmp_path: P
     assert of(hospital, second, "RESULT is a number") == (2, 2, 1)
     run_stage(resume(hospital.settings, second), stage_by_name("check_cdm"))
     assert found(hospital, second, *columns) == before
+
+
+def test_a_comma_that_means_another_thing_than_on_an_earlier_night_is_found(
+    vocabulary: Path, tmp_path: Path, ajar: None
+) -> None:
+    hospital = make(tmp_path / "home", vocabulary)
+    use = "A comma stands for one thing in the column's numbers"
+
+    def told(run_id: str) -> list[tuple[Any, ...]]:
+        return [row[1:] for row in found(hospital, run_id, "description", "unexpected", "total") if use in row[0]]
+
+    decimals, thousands = (*HIS[:4], "7,3", "g/dL"), (*HERS[:4], "1,234", "g/dL")
+    first = run(hospital, 0, night(1, PAT=[MAN, WOMAN], LAB=[decimals], EXM=MASTER))
+    second = run(hospital, 1, night(2, LAB=[thousands]))
+    assert (told(first), told(second)) == ([], [(1, 2)])
+    third = run(hospital, 2, night(3, LAB=[(*HIS[:4], "7.3", "g/dL")]))
+    assert told(third) == []

@@ -21,7 +21,7 @@ from etl.night.check.gate import run_suites
 from etl.night.check.overall import with_figures
 from etl.night.check.overrides import overridden, read_overrides
 from etl.night.check.partial import count_findings, without_counts
-from etl.night.check.signs import comma_findings
+from etl.night.check.signs import ONE_USE, comma_findings
 from etl.night.check.suites import ROW_NUMBER, Suite, load_suites
 from etl.night.check.views import create_candidate, create_sources, personal_tables, widen_candidate, widen_sources
 from etl.night.lake.candidate import candidate_files, file_rows
@@ -70,10 +70,12 @@ def check_state(run: Run, progress: Progress | None = None) -> tuple[int, list[F
         create_sources(con, run)
         widen_sources(con, run)
         found = _evaluate(con, asked, progress)
+        commas = comma_findings(con, run.mapping)  # one night may have what contradicts another one
         rows = _rows_by_table(con, suites)
         carried = _carried(con, suites, found, own.number)
     told = together(suites, [*tonight, *count_findings(suites, rows)], found, rows, carried)
-    return sum(rows.values()), told + [f for f in tonight if f.definition is None]
+    others = [f for f in tonight if f.definition is None and f.expectation != ONE_USE]
+    return sum(rows.values()), [*told, *others, *commas]
 
 
 def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Finding]]:

@@ -17,6 +17,7 @@ from etl.night.check.columns import SUITE
 from etl.sql import literal, quote
 from etl.store.ledger.records import Finding
 
+ONE_USE = "expect_one_use_of_the_comma"
 _NUMBERS: tuple[Kind, ...] = ("number", "bound", "integer", "result")
 _SIGNS = r"[<>=≤≥~\s]*[-+]?"
 _BETWEEN_THOUSANDS = _SIGNS + r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?\s*"
@@ -59,7 +60,7 @@ def _counted(column: str) -> str:
 
 def _finding(source: str, column: str, before: int, between: int) -> Finding:
     return Finding(
-        SUITE, source, "expect_one_use_of_the_comma",
+        SUITE, source, ONE_USE,
         "A comma stands for one thing in the column's numbers: `reads` of the column says which "
         "(decimal: ',' or thousands: ',')",
         "block", False, column_name=column, unexpected=before, total=before + between,
