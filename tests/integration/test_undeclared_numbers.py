@@ -53,6 +53,22 @@ def test_of_a_large_file_the_beginning_and_the_middle_are_looked_at(
 
 
 @pytest.mark.parametrize(
+    ("values", "said"),
+    [(NUMBERS, "record numbers of patients"), (["see 900101-1234567 there"], "what is written like a registration")],
+)
+def test_a_column_that_is_filled_where_nobody_looks_is_looked_at_whole(
+    hospital: Tiny, monkeypatch: pytest.MonkeyPatch, values: list[str], said: str
+) -> None:
+    """Such as a remark that came into use last month."""
+    monkeypatch.setattr(sample, "ROWS", 7)
+    monkeypatch.setattr(sample, "ENOUGH", 5)
+    hospital.tables["ADM.csv"] += [[f"B{i}", "70001", "O", "2026-06-02 09:00", "", "IM", ""] for i in range(60)]
+    with_column(hospital, ["", "x", *[""] * 50, *values])
+    with pytest.raises(InputError, match=f"column 'CHART' holds {said}"):
+        hospital.through("land")
+
+
+@pytest.mark.parametrize(
     "declared", ["{identifier: person}", "{identifier: other}", "{not_a_person: numbers of the cloakroom}"]
 )
 def test_what_is_declared_lands(hospital: Tiny, declared: str) -> None:

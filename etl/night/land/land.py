@@ -111,9 +111,9 @@ def _land_file(
     check_rejects(source, file, rows, rejects)
     check_promised_rows(source, file, rows, rejects)
     if columns := plain_columns(source):
-        take_sample(cursor, columns, landed)
-        check_undeclared(cursor, name, source, file, mapping.hospital.undeclared_numbers)
-        check_written(cursor, name, columns, landed)
+        poor = take_sample(cursor, columns, landed)
+        check_undeclared(cursor, name, source, file, mapping.hospital.undeclared_numbers, landed, poor)
+        check_written(cursor, name, columns, landed, poor)
     cursor.close()
     if progress:
         progress(f"{file.name}: {rows:,} rows")

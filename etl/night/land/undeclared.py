@@ -2,13 +2,17 @@
 
 Values that are all digits are compared without leading zeros. What is shorter than a record number, or is a day such as
 20260701, says nothing: amounts, counts and days would be found among the numbers of any large hospital. Of a large file
-a sample is looked at (see `sample`): who exports a column of record numbers fills it.
+a sample is looked at where it is filled (see `sample`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
+
 from duckdb import DuckDBPyConnection
 
+from etl.engine import rows_in
 from etl.errors import InputError
 from etl.mapping.language.contract import Source
 from etl.night.land.contract import SourceFile
@@ -39,16 +43,19 @@ def undeclared_columns(source: Source) -> list[str]:
 
 
 def check_undeclared(
-    con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, share: float
+    con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, share: float, landed: Path,
+    poor: Collection[str],
 ) -> None:  # fmt: skip
     """InputError when of a plain column's different values in `sample` more than `share` are people's record numbers or
-    names.
+    names. The columns `poor` are looked at in the whole file that `landed`.
     """
     columns = undeclared_columns(source)
     if not columns or share >= 1:
         return
     given = " union all ".join(
-        f"select {literal(c)} as name, value from (select distinct {quote(c)} as value from sample)" for c in columns
+        f"select {literal(c)} as name, value from (select distinct omop_blank({quote(c)}) as value "
+        f"from {rows_in(landed) if c in poor else 'sample'})"
+        for c in columns
     )
     found = con.execute(
         f"""

@@ -7,6 +7,7 @@ lengths (days, moments, numbers of rows), is a machine's: of a large file a samp
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -14,22 +15,24 @@ from duckdb import DuckDBPyConnection
 from etl.engine import rows_in
 from etl.errors import InputError
 from etl.night.land.freetext.patterns import in_columns
+from etl.night.land.sample import ENOUGH
 from etl.sql import literal, quote
 
 _SHORTEST = 8  # characters of what is looked for
 _USUAL = 0.3  # a length is usual that this share of the longer values of a sample has
 _MOSTLY = 0.95
-_ENOUGH = 1000  # longer values that a sample must have to say so
 
 
-def check_written(con: DuckDBPyConnection, name: str, columns: list[str], landed: Path) -> None:
+def check_written(
+    con: DuckDBPyConnection, name: str, columns: list[str], landed: Path, poor: Collection[str]
+) -> None:  # fmt: skip
     """InputError with the column and how many rows, when a column that is not declared as text holds an identifier.
 
-    `columns` are those of the table `sample` (see there).
+    `columns` are those of the table `sample` (see there), of the `poor` ones of which it says too little.
     """
-    uneven = _uneven(con, columns)
+    uneven = {*_uneven(con, columns), *poor}
     even = [c for c in columns if c not in uneven]
-    hits = [*_holding(con, uneven, rows_in(landed)), *_holding(con, even, "sample")]
+    hits = [*_holding(con, sorted(uneven), rows_in(landed)), *_holding(con, even, "sample")]
     if hits:
         (column, rows), *more = hits
         others = f"; so do {', '.join(n for n, _ in more)}" if more else ""
@@ -52,7 +55,7 @@ def _uneven(con: DuckDBPyConnection, columns: list[str]) -> list[str]:
         counted: dict[int, int] = lengths or {}
         total = sum(counted.values())
         usual = sum(rows for rows in counted.values() if rows >= _USUAL * total)
-        if total and (total < _ENOUGH or usual < _MOSTLY * total):
+        if total and (total < ENOUGH or usual < _MOSTLY * total):
             uneven.append(column)
     return uneven
 
