@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+import tiny
 from rich.console import Console
+from sqlalchemy.engine import URL
 from tiny import Tiny, mapped_rows
 from typer.testing import CliRunner
 
 from etl.cli import app
 from etl.errors import MappingError
 from etl.mapping.load import load_mappings
+from etl.night.pipeline import run_delivery
+from etl.settings import PROJECT
 from etl.store.ledger.ledger import Ledger
+from etl.store.warehouse.postgres.init import initialise
+from etl.vocabulary.release import load_bundle
 
 USAGI = "sourceCode,sourceName,sourceFrequency,matchScore,mappingStatus,conceptId,mappingType\n"
 TABLE = (
@@ -190,3 +197,37 @@ def test_a_night_maps_them_to_0_and_says_so(hospital: Tiny) -> None:
         f for gate in night(ledger, runs[0], runs).gates for f in gate.findings if "code map 'lab'" in f.description
     ]
     assert [(f.success, f.severity, f.unexpected, f.total) for f in found] == [(False, "warn", 1, 2)]
+
+
+@pytest.fixture(params=["embedded", "postgresql"])
+def either(request: pytest.FixtureRequest, hospital: Tiny, database: URL) -> Tiny:
+    """The tiny hospital on each warehouse."""
+    if request.param == "postgresql":
+        initialise(database, database)
+        hospital.settings = hospital.settings.model_copy(
+            update={"warehouse_url": database.render_as_string(hide_password=False)}
+        )
+    return hospital
+
+
+def test_zero_bytes_of_a_bundle_a_map_and_a_delivery_are_nothing_on_both_warehouses(
+    either: Tiny, tmp_path: Path
+) -> None:
+    bundle = Path(shutil.copytree(PROJECT / "etl" / "sample" / "vocabulary", tmp_path / "bundle"))
+    for table, old in (("CONCEPT", b"\tS\t"), ("CONCEPT_SYNONYM", b"\t4175771\n"), ("VOCABULARY", b"SNOMED")):
+        file = bundle / f"{table}.csv"
+        assert old in file.read_bytes()
+        file.write_bytes(file.read_bytes().replace(old, b"\0" + old))
+    (either.settings.home / "vocabulary").unlink()
+    release = load_bundle(either.settings, bundle)
+    assert sum("zero bytes" in note for note in release.notes) == 3
+    lines = f"L0\x0001,Hb\x00,9,1,APPROVED,{HEMOGLOBIN}\x00,MAPS_TO\n"
+    lab_map(either, f'{{usagi: lab.csv, codes: {{"L0\\x0002": {GLUCOSE}}}}}', USAGI + lines)
+    for row in either.tables["LAB.csv"][1:]:
+        row[2] = row[2].replace("L0", "L\x000")
+    run_delivery(either.settings, "tiny", either.deliver())
+    rows = tiny.warehouse_rows(either.settings, ("measurement", "concept", "concept_synonym", "vocabulary"))
+    texts = [value for table in rows.values() for row in table for value in row if isinstance(value, str)]
+    assert texts
+    assert not any("\0" in text for text in texts)
+    assert {HEMOGLOBIN, GLUCOSE} <= {value for row in rows["measurement"] for value in row}
