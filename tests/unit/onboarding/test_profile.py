@@ -1,6 +1,7 @@
 """What `etl profile` finds in files nobody has mapped, what it never shows, and what `etl new` drafts from it."""
 
 import csv
+import os
 import re
 import xml.etree.ElementTree as ET
 import zipfile
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from etl.cli import app
+from etl.errors import InputError
 from etl.mapping.load import load_mappings
 from etl.onboarding.profile import sets
 from etl.onboarding.profile.form import detect
@@ -73,6 +75,13 @@ def test_delimiter_and_line_end_are_told(tmp_path: Path, delimiter: str, end: st
     rows = [["A", "B"], *([f"{i},5", "x;y|z"] for i in range(20))]
     form = detect(write(tmp_path / "d", "a.csv", rows, delimiter=delimiter, end=end))
     assert (form.delimiter, form.line_end, form.header) == (delimiter, {"\n": "LF", "\r\n": "CRLF"}[end], ("A", "B"))
+
+
+def test_a_pipe_in_the_folder_is_not_waited_for(settings: Settings, tmp_path: Path) -> None:
+    write(tmp_path / "d", "a.csv", [["A", "B"], ["1", "2"]])
+    os.mkfifo(tmp_path / "d" / "b.csv")
+    with pytest.raises(InputError, match=r"1 of the 2 things in .* are pipes, sockets or devices \(number 2 "):
+        profiled(settings, tmp_path / "d")
 
 
 def test_a_last_line_without_end_is_told(tmp_path: Path) -> None:
