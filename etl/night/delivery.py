@@ -17,7 +17,7 @@ from etl.files import is_pattern
 from etl.night.content import Content, Packed, check_unpacked, inside, is_sheet, readable
 from etl.night.folder import digest_of, files_in, holds_a_day, named_after
 from etl.night.manifest import MANIFEST, Promise, manifest_of, promises
-from etl.night.naming import called, is_text, legible, tell_all
+from etl.night.naming import is_text, legible, refuse_illegible, tell_all
 
 _CHUNK = 1 << 20  # what the processor's cache holds is counted fastest
 _LINE_END = 10
@@ -201,7 +201,7 @@ def read_delivery(
     known = list(patterns)
     closed = [_closed(folder, path) for path in paths]
     told = tell_all(closed, known)
-    _refuse_illegible(closed, told, known)
+    refuse_illegible(closed, paths, told, known)
 
     def read(place: int) -> list[DeliveredFile]:
         if progress:
@@ -218,22 +218,6 @@ def read_delivery(
     files, wrong = _as_promised(folder, {f.name: f for f in found}, known)
     total = hashlib.sha256("".join(f"{n}\0{f.sha256}\n" for n, f in sorted(files.items())).encode()).hexdigest()
     return Delivery(hospital, night, folder, files, total, digest_of(folder, paths)), wrong
-
-
-def _refuse_illegible(files: Sequence[DeliveredFile], told: Sequence[str], patterns: Iterable[str]) -> None:
-    """InputError for files whose names are no UTF-8 and that the contract asks for; others are in nobody's way."""
-    wanted = list(patterns)
-    wrong = [
-        InputError(
-            f"{name}: file {number} of {len(files)} in the order of their names is called so, in letters that are no "
-            "UTF-8",
-            hint="ask for the file under a name in UTF-8, or rename it",
-        )
-        for number, (file, name) in enumerate(zip(files, told, strict=True), 1)
-        if not is_text(str(file.path)) and any(called(file, pattern) for pattern in wanted)
-    ]
-    if wrong:
-        raise all_of(wrong)
 
 
 def _closed(folder: Path, path: Path) -> DeliveredFile:

@@ -12,9 +12,10 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from etl.errors import InputError, all_of
 from etl.files import is_pattern
 
 _LISTED = 20
@@ -84,6 +85,23 @@ def tell_all(files: Sequence[Named], patterns: Iterable[str]) -> list[str]:
                 told[i] = told_as(pattern, number, len(found))
         named.update(found)
     return told
+
+
+def refuse_illegible(
+    files: Sequence[Named], paths: Sequence[Path], told: Sequence[str], patterns: Sequence[str]
+) -> None:  # fmt: skip
+    """InputError for files whose names are no UTF-8 and that the contract asks for; others are in nobody's way."""
+    wrong = [
+        InputError(
+            f"{name}: file {number} of {len(files)} in the order of their names is called so, in letters that are no "
+            "UTF-8",
+            hint="ask for the file under a name in UTF-8, or rename it",
+        )
+        for number, (file, path, name) in enumerate(zip(files, paths, told, strict=True), 1)
+        if not is_text(str(path)) and any(called(file, pattern) for pattern in patterns)
+    ]
+    if wrong:
+        raise all_of(wrong)
 
 
 def listed(numbers: Sequence[int]) -> str:
