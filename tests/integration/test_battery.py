@@ -6,20 +6,18 @@ import json
 import random
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
-from quality_definitions import CONTROL, definitions, unlike
+from quality_definitions import CONTROL, unlike
 
 from etl.cdm.spec import Field, Table, tables
-from etl.errors import ConfigError
 from etl.quality.battery.checks import load_checks
 from etl.quality.battery.dashboard import as_dashboard
 from etl.quality.battery.judge import Result, judge
 from etl.quality.battery.measure import measure
-from etl.quality.battery.overrides import Override, read_overrides
+from etl.quality.battery.overrides import Override
 from etl.quality.battery.statement import WHOLE
 from etl.quality.battery.summary import CATEGORIES
 from etl.settings import PROJECT
@@ -144,13 +142,6 @@ def test_a_hospital_s_figures_are_those_of_its_rows_alone(warehouse: DuckDBPyCon
         assert answers(judge(ASKED, measured, 2)) == answers(judge(ASKED, own, 2))
 
 
-@needs_control
-def test_the_checks_are_those_of_the_control_files() -> None:
-    expected = {d.id: d.threshold for d in definitions(CONTROL, NIGHT.isoformat())}
-    assert {c.id: c.threshold for c in CHECKS} == expected
-    assert len(CHECKS) == 2374
-
-
 def test_thresholds_change_without_measuring_again_and_an_override_ends_by_itself(
     warehouse: DuckDBPyConnection,
 ) -> None:
@@ -161,46 +152,6 @@ def test_thresholds_change_without_measuring_again_and_an_override_ends_by_itsel
         override = Override(check=check.id, threshold=100, reason="types are told next year", until=until)
         (result,) = judge([check], measured, WHOLE, {check.id: override})
         assert (result.violated, result.of, result.status) == (4, 4, status)
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("isRequird,person,person_id,,,0,", "no kind of check"),
-        ("isRequired,persn,person_id,,,0,", "no table 'persn'"),
-        ("isRequired,person,persn_id,,,0,", "no field 'persn_id'"),
-        ("isRequired,person,person_id,,,five,", "no percentage"),
-        ("isRequired,person,person_id,,,nan,", "no percentage"),
-        ("isRequired,person,person_id,,,101,", "no percentage"),
-        ("isRequired,person,,,,0,", "names no field"),
-        ("cdmTable,person,person_id,,,,", "names no field"),
-        ("plausibleGender,condition_occurrence,condition_concept_id,x,Male,5,", "no concept ids"),
-        ("cdmTable,person,,,,,", "asks the same as line 2"),
-    ],
-)
-def test_a_line_that_is_not_understood_is_named(tmp_path: Path, line: str, said: str) -> None:
-    (tmp_path / "types.yaml").write_text((FOLDER / "types.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-    header = (FOLDER / "checks.csv").read_text(encoding="utf-8").splitlines()[0]
-    (tmp_path / "checks.csv").write_text(f"{header}\ncdmTable,person,,,,,\n{line}\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=rf"checks\.csv:3 .*{said}"):
-        load_checks(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("item", "said"),
-    [
-        ("{check: table_cdmtable_persn, threshold: 5, reason: why not, until: 2026-12-31}", "did you mean"),
-        ("{check: table_cdmtable_person, threshold: five, reason: why not, until: 2026-12-31}", "threshold"),
-        ("{check: table_cdmtable_person, threshold: 5, reason: why not}", "until"),
-        ("{check: table_cdmtable_person, threshold: 5, reason: '', until: 2026-12-31}", "reason"),
-        ("a text", "dictionary"),
-    ],
-)
-def test_an_override_that_is_not_understood_is_named(tmp_path: Path, item: str, said: str) -> None:
-    (tmp_path / "overrides").mkdir()
-    (tmp_path / "overrides" / "snuh.yaml").write_text(f"- {item}\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=rf"snuh\.yaml, item 1: .*{said}"):
-        read_overrides(tmp_path, "snuh", {c.id for c in CHECKS})
 
 
 def test_of_an_empty_database_nothing_is_there(warehouse: DuckDBPyConnection) -> None:
