@@ -37,16 +37,7 @@ VERSION = 2
 _PROOF = ("proof", "proof")
 
 
-_MAC = np.dtype("S16")  # all are as long as that, so that a last byte of zero is no end
 _AT_ONCE = 1 << 16  # values that are objects of their own at a time
-_Macs = npt.NDArray[np.bytes_]
-_Numbers = npt.NDArray[np.int64]
-
-
-def _each(macs: _Macs) -> Iterator[bytes]:
-    """The HMACs one by one, as they are kept."""
-    whole = memoryview(macs.tobytes())
-    return (bytes(whole[begin : begin + _MAC.itemsize]) for begin in range(0, len(whole), _MAC.itemsize))
 
 
 def _key(hospital: str, secret: str) -> bytes:
@@ -159,13 +150,11 @@ class KeyStore:
     def _mac(self, namespace: str, value: str) -> bytes:
         return _mac(self._key, namespace, value)
 
-    def _macs(self, namespace: str, values: pa.Array[pa.StringScalar]) -> _Macs:
-        """The HMAC of each value, in their order: 16 bytes each, however many they are."""
-        macs = bytearray()
+    def _asked(self, namespace: str, values: pa.Array[pa.StringScalar]) -> Iterator[tuple[bytes, int]]:
+        """The HMAC of each value and its place."""
         for begin in range(0, len(values), _AT_ONCE):
-            for value in values.slice(begin, _AT_ONCE).to_pylist():
-                macs += self._mac(namespace, str(value))
-        return np.frombuffer(macs, _MAC)
+            for place, value in enumerate(values.slice(begin, _AT_ONCE).to_pylist(), begin):
+                yield self._mac(namespace, str(value)), place
 
     def digests(self, texts: Iterable[str]) -> list[str]:
         """Keyed digests of texts of which it must be known only whether they are the same."""
@@ -180,57 +169,57 @@ class KeyStore:
         whom a row is only `naming` wait until one that registers them comes (see `waiting`).
         """
         values = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
-        macs = self._macs(namespace, values)
         try:
             self._con.execute("begin immediate")
-            known, numbers = self._find(namespace, macs)
-            new = np.setdiff1d(macs, known)
-            first = self._highest(namespace) + 1
-            if first + len(new) - 1 > LARGEST:
+            try:
+                ids = self._numbers(namespace, values, naming=naming)
+            except BaseException:
                 self._con.execute("rollback")
-                raise ConfigError(f"the key store is full: {namespace} has more than {LARGEST:,} members")
-            self._con.executemany(
-                "insert into key values (?, ?, ?)", ((namespace, mac, n) for n, mac in enumerate(_each(new), first))
-            )
-            if len(new):
-                self._mark(namespace, first + len(new) - 1, _each(new))
-            if namespace == "person":
-                handed = range(first, first + len(new))
-                self._wait(handed if naming else (), () if naming else map(int, numbers))
+                raise
             self._con.execute("commit")
         except sqlite3.OperationalError as error:
             raise TransientError(f"the key store cannot be written: {error}", hint="run again") from error
-        every = np.concatenate([known, new])
-        numbers = np.concatenate([numbers, np.arange(first, first + len(new), dtype=np.int64)])
-        order = np.argsort(every)
-        ids = self._base | numbers[order[np.searchsorted(every, macs, sorter=order)]]
         return pa.table({"raw": values, "id": pa.array(ids, pa.int64())})
 
-    def _wait(self, new: Iterable[int], came: Iterable[int]) -> None:
-        """Note persons who are named only, and that others came."""
-        self._con.executemany("insert or ignore into waiting values (?)", ((n,) for n in new))
-        if self._con.execute("select 1 from waiting limit 1").fetchone():
-            self._con.executemany("delete from waiting where n = ?", ((n,) for n in came))
+    def _numbers(
+        self, namespace: Namespace, values: pa.Array[pa.StringScalar], *, naming: bool
+    ) -> npt.NDArray[np.int64]:  # fmt: skip
+        """Hand out what is new of the values; the ids of all in their order. What is asked lies on disk."""
+        con, before = self._con, self._highest(namespace)
+        con.execute("create temp table if not exists asked (mac blob primary key, place integer) without rowid")
+        con.execute("delete from temp.asked")
+        con.executemany("insert into temp.asked values (?, ?)", self._asked(namespace, values))
+        new = "from temp.asked a where not exists (select 1 from key k where k.namespace = ?1 and k.mac = a.mac)"
+        (count,) = con.execute(f"select count(*) {new}", [namespace]).fetchone()
+        if before + count > LARGEST:
+            raise ConfigError(f"the key store is full: {namespace} has more than {LARGEST:,} members")
+        con.execute(f"insert into key select ?1, mac, ?2 + row_number() over (order by mac) {new}", [namespace, before])
+        if count:
+            macs = con.execute("select mac from key where namespace = ? and n > ? order by n", [namespace, before])
+            self._mark(namespace, before + count, (mac for (mac,) in macs))
+        if namespace == "person":
+            self._wait(before, count, naming=naming)
+        found = con.execute(
+            "select n from temp.asked a join key k on k.mac = a.mac where k.namespace = ? order by a.place", [namespace]
+        )
+        numbers = array("q", (n for (n,) in found))
+        con.execute("delete from temp.asked")
+        return self._base | np.frombuffer(numbers, np.int64)
+
+    def _wait(self, before: int, count: int, *, naming: bool) -> None:
+        """Note the persons after `before` who are named only; or that those who were asked for came."""
+        if naming:
+            self._con.executemany("insert into waiting values (?)", ((before + n,) for n in range(1, count + 1)))
+        elif self._con.execute("select 1 from waiting limit 1").fetchone():
+            self._con.execute(
+                "delete from waiting where n in (select n from temp.asked a join key k on k.mac = a.mac "
+                "where k.namespace = 'person')"
+            )
 
     def waiting(self) -> Any:
         """Ids of persons who were named and of whom no row that registers them ever came; an array of int64."""
         waiting = self._con.execute("select n from waiting").fetchall()
         return pa.array([self._base | n for (n,) in waiting], pa.int64())
-
-    def _find(self, namespace: str, macs: _Macs) -> tuple[_Macs, _Numbers]:
-        """The MACs that are known, and their numbers; set-based through a temporary table."""
-        self._con.execute("create temp table if not exists asked (mac blob primary key) without rowid")
-        self._con.execute("delete from temp.asked")
-        self._con.executemany("insert or ignore into temp.asked values (?)", ((m,) for m in _each(macs)))
-        found = self._con.execute(
-            "select mac, n from key join temp.asked using (mac) where namespace = ?", (namespace,)
-        )
-        known, numbers = bytearray(), array("q")
-        for mac, n in found:
-            known += mac
-            numbers.append(n)
-        self._con.execute("delete from temp.asked")
-        return np.frombuffer(known, _MAC), np.frombuffer(numbers, np.int64)
 
     def close(self) -> None:
         """Close the file."""
