@@ -66,14 +66,12 @@ def _holding(con: DuckDBPyConnection, columns: list[str], relation: str) -> list
         return []
     pattern = literal("|".join(f"(?:{p})" for p in in_columns()))
     signs = " or ".join(f"contains(value, {literal(sign)})" for sign in ("-", "@", "+", " ", "."))
-    # one statement: the engine takes its time to make the pattern ready
-    values = " union all ".join(
-        f"select {n} as n, {quote(c)} as value, count(*) as rows from {relation} "
-        f"where length({quote(c)}) >= {_SHORTEST} group by all"
-        for n, c in enumerate(columns)
-    )
+    # one column below the other: the engine takes its time to plan a part for each, and to make the pattern ready
+    values = f"unnest([{', '.join(map(quote, columns))}]) as value, unnest({[*range(len(columns))]}) as n"
     found = con.execute(
-        f"select n, sum(rows)::bigint from ({values}) where case when {signs} or strlen(value) <> length(value) "
+        f"with v as (select n, value, count(*) as rows from (select {values} from {relation}) "
+        f"where length(value) >= {_SHORTEST} group by all) "
+        f"select n, sum(rows)::bigint from v where case when {signs} or strlen(value) <> length(value) "
         f"then regexp_matches(value, {pattern}) end group by n order by n"
     ).fetchall()
     return [(columns[n], rows) for n, rows in found]
