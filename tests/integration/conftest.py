@@ -17,6 +17,7 @@ import tiny
 from pydantic import SecretStr
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
+from tiny import Tiny
 
 from etl.cdm.spec import tables
 from etl.night.pipeline import run_delivery
@@ -24,9 +25,21 @@ from etl.sample.generate import write_exports
 from etl.settings import Settings
 from etl.store.postgres.connect import attach
 from etl.store.warehouse.open import open_warehouse
+from etl.store.warehouse.postgres.init import initialise
 from etl.store.warehouse.schema import create_statements
 
 CONSORTIUM_NIGHT = date(2026, 11, 20)
+
+
+@pytest.fixture(params=["embedded", "postgresql"])
+def either(request: pytest.FixtureRequest, hospital: Tiny, database: URL) -> Tiny:
+    """The tiny hospital on each warehouse."""
+    if request.param == "postgresql":
+        initialise(database, database)
+        hospital.settings = hospital.settings.model_copy(
+            update={"warehouse_url": database.render_as_string(hide_password=False)}
+        )
+    return hospital
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import tiny
-from sqlalchemy.engine import URL
 from tiny import Tiny
 
 from etl.cdm.spec import hospital_tables
@@ -19,21 +18,9 @@ from etl.night.remember import resume
 from etl.store.keys.fitting import file_of
 from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.open import open_warehouse
-from etl.store.warehouse.postgres.init import initialise
 
 SECOND = tiny.NIGHT.replace(day=2)
 THIRD = tiny.NIGHT.replace(day=3)
-
-
-@pytest.fixture(params=["embedded", "postgresql"])
-def either(request: pytest.FixtureRequest, hospital: Tiny, database: URL) -> Tiny:
-    """The tiny hospital on each warehouse."""
-    if request.param == "postgresql":
-        initialise(database, database)
-        hospital.settings = hospital.settings.model_copy(
-            update={"warehouse_url": database.render_as_string(hide_password=False)}
-        )
-    return hospital
 
 
 def rows_of(hospital: Tiny) -> dict:

@@ -34,17 +34,6 @@ SECOND = tiny.NIGHT.replace(day=2)
 THIRD = tiny.NIGHT.replace(day=3)
 
 
-@pytest.fixture(params=["embedded", "postgresql"])
-def either(request: pytest.FixtureRequest, hospital: Tiny, database: URL) -> Tiny:
-    """The tiny hospital on each warehouse."""
-    if request.param == "postgresql":
-        initialise(database, database)
-        hospital.settings = hospital.settings.model_copy(
-            update={"warehouse_url": database.render_as_string(hide_password=False)}
-        )
-    return hospital
-
-
 def store_of(hospital: Tiny) -> Path:
     return file_of(hospital.settings, "tiny")
 

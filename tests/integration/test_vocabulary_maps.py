@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import tiny
 from rich.console import Console
-from sqlalchemy.engine import URL
 from tiny import Tiny, mapped_rows
 from typer.testing import CliRunner
 
@@ -18,7 +17,6 @@ from etl.mapping.load import load_mappings
 from etl.night.pipeline import run_delivery
 from etl.settings import PROJECT
 from etl.store.ledger.ledger import Ledger
-from etl.store.warehouse.postgres.init import initialise
 from etl.vocabulary.release import load_bundle
 
 USAGI = "sourceCode,sourceName,sourceFrequency,matchScore,mappingStatus,conceptId,mappingType\n"
@@ -197,17 +195,6 @@ def test_a_night_maps_them_to_0_and_says_so(hospital: Tiny) -> None:
         f for gate in night(ledger, runs[0], runs).gates for f in gate.findings if "code map 'lab'" in f.description
     ]
     assert [(f.success, f.severity, f.unexpected, f.total) for f in found] == [(False, "warn", 1, 2)]
-
-
-@pytest.fixture(params=["embedded", "postgresql"])
-def either(request: pytest.FixtureRequest, hospital: Tiny, database: URL) -> Tiny:
-    """The tiny hospital on each warehouse."""
-    if request.param == "postgresql":
-        initialise(database, database)
-        hospital.settings = hospital.settings.model_copy(
-            update={"warehouse_url": database.render_as_string(hide_password=False)}
-        )
-    return hospital
 
 
 def test_zero_bytes_of_a_bundle_a_map_and_a_delivery_are_nothing_on_both_warehouses(
