@@ -87,7 +87,10 @@ def _asked(
     if hospital is not None:
         known = [f.name for f in hospital_folders(settings.mappings)]
         if hospital not in known:
-            raise ConfigError(f"there is no hospital '{hospital}'{nearest(hospital, known)}", hint="name one of these")
+            raise ConfigError(
+                f"there is no hospital '{hospital}'{nearest(hospital, known)}",
+                hint=f"a hospital is a folder of {settings.mappings}",
+            )
         number = load_mappings(settings.mappings, [hospital])[hospital].hospital.number
         overrides = read_overrides(folder, hospital, {c.id for c in checks})
     with open_warehouse(settings).reader() as con:

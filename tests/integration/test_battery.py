@@ -6,13 +6,18 @@ import json
 import random
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
+import tiny
 from duckdb import DuckDBPyConnection
 from quality_definitions import CONTROL, unlike
+from tiny import Tiny
+from typer import testing
 
 from etl.cdm.spec import Field, Table, tables
+from etl.cli import app
 from etl.quality.battery.checks import load_checks
 from etl.quality.battery.dashboard import as_dashboard
 from etl.quality.battery.judge import Result, judge
@@ -176,3 +181,23 @@ def test_the_dashboard_s_own_document(warehouse: DuckDBPyConnection) -> None:
     answer = warehouse.execute(row["queryText"]).fetchall()
     assert row["numDenominatorRows"] == sum(n for _, n, *_ in answer)
     json.dumps(said)
+
+
+def test_the_command_tells_of_one_hospital_and_names_what_it_cannot_do(hospital: Tiny, tmp_path: Path) -> None:
+    def etl(*words: str) -> testing.Result:
+        env = {"ETL_HOME": str(hospital.settings.home), "ETL_MAPPINGS": str(hospital.settings.mappings)}
+        return testing.CliRunner().invoke(app, ["battery", *words], env=env)
+
+    assert etl().exit_code == 4  # there is no warehouse yet
+    hospital.publish()
+    results = json.loads(etl("tiny", "--json").stdout)
+    assert len(results) == 2374
+    assert {r["status"] for r in results} == {"passed", "failed", "notApplicable"}
+    assert not [r for r in results if r["severity"] == "fatal" and r["status"] == "failed"]
+    shown = etl("tiny").stdout
+    assert shown.startswith(f"tiny, as on {tiny.NIGHT}: ")
+    assert "error-free: " in shown
+    assert etl("tiny", "--dashboard", str(tmp_path / "results.json")).exit_code == 0
+    assert len(json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["CheckResults"]) == 2374
+    unknown = etl("tinny")
+    assert (unknown.exit_code, "did you mean 'tiny'" in unknown.stderr) == (4, True)
