@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,13 @@ from etl.cdm.spec import tables
 from etl.errors import ConfigError, Problem
 
 TYPES, CHECKS = "types.yaml", "checks.csv"
+_BOUND = re.compile(r"tomorrow|next year|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])|-?[0-9]+(\.[0-9]+)?")
+_GENDER = re.compile("Male|Female")
+_ARGUMENTS = {
+    "plausibleValueLow": _BOUND, "plausibleValueHigh": _BOUND, "plausibleGender": _GENDER,
+    "plausibleGenderUseDescendants": _GENDER, "plausibleUnitConceptIds": re.compile("(-1|[0-9]+)( (-1|[0-9]+))*"),
+    "fkDomain": re.compile(".+"), "fkClass": re.compile(".+"),
+}  # fmt: skip
 _COLUMNS = ("check", "table", "field", "concepts", "argument", "threshold", "concept_names")
 
 
@@ -136,11 +144,26 @@ def _check(types: Mapping[str, CheckType], row: Mapping[str, str], line: int) ->
         return "a check of a table names no field" if row["field"] else "names no field"
     if row["field"] and row["field"] not in table.columns:
         return f"the table {row['table']} has no field '{row['field']}'"
+    if not _is_argument(row["check"], row["table"], row["argument"]):
+        return f"its argument '{row['argument']}' is none of its kind"
     numbers = _numbers(row)
     return numbers if isinstance(numbers, str) else Check(
         kind, row["table"], row["field"], argument=row["argument"], concept_names=row["concept_names"], line=line,
         **numbers,
     )  # fmt: skip
+
+
+def _is_argument(kind: str, table: str, argument: str) -> bool:
+    """Whether a kind of check can be asked with an argument; only what is known here gets into SQL."""
+    if kind in ("isForeignKey", "plausibleTemporalAfter"):
+        other, _, key = argument.partition(".")
+        return other in tables() and key in tables()[other].columns
+    if kind in ("plausibleStartBeforeEnd", "sourceValueCompleteness"):
+        return argument in tables()[table].columns
+    if kind in ("standardConceptRecordCompleteness", "sourceConceptRecordCompleteness"):
+        return not argument or argument in tables()[table].columns
+    form = _ARGUMENTS.get(kind)
+    return form is None or form.fullmatch(argument) is not None
 
 
 def _numbers(row: Mapping[str, str]) -> dict[str, Any] | str:

@@ -62,6 +62,8 @@ def _ask(con: DuckDBPyConnection, statement: Statement, found: Measured, ground:
     """Put a statement; where the engine cannot answer it, each of its checks by itself."""
     try:
         rows = con.execute(statement.sql).fetchall()
+    except (duckdb.IOException, duckdb.ConnectionException, duckdb.OutOfMemoryException):
+        raise  # of the warehouse or the machine, and no answer to any check
     except duckdb.Error as error:
         if len(statement.checks) == 1:
             found.failed[statement.checks[0].id] = type(error).__name__

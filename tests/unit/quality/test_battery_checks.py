@@ -41,6 +41,10 @@ def test_the_checks_are_those_of_the_control_files() -> None:
         ("isRequired,person,,,,0,", "names no field"),
         ("cdmTable,person,person_id,,,,", "names no field"),
         ("plausibleGender,condition_occurrence,condition_concept_id,x,Male,5,", "no concept ids"),
+        ("plausibleGender,condition_occurrence,condition_concept_id,1,X,5,", "its argument 'X'"),
+        ("plausibleValueLow,person,year_of_birth,,old,5,", "its argument 'old'"),
+        ("isForeignKey,person,location_id,,nowhere.id,0,", "its argument 'nowhere.id'"),
+        ("plausibleUnitConceptIds,measurement,measurement_concept_id,1,8554),5,", "its argument '8554"),
         ("cdmTable,person,,,,,", "asks the same as line 2"),
     ],
 )
