@@ -62,6 +62,20 @@ def _file_column(source: Source, file: SourceFile, name: str) -> str:
     return without(f"omop_text({text})" if zeros else text, source.reading(name).null)
 
 
+def registers(source: Source, *, naming: bool = False) -> bool:
+    """Whether `register` reads anything of a source's files."""
+    return bool(_registering(source, naming) or (not naming and _named(source)))
+
+
+def _registering(source: Source, naming: bool) -> dict[str, Namespace]:
+    declared = source.declared.items()
+    return {n: ns for n, c in declared if c.registers is not naming and (ns := namespace_of(c))}
+
+
+def _named(source: Source) -> list[str]:
+    return [n for n, column in source.declared.items() if column.identifier == "name"]
+
+
 def register(
     con: DuckDBPyConnection, keys: KeyStore, source: Source, file: SourceFile, relation: str, *, naming: bool = False
 ) -> None:
@@ -70,10 +84,11 @@ def register(
     `naming`: of the other columns instead, which name somebody. Where nights bring changes only, the row that
     registers a patient may have come earlier or come later.
     """
-    columns = source.declared
-    registering = {n: ns for n, c in columns.items() if c.registers is not naming and (ns := namespace_of(c))}
-    hidden = [] if naming else [n for n, c in columns.items() if c.identifier in _HIDDEN_KINDS and n in file.raw]
-    names = [n for n in hidden if columns[n].identifier == "name"]
+    registering = _registering(source, naming)
+    hidden = (
+        [] if naming else [n for n, c in source.declared.items() if c.identifier in _HIDDEN_KINDS and n in file.raw]
+    )
+    names = [n for n in _named(source) if n in hidden]
     if not registering and not names:
         return
     picked = {n: f"omop_blank({raw_sql(source, file, n)})" for n in dict.fromkeys([*registering, *hidden])}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,7 +30,7 @@ from etl.night.land.judge import check_readable
 from etl.night.land.lines import check_line_count, check_promised_rows, placed
 from etl.night.land.read import Reject, check_rejects, reading, rejected, relation
 from etl.night.land.sample import plain_columns, take_sample
-from etl.night.land.unchanged import refuse_changed
+from etl.night.land.unchanged import unchanged
 from etl.night.land.undeclared import check_undeclared, create_numbers
 from etl.night.land.written import check_written
 from etl.store.keys.keystore import KeyStore
@@ -61,19 +62,29 @@ def land(
     Every file and header is held against the contract before the first row is read. Raises InputError naming file,
     line and column when a file cannot be used.
     """
-    refuse_changed(delivery)
-    opened = open_sources(mapping, delivery)
+    with unchanged(delivery):
+        opened = open_sources(mapping, delivery)
+        landed = _land_files(con, mapping, opened, keys, target, progress)
+    _write_rejects(landed, target / REJECTED)
+    (target / COLUMNS).write_text(json.dumps(columns_of(mapping.sources, opened, keys)), encoding="utf-8")
+    names = {n: [f.file.name for f in files] for n, files in opened.items()}
+    write_layer(target, number, delivery, keys.marks(), names)
+    return _accounts(landed)
+
+
+def _land_files(
+    con: DuckDBPyConnection, mapping: HospitalMapping, opened: dict[str, list[SourceFile]], keys: KeyStore,
+    target: Path, progress: Callable[[str], None] | None,
+) -> list[Landed]:  # fmt: skip
+    """The files, judged and landed; those that register nobody are judged while the others register."""
+    first = sorted(opened, key=lambda name: not identifiers.registers(mapping.sources[name]))
     with ThreadPoolExecutor(2) as pool:
-        every = [(mapping.sources[name], file) for name, files in opened.items() for file in files]
-        for judged in [pool.submit(check_readable, con.cursor(), source, file) for source, file in every]:
-            judged.result()
-    identifiers.create_tables(con)
-    for naming in (False, True) if mapping.is_delta else (False,):
-        for name, source in mapping.sources.items():
-            for file in opened[name]:
-                with as_utf8(file.file.content, source.encoding) as path, reading(source, file):
-                    identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
-    identifiers.seal(con)
+        judged = {
+            n: [pool.submit(check_readable, con.cursor(), mapping.sources[n], f) for f in opened[n]] for n in first
+        }
+        _register(con, mapping, opened, keys, judged)
+        for verdict in chain.from_iterable(judged.values()):
+            verdict.result()
     create_numbers(con)
     known = learn_names(con, keys)
     if any(column.scrub for n in opened for column in mapping.sources[n].declared.values()):
@@ -82,13 +93,24 @@ def land(
     work.sort(key=lambda item: -item[2].file.bytes)
     with ThreadPoolExecutor(2) as pool:
         tasks = [pool.submit(_land_file, con, mapping, n, i, f, target, progress) for n, i, f in work]
-        landed = [task.result() for task in tasks]
-    refuse_changed(delivery)
-    _write_rejects(landed, target / REJECTED)
-    (target / COLUMNS).write_text(json.dumps(columns_of(mapping.sources, opened, keys)), encoding="utf-8")
-    names = {n: [f.file.name for f in files] for n, files in opened.items()}
-    write_layer(target, number, delivery, keys.marks(), names)
-    return _accounts(landed)
+        return [task.result() for task in tasks]
+
+
+def _register(
+    con: DuckDBPyConnection, mapping: HospitalMapping, opened: dict[str, list[SourceFile]], keys: KeyStore,
+    judged: dict[str, list[Future[None]]],
+) -> None:  # fmt: skip
+    """Hand out ids for the identifiers of the files that register them, each when it is judged, and seal them."""
+    identifiers.create_tables(con)
+    for naming in (False, True) if mapping.is_delta else (False,):
+        for name, source in mapping.sources.items():
+            if not identifiers.registers(source, naming=naming):
+                continue
+            for file, verdict in zip(opened[name], judged[name], strict=True):
+                verdict.result()
+                with as_utf8(file.file.content, source.encoding) as path, reading(source, file):
+                    identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
+    identifiers.seal(con)
 
 
 def _land_file(

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from etl.errors import InputError
 from etl.night.delivery import DeliveredFile, Delivery, hashed, stamp_of
 
 
-def refuse_changed(delivery: Delivery) -> None:
+@contextmanager
+def unchanged(delivery: Delivery) -> Iterator[None]:
+    """What is done within reads the files as they were opened: InputError where it did not.
+
+    A file that changes while it is read fails in many ways, of which none says so: here the change is told instead.
+    """
+    _refuse_changed(delivery)
+    try:
+        yield
+    except Exception:
+        _refuse_changed(delivery)
+        raise
+    _refuse_changed(delivery)
+
+
+def _refuse_changed(delivery: Delivery) -> None:
     """Raise InputError, telling how many, for files that are not what they were when the delivery was opened.
 
     A file whose place on disk, size and times are the same is the same; only others are read again, as a copy that was
