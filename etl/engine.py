@@ -69,14 +69,15 @@ def open_engine(
     """An engine whose tables live in a scratch file that is removed at the end.
 
     One that reads `identifiers` encrypts what it spills, with a key that ends with it. The others read what the lake
-    keeps in the clear; loading the cipher would cost each of them a tenth of a second.
+    keeps in the clear; loading the cipher would cost each of them a tenth of a second. It has two fifths of the
+    memory only: beside it lie the identifiers that rows are compared with.
     """
     folder = settings.scratch / uuid4().hex
     folder.mkdir(parents=True)
     con = duckdb.connect(
         config={
             "threads": settings.threads,
-            "memory_limit": settings.memory,
+            "memory_limit": _part_of(settings.memory) if identifiers else settings.memory,
             "temp_directory": str(folder / "spill"),
             "preserve_insertion_order": True,
         },
@@ -98,6 +99,12 @@ def open_engine(
     finally:
         con.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _part_of(size: str) -> str:
+    """Two fifths of a size such as 1500MB."""
+    number = size.rstrip("KMGTiB ")
+    return f"{float(number) * 0.4:g}{size.removeprefix(number)}"
 
 
 def parquet(path: Path) -> str:

@@ -86,9 +86,7 @@ def _land_files(
         for verdict in chain.from_iterable(judged.values()):
             verdict.result()
     create_numbers(con)
-    known = learn_names(con, keys)
-    if any(column.scrub for n in opened for column in mapping.sources[n].declared.values()):
-        define_scrubbing(con, scrubber(keys, known))
+    _learn(con, mapping, keys)
     work = [(n, i, f) for n, files in opened.items() for i, f in enumerate(files)]
     work.sort(key=lambda item: -item[2].file.bytes)
     with ThreadPoolExecutor(2) as pool:
@@ -111,6 +109,13 @@ def _register(
                 with as_utf8(file.file.content, source.encoding) as path, reading(source, file):
                     identifiers.register(con, keys, source, file, relation(source, file, path, None), naming=naming)
     identifiers.seal(con)
+
+
+def _learn(con: DuckDBPyConnection, mapping: HospitalMapping, keys: KeyStore) -> None:
+    """Learn the names of the delivery; what texts are scrubbed of is kept only where any are."""
+    known = learn_names(con, keys)
+    if any(column.scrub for source in mapping.sources.values() for column in source.declared.values()):
+        define_scrubbing(con, scrubber(keys, known))
 
 
 def _land_file(

@@ -8,6 +8,7 @@ search of halves finds the place; the text there is compared as a whole, so that
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,20 +18,30 @@ import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.namespaces import Namespace
+from etl.engine import one_number
 
+_AT_ONCE = 100_000  # texts that are taken from the engine in one go
 _FEW = 100_000  # ids between the first and the last that are put into an enumeration
 
 
 class _Known:
     """The texts of a namespace and their ids, by hash."""
 
-    def __init__(self, table: pa.Table) -> None:
-        """`table` holds `hash` (ascending), `raw` and `id`."""
-        self._hash: npt.NDArray[np.uint64] = table["hash"].to_numpy()
-        self._raw = table["raw"].combine_chunks()
-        self._id: npt.NDArray[np.int64] = table["id"].to_numpy()
-        ends = np.flatnonzero(np.append(self._hash[1:] != self._hash[:-1], True))
-        self._alike = int(np.diff(ends, prepend=-1).max()) if len(self._hash) else 0
+    def __init__(self, batches: Iterable[pa.RecordBatch], count: int) -> None:
+        """`batches` hold `hash` (ascending), `raw` and `id` of `count` texts; what they hold is not there twice."""
+        self._hash: npt.NDArray[np.uint64] = np.empty(count, np.uint64)
+        self._id: npt.NDArray[np.int64] = np.empty(count, np.int64)
+        ends, texts, at = np.zeros(count + 1, np.int64), bytearray(), 0
+        for batch in batches:
+            here = slice(at, at := at + len(batch))
+            self._hash[here], self._id[here] = batch["hash"].to_numpy(), batch["id"].to_numpy()
+            said = [str(raw).encode() for raw in batch["raw"].to_pylist()]
+            ends[1:][here] = np.cumsum([*map(len, said)]) + len(texts)
+            texts += b"".join(said)
+        buffers: list[Any] = [None, pa.py_buffer(ends.data), pa.py_buffer(texts)]
+        self._raw: Any = pa.Array.from_buffers(pa.large_string(), count, buffers)
+        last = np.flatnonzero(np.append(self._hash[1:] != self._hash[:-1], True))
+        self._alike = int(np.diff(last, prepend=-1).max()) if count else 0
 
     def ids(self, hashes: Any, texts: Any) -> Any:  # the engine evaluates these
         """The id of each text; NULL for one that is not known."""
@@ -67,8 +78,9 @@ def _enumeration(con: DuckDBPyConnection, namespace: Namespace, first: int, last
 
 def _array(con: DuckDBPyConnection, namespace: Namespace) -> str:
     """SQL of the id of `t`, found in arrays."""
+    count = one_number(con, f"select count(*) from ident.{namespace}")
     query = f"select hash(raw) as hash, raw, id from ident.{namespace} order by 1"
-    known = _Known(con.execute(query).to_arrow_table())
+    known = _Known(con.execute(query).to_arrow_reader(_AT_ONCE), count)
     con.create_function(
         f"omop_found_{namespace}", known.ids, ["UBIGINT", "VARCHAR"], "BIGINT", type="arrow", null_handling="special"
     )  # type: ignore[call-overload]

@@ -12,6 +12,7 @@ import hmac
 import secrets
 import sqlite3
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -80,10 +81,12 @@ class Vault:
         found = self._con.execute(
             "select mac from key where namespace = 'person' union all select mac from plain_number"
         )
-        parts = [np.empty(0, dtype=np.uint64)]
+        known = array("Q")
         while rows := found.fetchmany(_CHUNK):
-            parts.append(np.frombuffer(b"".join(mac[:8] for (mac,) in rows), dtype="<u8"))
-        return np.unique(np.concatenate(parts))
+            known.frombytes(b"".join(mac[:8] for (mac,) in rows))
+        numbers = np.frombuffer(known, dtype="<u8")
+        numbers.sort()
+        return numbers
 
     def numbers_like(self, numbers: Sequence[str]) -> NDArray[np.uint64]:
         """The beginnings of the HMACs of numbers found in a text."""

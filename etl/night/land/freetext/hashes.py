@@ -45,14 +45,25 @@ class Sums:
 
 
 def hashes_of(texts: Sequence[str]) -> Hashes:
-    """The sorted, distinct hashes of texts."""
-    parts = [np.empty(0, dtype=np.uint64)]
+    """The sorted hashes of texts."""
+    parts: list[Hashes] = []
     for first in range(0, len(texts), _CHUNK):
         chunk = texts[first : first + _CHUNK]
         ends = np.cumsum(np.fromiter(map(len, chunk), dtype=np.int64, count=len(chunk)))
         codes = np.frombuffer("".join(chunk).encode("utf-32-le"), dtype="<u4")
         parts.append(Sums(codes).hashes(np.append(0, ends[:-1]), ends))
-    return np.unique(np.concatenate(parts))
+    return one_after_the_other(parts)
+
+
+def one_after_the_other(parts: Sequence[Hashes]) -> Hashes:
+    """The hashes of several arrays sorted in one; a hash may be there twice. No third copy of them is in memory."""
+    found = np.empty(sum(map(len, parts)), dtype=np.uint64)
+    at = 0
+    for part in parts:
+        found[at : at + len(part)] = part
+        at += len(part)
+    found.sort()
+    return found
 
 
 def among(hashes: Hashes, known: Hashes) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ def learn_names(con: DuckDBPyConnection, keys: KeyStore) -> Any:
     ).to_arrow_table()["name"]
     con.unregister("kept")
     keys.vault.add_names(new.combine_chunks())
-    return pa.concat_arrays([kept, *new.chunks])
+    return pa.chunked_array([kept, *new.chunks])
 
 
 def scrubber(keys: KeyStore, names: Any) -> Scrubber:
