@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal, cast
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from etl.errors import InputError
@@ -40,14 +40,15 @@ class Packed:
         """File name, for messages."""
         return f"{self.path.name}!{self.inner}" if self.inner else self.path.name
 
-    def open(self, mode: Literal["rb"]) -> IO[bytes] | io.BufferedIOBase:
+    def open(self, mode: Literal["rb"]) -> io.BufferedIOBase:
         """The unpacked bytes, read from start to end."""
         if _is(self.path, GZIP):
             return gzip.open(self.path, mode)
         archive = ZipFile(self.path)
         if _is(self.path, *sheets.SUFFIXES):
             return io.BufferedReader(_Chunks(sheets.csv_chunks(archive, self.inner)))
-        return archive.open(next(i for i in archive.infolist() if _name_of(i) == self.inner))
+        found = archive.open(next(i for i in archive.infolist() if _name_of(i) == self.inner))
+        return cast(io.BufferedIOBase, found)  # which is what it is
 
 
 Content = Path | Packed

@@ -28,6 +28,7 @@ _LITTLE = 1 << 26  # bytes of a file of which all lines may be kept
 _LONGEST = 1 << 24  # bytes of a line that are looked at
 _END, _MARK = b"\n", b"\xff"
 _PIECE = 1 << 20  # bytes at a time
+_LOOK = 1 << 14  # bytes of each whose lines are looked at one by one
 _MORE = 64  # columns beyond the header's with which a row is still seen
 
 
@@ -74,49 +75,75 @@ def _looks_even(source: Source, file: SourceFile, most: int) -> bool:
     """
     if not (source.delimiter.isascii() and source.quote.isascii()):
         return False
-    off = 0
-    delimiter, quote, width = source.delimiter.encode(), source.quote.encode(), len(file.header) - 1
-    even, others = delimiter * width + _END, bytes({*range(256)} - {*delimiter, *quote, *_END, *_MARK})
+    line = _Line(source.delimiter.encode(), source.quote.encode(), len(file.header) - 1)
     decoder = codecs.getincrementaldecoder("utf-8")() if is_utf8(source.encoding) else None
-    for piece in _pieces(source, file):
-        try:
-            if decoder and not piece.isascii():
-                decoder.decode(piece)
-        except UnicodeDecodeError:
-            return False
-        signs = piece.translate(None, others)
-        off += _uneven(signs, delimiter, width) if signs != even * (len(signs) // len(even)) else 0
-        if off > most or len(piece) > _LONGEST:
-            return False
-    return True
+    off, rest, length = 0, b"", 0
+    try:
+        for chunk in _chunks(source, file):
+            if decoder and not (chunk.isascii() and decoder.getstate()[0] == b""):
+                decoder.decode(chunk)
+            last = chunk.rfind(_END) + 1
+            if last:
+                off += 0 if line.adds_up(rest, chunk, last) else line.uneven(rest + line.signs(chunk[:last]))
+            rest = (b"" if last else rest) + line.signs(chunk[last:])
+            length = (0 if last else length) + len(chunk) - last
+            if off > most or length > _LONGEST:
+                return False
+        if decoder:
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return off + (line.uneven(rest + _END) if length else 0) <= most
 
 
-def _pieces(source: Source, file: SourceFile) -> Iterator[bytes]:
-    """The bytes that the engine reads, in pieces that the processor's cache holds and that end where a line does."""
-    if is_utf8(source.encoding):
-        with file.file.content.open("rb") as stream:
-            while piece := stream.read(_PIECE):
-                yield piece + stream.readline(_LONGEST)
+def _chunks(source: Source, file: SourceFile) -> Iterator[bytes | bytearray]:
+    """The bytes that the engine reads, each chunk until the next is asked for."""
+    if not is_utf8(source.encoding):
+        yield from utf8_chunks(file.file.content, source.encoding)
         return
-    rest = b""
-    for chunk in utf8_chunks(file.file.content, source.encoding):
-        whole, end, after = chunk.rpartition(_END)
-        if end:
-            yield rest + whole + end
-        rest = after if end else rest + after
-    yield rest
+    chunk = bytearray(_PIECE)
+    with file.file.content.open("rb") as stream:
+        while read := stream.readinto(chunk):  # into the same memory, which the processor's cache holds
+            yield chunk if read == _PIECE else chunk[:read]
 
 
-def _uneven(signs: bytes, delimiter: bytes, width: int) -> int:
-    """How many lines, of which delimiters, line ends, quotes and marks are given, have others than `width` delimiters.
+class _Line:
+    """What the signs of an even line are: `width` delimiters and its end."""
 
-    What stands behind the last line end is a line, too.
-    """
-    given = np.frombuffer(signs, np.uint8)
-    ends = np.flatnonzero(given == ord(_END))
-    off = np.append(np.diff(ends, prepend=-1) != width + 1, len(signs) - 1 > (ends[-1] if len(ends) else -1))
-    off[np.searchsorted(ends, np.flatnonzero((given != ord(_END)) & (given != ord(delimiter))))] = True
-    return int(np.count_nonzero(off))
+    def __init__(self, delimiter: bytes, quote: bytes, width: int) -> None:
+        self._delimiter, self._quote, self._width = delimiter, quote, width
+        self._even = delimiter * width + _END
+        self._others = bytes({*range(256)} - {*delimiter, *quote, *_END, *_MARK})
+
+    def signs(self, chunk: bytes | bytearray) -> bytes:
+        """Delimiters, quotes, marks and line ends of a chunk; nothing else."""
+        return bytes(chunk.translate(None, self._others))
+
+    def adds_up(self, rest: bytes, chunk: bytes | bytearray, last: int) -> bool:
+        """Whether a chunk up to its last line end, behind the signs `rest`, has as many delimiters as its lines need,
+        and no quotes: in no time for what looks even.
+
+        Lines with one too many may stand beside as many with one too few; not in every chunk, and not at its beginning,
+        unless somebody sees to it.
+        """
+        begins = rest + self.signs(chunk[: chunk.find(_END, min(_LOOK, last - 1)) + 1])
+        if begins != self._even * (len(begins) // len(self._even)):
+            return False
+        every = np.frombuffer(chunk, np.uint8)[:last]
+        lines, delimiters, quotes = (
+            int(np.count_nonzero(every == ord(sign))) for sign in (_END, self._delimiter, self._quote)
+        )
+        even = not quotes and (chunk.isascii() or _MARK not in chunk)
+        return even and delimiters + rest.count(self._delimiter) == self._width * lines
+
+    def uneven(self, signs: bytes) -> int:
+        """How many lines, of which the signs are given, have others than those of an even one."""
+        given = np.frombuffer(signs, np.uint8)
+        ends = np.flatnonzero(given == ord(_END))
+        off = np.diff(ends, prepend=-1) != self._width + 1
+        others = (given != ord(_END)) & (given != ord(self._delimiter))
+        off[np.searchsorted(ends, np.flatnonzero(others))] = True
+        return int(np.count_nonzero(off))
 
 
 def _rows(con: DuckDBPyConnection, source: Source, file: SourceFile) -> int:

@@ -139,7 +139,7 @@ def _land_file(
     check_promised_rows(source, file, rows, rejects)
     if columns := plain_columns(source):
         poor = take_sample(cursor, columns, landed)
-        check_undeclared(cursor, name, source, file, mapping.hospital.undeclared_numbers, landed, poor)
+        check_undeclared(cursor, name, source, file, mapping.hospital.undeclared_numbers, columns, landed, poor)
         check_written(cursor, name, columns, landed, poor)
     cursor.close()
     if progress:

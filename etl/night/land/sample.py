@@ -24,27 +24,38 @@ def plain_columns(source: Source) -> list[str]:
 
 
 def take_sample(con: DuckDBPyConnection, columns: list[str], landed: Path) -> list[str]:
-    """Make the table `sample` of the connection's own: columns of a landed file without blanks around them.
+    """Make the table `sample`(n, value, rows) of the connection's own: the different values of the columns of a landed
+    file, told by their number in the list, without blanks around them, and in how many of the rows looked at.
 
-    Returns those of which the rest of the file says more: they have to be looked at whole.
+    Returns the columns of which the rest of the file says more: they have to be looked at whole.
     """
-    listed = ", ".join(f"omop_blank({quote(c)}) as {quote(c)}" for c in columns)
     rows, where = int(pq.read_metadata(landed).num_rows), f"file_row_number < {ROWS}"
     if rows > ROWS:
         middle = max(rows // 2, ROWS)
         where += f" or file_row_number between {middle} and {middle + ROWS - 1}"
-    con.execute(f"create temp table sample as select {listed} from {parquet(landed)} where {where}")
+    values = one_below_the_other(columns, f"(from {parquet(landed)} where {where})")
+    con.execute(
+        "create temp table sample as select n, value, sum(rows)::bigint as rows from (select n, omop_blank(value) as "
+        f"value, rows from (select n, value, count(*) as rows from {values} group by all)) "
+        "where value is not null group by all"
+    )
     if rows <= 2 * ROWS:
         return []
-    seen = _filled(con, columns, "sample")
-    poor = [c for c in columns if seen[c] < ENOUGH]
-    held = _filled(con, poor, rows_in(landed))
-    return [c for c in poor if held[c] > seen[c]]
+    seen = dict(con.execute("select n, sum(rows)::bigint from sample group by n").fetchall())
+    poor = [n for n in range(len(columns)) if seen.get(n, 0) < ENOUGH]
+    held = _filled(con, [columns[n] for n in poor], landed)
+    return [columns[n] for n, rows in zip(poor, held, strict=True) if rows > seen.get(n, 0)]
 
 
-def _filled(con: DuckDBPyConnection, columns: list[str], relation: str) -> dict[str, int]:
-    """How many rows have a value, by column."""
+def one_below_the_other(columns: list[str], relation: str) -> str:
+    """SQL of the relation (value, n) of columns, n being their number: the engine takes its time to plan each apart."""
+    values, numbers = ", ".join(map(quote, columns)), [*range(len(columns))]
+    return f"(select unnest([{values}]) as value, unnest({numbers}) as n from {relation})"
+
+
+def _filled(con: DuckDBPyConnection, columns: list[str], landed: Path) -> tuple[int, ...]:
+    """How many rows of a file have a value, by column."""
     if not columns:
-        return {}
-    row = con.execute(f"select {', '.join(f'count({quote(c)})' for c in columns)} from {relation}").fetchone()
-    return dict(zip(columns, row or (), strict=True))
+        return ()
+    counts = ", ".join(f"count({quote(c)})" for c in columns)
+    return con.execute(f"select {counts} from {rows_in(landed)}").fetchone() or ()

@@ -33,34 +33,27 @@ def create_numbers(con: DuckDBPyConnection) -> None:
     )
 
 
-def undeclared_columns(source: Source) -> list[str]:
-    """Columns of a source that land as plain text: of no identifier, no entity, not blanked out."""
-    return [
-        name
-        for name, c in source.declared.items()
-        if c.identifier is None and c.entity is None and not c.scrub and c.not_a_person is None
-    ]
-
-
 def check_undeclared(
-    con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, share: float, landed: Path,
-    poor: Collection[str],
+    con: DuckDBPyConnection, name: str, source: Source, file: SourceFile, share: float, columns: list[str],
+    landed: Path, poor: Collection[str],
 ) -> None:  # fmt: skip
     """InputError when of a plain column's different values in `sample` more than `share` are people's record numbers or
-    names. The columns `poor` are looked at in the whole file that `landed`.
+    names. `columns` are those of the sample; of these, the `poor` are looked at in the whole file that `landed`.
     """
-    columns = undeclared_columns(source)
-    if not columns or share >= 1:
+    asked = [c for c in columns if source.declared[c].entity is None]  # an entity's keys may be like people's numbers
+    if not asked or share >= 1:
         return
-    given = " union all ".join(
-        f"select {literal(c)} as name, value from (select distinct omop_blank({quote(c)}) as value "
-        f"from {rows_in(landed) if c in poor else 'sample'})"
-        for c in columns
-    )
+    sampled = ", ".join(f"({n}, {literal(c)})" for n, c in enumerate(columns) if c in asked and c not in poor)
+    given = [f"select name, value from sample join (values {sampled}) v(n, name) using (n)"] if sampled else []
+    given += [
+        f"select {literal(c)}, value from (select distinct omop_blank({quote(c)}) as value from {rows_in(landed)})"
+        for c in asked
+        if c in poor
+    ]
     found = con.execute(
         f"""
         with given as (
-          select * from ({given})
+          select * from ({" union all ".join(given)})
           where (length(value) >= {_SHORTEST} or {_LONG_NAME.format("value")})
             and not regexp_full_match(value, {literal(_DAY)}))
         select name, count(*) as values, count(number) as numbers, coalesce(bool_and(is_name), false)

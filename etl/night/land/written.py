@@ -15,8 +15,8 @@ from duckdb import DuckDBPyConnection
 from etl.engine import rows_in
 from etl.errors import InputError
 from etl.night.land.freetext.patterns import in_columns
-from etl.night.land.sample import ENOUGH
-from etl.sql import literal, quote
+from etl.night.land.sample import ENOUGH, one_below_the_other
+from etl.sql import literal
 
 _SHORTEST = 8  # characters of what is looked for
 _USUAL = 0.3  # a length is usual that this share of the longer values of a sample has
@@ -31,8 +31,8 @@ def check_written(
     `columns` are those of the table `sample` (see there), of the `poor` ones of which it says too little.
     """
     uneven = {*_uneven(con, columns), *poor}
-    even = [c for c in columns if c not in uneven]
-    hits = [*_holding(con, sorted(uneven), rows_in(landed)), *_holding(con, even, "sample")]
+    even = [n for n, column in enumerate(columns) if column not in uneven]
+    hits = [*_holding(con, sorted(uneven), landed), *((columns[n], rows) for n, rows in _hits(con, _sampled(even)))]
     if hits:
         (column, rows), *more = hits
         others = f"; so do {', '.join(n for n, _ in more)}" if more else ""
@@ -46,32 +46,39 @@ def check_written(
 
 def _uneven(con: DuckDBPyConnection, columns: list[str]) -> list[str]:
     """Columns that the sample does not show to hold short values, or ones of usual lengths, only."""
-    counts = ", ".join(
-        f"histogram(length({quote(c)})) filter (where length({quote(c)}) >= {_SHORTEST})" for c in columns
-    )
-    row = con.execute(f"select {counts} from sample").fetchone() or ()
-    uneven = []
-    for column, lengths in zip(columns, row, strict=True):
-        counted: dict[int, int] = lengths or {}
-        total = sum(counted.values())
-        usual = sum(rows for rows in counted.values() if rows >= _USUAL * total)
-        if total and (total < ENOUGH or usual < _MOSTLY * total):
-            uneven.append(column)
-    return uneven
+    counts: dict[int, list[int]] = {}
+    for n, rows in con.execute(
+        f"select n, sum(rows)::bigint from sample where length(value) >= {_SHORTEST} group by n, length(value)"
+    ).fetchall():
+        counts.setdefault(n, []).append(rows)
+    return [
+        columns[n]
+        for n, rows in counts.items()
+        if sum(rows) < ENOUGH or sum(r for r in rows if r >= _USUAL * sum(rows)) < _MOSTLY * sum(rows)
+    ]
 
 
-def _holding(con: DuckDBPyConnection, columns: list[str], relation: str) -> list[tuple[str, int]]:
-    """The columns of which a value holds an identifier, with how many rows; every different value is looked at once."""
+def _holding(con: DuckDBPyConnection, columns: list[str], landed: Path) -> list[tuple[str, int]]:
+    """The columns of a landed file of which a value holds an identifier, with how many rows."""
     if not columns:
         return []
+    values = (
+        f"(select n, value, count(*) as rows from {one_below_the_other(columns, rows_in(landed))} "
+        f"where length(value) >= {_SHORTEST} group by all)"
+    )
+    return [(columns[n], rows) for n, rows in _hits(con, values)]
+
+
+def _sampled(numbers: list[int]) -> str:
+    """SQL of the relation of the sample's long values of some columns."""
+    return f"(from sample where length(value) >= {_SHORTEST} and list_contains({numbers}::integer[], n))"
+
+
+def _hits(con: DuckDBPyConnection, values: str) -> list[tuple[int, int]]:
+    """Of a relation (n, value, rows) the numbers whose values hold an identifier, with how many rows."""
     pattern = literal("|".join(f"(?:{p})" for p in in_columns()))
     signs = " or ".join(f"contains(value, {literal(sign)})" for sign in ("-", "@", "+", " ", "."))
-    # one column below the other: the engine takes its time to plan a part for each, and to make the pattern ready
-    values = f"unnest([{', '.join(map(quote, columns))}]) as value, unnest({[*range(len(columns))]}) as n"
-    found = con.execute(
-        f"with v as (select n, value, count(*) as rows from (select {values} from {relation}) "
-        f"where length(value) >= {_SHORTEST} group by all) "
-        f"select n, sum(rows)::bigint from v where case when {signs} or strlen(value) <> length(value) "
+    return con.execute(
+        f"select n, sum(rows)::bigint from {values} where case when {signs} or strlen(value) <> length(value) "
         f"then regexp_matches(value, {pattern}) end group by n order by n"
     ).fetchall()
-    return [(columns[n], rows) for n, rows in found]

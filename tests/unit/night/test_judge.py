@@ -33,6 +33,7 @@ def judged(tmp_path: Path, lines: list[bytes], encoding: str = "utf-8", share: f
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judge, "MOST", 50)
     monkeypatch.setattr(judge, "_PIECE", 200)  # bytes: a file of many pieces
+    monkeypatch.setattr(judge, "_LOOK", 50)  # bytes of each that are looked at line by line
     monkeypatch.setattr(decode, "_CHUNK", 200)
 
 
