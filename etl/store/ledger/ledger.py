@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from etl.store.ledger.engines import engine_of
 from etl.store.ledger.records import Accounts, Finding, RunState
 from etl.store.ledger.tables import (
-    APPROVAL,
     FINDING,
     MAPPING_RATE,
     NOTHING,
+    OUTLIVING,
     PUBLICATION,
     ROLLBACK,
     ROW_CHANGE,
@@ -53,7 +53,7 @@ class Ledger:
         row = {"hospital": hospital, "night": night, "delivery": delivery, **columns}
         with self.engine.begin() as con:
             for table in meta.sorted_tables:
-                if table not in (PUBLICATION, APPROVAL):
+                if table not in OUTLIVING:
                     con.execute(sa.delete(table).where(table.c.run_id == run_id))
             opened = {"state": "running", "started_at": now(), "number": next_number(RUN)}
             con.execute(sa.insert(RUN).values(run_id=run_id, **opened, **row))

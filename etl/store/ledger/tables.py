@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-meta = sa.MetaData()
+from etl.store.ledger.meta import meta
+from etl.store.ledger.tracking import LASTING
 
 ROLLBACK = "rollback"  # action of a publication by which an earlier one came back
 NOTHING = "nothing"  # action of a publication after which the warehouse holds nothing of a hospital
@@ -180,8 +181,9 @@ FINDING = sa.Table(
     sa.Column("definition", sa.String(16), comment="digest of what is asked; the same on nights that ask the same"),
 )
 
-
 #: Tables whose rows are in the order of their `number`, and what told the order before rows were numbered.
 NUMBERED = {RUN: RUN.c.started_at, PUBLICATION: PUBLICATION.c.published_at, APPROVAL: APPROVAL.c.asked_at}
+#: Tables that a run which is started again does not empty.
+OUTLIVING = (PUBLICATION, APPROVAL, *LASTING)
 #: Tables of the schema `admin` on PostgreSQL; the others lie in `quality`.
 ADMIN = (RUN, PUBLICATION, APPROVAL, STAGE)

@@ -10,6 +10,7 @@ grant select on all tables in schema cdm, cdm_read, vocabulary, results to etl_q
 
 grant usage on schema quality, admin to etl_quality, etl_steward, etl_auditor;
 grant select on all tables in schema quality, admin to etl_quality, etl_steward, etl_auditor;
+grant insert on quality.finding_action to etl_quality;
 
 grant usage on schema vocabulary to etl_steward;
 grant select on all tables in schema vocabulary to etl_steward;
