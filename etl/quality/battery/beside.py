@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from etl.quality.battery.checks import Check
 from etl.quality.battery.statement import Ground, Statement, Wide, column
 
-_DAYS_AFTER_DEATH, _DAYS_AROUND_VISIT = 60, 7
+DAYS_AFTER_DEATH, DAYS_AROUND_VISIT = 60, 7
 # the first day of the month and the days that follow it are a day of the calendar whatever the numbers are
-_BIRTH = (
+BIRTH = (
     "coalesce(birth_datetime::date, case when coalesce(month_of_birth::int, 1) between 1 and 12 then "
     "make_date(year_of_birth::int, coalesce(month_of_birth::int, 1), 1) + (coalesce(day_of_birth::int, 1) - 1) end)"
 )
-_BIRTH_OR_JUNE = "coalesce(birth_datetime::date, make_date(year_of_birth::int, 6, 1))"
+BIRTH_OR_JUNE = "coalesce(birth_datetime::date, make_date(year_of_birth::int, 6, 1))"
 
 
 def _is_of_person(check: Check) -> bool:
@@ -38,14 +38,14 @@ def _births(wide: Wide, mine: Sequence[Check]) -> str:
     births = {}
     for check in mine:
         birth = "_birth" if check.type.name == "plausibleAfterBirth" else "_june"
-        births[birth] = f", {_BIRTH if birth == '_birth' else _BIRTH_OR_JUNE} as {birth}"
+        births[birth] = f", {BIRTH if birth == '_birth' else BIRTH_OR_JUNE} as {birth}"
         wide.add(check, wide.counted(f"{column(check)}::date < p.{birth}"), None)
     return f"(select person_id as _person{''.join(births.values())} from person) p on p._person = t.person_id"
 
 
 def _deaths(wide: Wide, mine: Sequence[Check]) -> str:
     for check in mine:
-        late = wide.counted(f"{column(check)}::date > d._died + {_DAYS_AFTER_DEATH}")
+        late = wide.counted(f"{column(check)}::date > d._died + {DAYS_AFTER_DEATH}")
         told = check.type.name == "plausibleBeforeDeath"  # of the other kind it is the rows that count: see `rows`
         of = wide.counted(f"{column(check)} is not null and d._dead is not null") if told else None
         wide.add(check, late, of)
@@ -55,7 +55,7 @@ def _deaths(wide: Wide, mine: Sequence[Check]) -> str:
 def _visits(wide: Wide, mine: Sequence[Check]) -> str:
     for check in mine:
         day = f"{column(check)}::date"
-        outside = f"{day} < v._from - {_DAYS_AROUND_VISIT} or {day} > v._until + {_DAYS_AROUND_VISIT}"
+        outside = f"{day} < v._from - {DAYS_AROUND_VISIT} or {day} > v._until + {DAYS_AROUND_VISIT}"
         wide.add(check, wide.counted(outside), wide.counted("v._visit is not null"))
     return (
         "(select visit_occurrence_id as _visit, visit_start_date::date as _from, visit_end_date::date as _until "

@@ -8,7 +8,7 @@ from etl.quality.battery.checks import Check
 from etl.quality.battery.statement import WHOLE, Ground, Statement, is_concept, long, named
 from etl.sql import literal, quote
 
-_GENDERS = {"Male": 8507, "Female": 8532}
+GENDERS = {"Male": 8507, "Female": 8532}
 
 
 def concepts_of(asked: Sequence[Check], ground: Ground) -> Statement | None:
@@ -79,13 +79,13 @@ def genders_of(asked: Sequence[Check], ground: Ground) -> Statement | None:
     if not mine or not schema.has(table, "person_id") or not schema.has("person", "person_id", "gender_concept_id"):
         return None
     single = [
-        f"({i}, {concept}, {_GENDERS[c.argument]})"
+        f"({i}, {concept}, {GENDERS[c.argument]})"
         for i, c in enumerate(mine)
         for concept in c.concepts
         if c.type.name == "plausibleGender"
     ]
     above = [
-        f"({i}, {concept}, {_GENDERS[c.argument]})"
+        f"({i}, {concept}, {GENDERS[c.argument]})"
         for i, c in enumerate(mine)
         for concept in c.concepts
         if c.type.name == "plausibleGenderUseDescendants"

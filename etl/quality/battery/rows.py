@@ -91,7 +91,7 @@ def _unknown(one: _Pass, check: Check) -> None:
 
 
 def _too_far(one: _Pass, check: Check) -> None:
-    one.wide.add(check, one.wide.counted(_beyond(check, one.ground.night)), one.filled(check))
+    one.wide.add(check, one.wide.counted(beyond(check, one.ground.night)), one.filled(check))
 
 
 def _turned(one: _Pass, check: Check) -> None:
@@ -112,7 +112,7 @@ def _of_the_dead(one: _Pass, check: Check) -> None:
         one.wide.add(check, None, one.wide.counted(one.among("person_id", "death", "person_id")))
 
 
-def _beyond(check: Check, night: str) -> str:
+def beyond(check: Check, night: str) -> str:
     """SQL of a value that lies beyond its bound; days are compared as days."""
     sign = "<" if check.type.name == "plausibleValueLow" else ">"
     bound, value = check.argument, column(check)

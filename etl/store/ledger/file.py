@@ -11,7 +11,8 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from etl.errors import ConfigError, TransientError
 from etl.store.ledger.faults import explain
-from etl.store.ledger.tables import NUMBERED, meta
+from etl.store.ledger.meta import meta
+from etl.store.ledger.tables import NUMBERED
 
 #: What a ledger's file is by its `user_version`; 0: written before that was noted.
 VERSION = 2

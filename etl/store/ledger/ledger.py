@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.store.ledger.engines import engine_of
+from etl.store.ledger.meta import meta
 from etl.store.ledger.records import Accounts, Finding, RunState
 from etl.store.ledger.tables import (
     FINDING,
@@ -27,7 +28,6 @@ from etl.store.ledger.tables import (
     STAGE,
     TABLE_ACCOUNT,
     UNMAPPED,
-    meta,
 )
 
 

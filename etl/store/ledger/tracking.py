@@ -52,7 +52,9 @@ BATTERY_FIGURE = sa.Table(
     sa.Column("hospital_number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("asked", sa.Integer, primary_key=True, autoincrement=False, comment="what is counted: check_name"),
     sa.Column("look", sa.BigInteger, primary_key=True, autoincrement=False, comment="holds from this one to the next"),
-    sa.Column("violated", sa.BigInteger, comment="rows; -1: all of the table, -2: those with the field, -3: without it"),
+    sa.Column(
+        "violated", sa.BigInteger, comment="rows; -1: all of the table, -2: those with the field, -3: without it"
+    ),
     sa.Column("total", sa.BigInteger, comment="of how many, told in the same way; none: as is usual for its kind"),
     comment="what the battery counted, where it differs from the measurement before; no row at all: nothing to count",
 )
@@ -96,7 +98,9 @@ FINDING_ACTION = sa.Table(
     "finding_action",
     meta,
     sa.Column("finding", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="1 and on: who saw the last is next"),
+    sa.Column(
+        "number", sa.Integer, primary_key=True, autoincrement=False, comment="1 and on: who saw the last is next"
+    ),
     sa.Column("at", sa.DateTime, nullable=False),
     sa.Column("actor", sa.String(120), nullable=False),
     sa.Column("action", sa.String(20), nullable=False, comment="of etl/quality/findings/states.yaml"),

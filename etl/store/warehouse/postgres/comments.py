@@ -12,7 +12,8 @@ from sqlalchemy import Table as LedgerTable
 from etl.cdm.spec import Field, tables
 from etl.files import packaged
 from etl.sql import literal, quote
-from etl.store.ledger.tables import ADMIN, meta
+from etl.store.ledger.meta import meta
+from etl.store.ledger.tables import ADMIN
 from etl.store.warehouse.postgres.ddl import READ, qualified
 
 

@@ -1,0 +1,165 @@
+"""Measurements that are kept in the ledger: the figures of a hospital's published nights, not the verdicts.
+
+A figure is written down where it differs from the measurement before. `load` gives a night back as it was measured, to
+be judged by whatever thresholds hold now.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.quality.battery.checks import Check
+from etl.quality.battery.encoded import NONE, Figure, decode, encode
+from etl.quality.battery.measure import Measured
+from etl.quality.battery.schema import Schema
+from etl.store.ledger.ledger import Ledger, next_number, now
+from etl.store.ledger.tables import RUN
+from etl.store.ledger.tracking import BATTERY, BATTERY_FIGURE, BATTERY_LAYOUT, CHECK_NAME, LOOK
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the warehouse holds of a hospital: `number` is the hospital's, `publication` the publication's."""
+
+    hospital: str
+    number: int
+    night: date
+    run_id: str
+    publication: int
+
+
+def keep(ledger: Ledger, measured: Measured, published: Published, checks: Sequence[Check]) -> int:
+    """Write a measurement down in the place of an earlier one of the same run; returns its number."""
+    with ledger.engine.begin() as con:
+        forget(con, published.run_id)
+        look = _open(con, published, seconds=measured.seconds, layout=_layout(con, measured.schema),
+                     failed=json.dumps(measured.failed) if measured.failed else None)  # fmt: skip
+        before = _figures(con, published.number, look)
+        found = encode(measured, published.number, checks, before)
+        changed = {name: found.get(name, NONE) for name in {*found, *before}}
+        changed = {name: figure for name, figure in changed.items() if figure != before.get(name, NONE)}
+        numbers = numbers_of(con, dict.fromkeys(changed))
+        rows = [
+            {"hospital_number": published.number, "asked": numbers[name], "look": look, "violated": v, "total": t}
+            for name, (v, t) in changed.items()
+        ]
+        if rows:
+            con.execute(sa.insert(BATTERY_FIGURE), rows)
+    return look
+
+
+def keep_failure(ledger: Ledger, published: Published, error: str) -> None:
+    """Note that a night could not be measured; the next measurement takes its place."""
+    with ledger.engine.begin() as con:
+        forget(con, published.run_id)
+        _open(con, published, error=error)
+
+
+def is_kept(ledger: Ledger, published: Published) -> bool:
+    """Whether the night was measured since it was published."""
+    there = sa.select(LOOK.c.number).where(
+        LOOK.c.run_id == published.run_id, LOOK.c.kind == BATTERY, LOOK.c.opening == published.publication,
+        LOOK.c.error.is_(None),
+    )  # fmt: skip
+    return bool(ledger.read(there))
+
+
+def history(ledger: Ledger, hospital: str | None = None, night: date | None = None) -> list[Mapping[str, Any]]:
+    """The measurements that are kept, and those that failed, newest first; `state` is what became of the run."""
+    query = sa.select(LOOK, RUN.c.state).outerjoin(RUN, RUN.c.run_id == LOOK.c.run_id).where(LOOK.c.kind == BATTERY)
+    if hospital is not None:
+        query = query.where(LOOK.c.hospital == hospital)
+    if night is not None:
+        query = query.where(LOOK.c.night == night, LOOK.c.error.is_(None))
+    return ledger.read(query.order_by(LOOK.c.night.desc(), LOOK.c.number.desc()))
+
+
+def load(ledger: Ledger, look: Mapping[str, Any], checks: Sequence[Check]) -> Measured:
+    """A measurement as it was made, by its row of `history`; figures of one hospital only."""
+    with ledger.engine.connect() as con:
+        query = sa.select(BATTERY_LAYOUT.c.fields).where(BATTERY_LAYOUT.c.number == look["layout"])
+        fields = json.loads(con.execute(query).scalar_one())
+        found = _figures(con, look["hospital_number"], look["number"])
+    measured = Measured(look["night"], Schema(fields), [look["hospital_number"]], seconds=look["seconds"] or 0.0)
+    measured.failed = json.loads(look["failed"] or "{}")
+    decode(found, look["hospital_number"], checks, measured)
+    return measured
+
+
+def numbers_of(con: sa.Connection, names: Mapping[str, str | None]) -> dict[str, int]:
+    """The numbers of checks by name; new ones are given out, with what they say."""
+    known = {name: number for number, name in con.execute(sa.select(CHECK_NAME.c.number, CHECK_NAME.c.name))}
+    new = sorted(set(names) - set(known))
+    if new:
+        last = max(known.values(), default=0)
+        rows = [{"number": last + i, "name": name, "says": names[name]} for i, name in enumerate(new, 1)]
+        con.execute(sa.insert(CHECK_NAME), rows)
+        known |= {row["name"]: row["number"] for row in rows}
+    return {name: known[name] for name in names}
+
+
+def forget(con: sa.Connection, run_id: str) -> None:
+    """Take a run's measurement away; what the one after it left out as unchanged is told there."""
+    mine = (LOOK.c.run_id == run_id) & (LOOK.c.kind == BATTERY)
+    for number, hospital in con.execute(sa.select(LOOK.c.number, LOOK.c.hospital_number).where(mine)).all():
+        figure, later = BATTERY_FIGURE, BATTERY_FIGURE.alias()
+        own = (figure.c.hospital_number == hospital) & (figure.c.look == number)
+        following = sa.select(sa.func.min(LOOK.c.number)).where(
+            LOOK.c.kind == BATTERY, LOOK.c.hospital_number == hospital, LOOK.c.number > number, LOOK.c.error.is_(None)
+        )
+        after = con.execute(following).scalar()
+        if after is not None:
+            told = sa.select(later.c.asked).where(later.c.hospital_number == hospital, later.c.look == after)
+            con.execute(sa.update(figure).where(own, figure.c.asked.not_in(told)).values(look=after))
+        con.execute(sa.delete(figure).where(own))
+    con.execute(sa.delete(LOOK).where(mine))
+
+
+def _open(con: sa.Connection, published: Published, **said: Any) -> int:
+    row = {"hospital": published.hospital, "hospital_number": published.number, "night": published.night,
+           "run_id": published.run_id, "opening": published.publication}  # fmt: skip
+    con.execute(sa.insert(LOOK).values(number=next_number(LOOK), kind=BATTERY, looked_at=now(), withdrawn=False,
+                                       tracked=False, **row, **said))  # fmt: skip
+    mine = sa.select(LOOK.c.number).where(LOOK.c.run_id == published.run_id, LOOK.c.kind == BATTERY)
+    return int(con.execute(mine).scalar_one())
+
+
+def _layout(con: sa.Connection, schema: Schema) -> int:
+    """The number of a warehouse's tables and fields."""
+    text = json.dumps(schema.fields, sort_keys=True)
+    layout = BATTERY_LAYOUT
+    number = con.execute(sa.select(layout.c.number).where(layout.c.fields == text)).scalar()
+    if number is None:
+        con.execute(sa.insert(layout).values(number=next_number(layout), fields=text))
+        number = con.execute(sa.select(layout.c.number).where(layout.c.fields == text)).scalar_one()
+    return int(number)
+
+
+def _figures(con: sa.Connection, hospital: int, look: int) -> dict[str, Figure]:
+    """A hospital's figures by name, as they stood at a look."""
+    figure = BATTERY_FIGURE
+    newest = (
+        sa.select(figure.c.asked, sa.func.max(figure.c.look).label("look"))
+        .where(figure.c.hospital_number == hospital, figure.c.look <= look)
+        .group_by(figure.c.asked)
+        .subquery()
+    )
+    same = (figure.c.asked == newest.c.asked) & (figure.c.look == newest.c.look)
+    query = (
+        sa.select(CHECK_NAME.c.name, figure.c.violated, figure.c.total)
+        .join_from(figure, newest, same)
+        .join(CHECK_NAME, CHECK_NAME.c.number == figure.c.asked)
+        .where(figure.c.hospital_number == hospital)
+    )
+    return {name: (violated, total) for name, violated, total in con.execute(query)}
+
+
+def known_names(checks: Iterable[Check]) -> dict[str, str]:
+    """What checks say, by their ids."""
+    return {check.id: check.sentence() for check in checks}

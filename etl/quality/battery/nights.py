@@ -1,0 +1,85 @@
+"""Measures what is published of each hospital, as on its own night, and keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from etl.faults import as_etl_error
+from etl.mapping.read.documents import hospital_folders, read_head
+from etl.quality.battery.checks import Check, load_checks
+from etl.quality.battery.kept import Published, is_kept, keep, keep_failure
+from etl.quality.battery.measure import Measured, measure
+from etl.settings import Settings
+from etl.store.ledger.ledger import Ledger
+from etl.store.warehouse.open import open_warehouse
+
+FOLDER = "dqd"
+
+
+def checks_folder(settings: Settings) -> Path:
+    """Where the checks are written down; where it is missing, no battery is asked."""
+    return settings.expectations / FOLDER
+
+
+def hospital_numbers(settings: Settings) -> dict[str, int]:
+    """The numbers of the hospitals whose `hospital.yaml` says one."""
+    said = {folder.name: read_head(folder).data.get("number") for folder in hospital_folders(settings.mappings)}
+    return {hospital: number for hospital, number in said.items() if isinstance(number, int)}
+
+
+def published(ledger: Ledger, hospital: str, number: int) -> Published | None:
+    """What is published of a hospital, as the ledger says; None: nothing."""
+    last = ledger.last_published(hospital)
+    return Published(hospital, number, last["night"], last["run_id"], last["number"]) if last else None
+
+
+def unmeasured(settings: Settings, ledger: Ledger, *, again: bool = False) -> list[Published]:
+    """The published nights that are not kept, or with `again` all newest ones; by night."""
+    newest = [published(ledger, hospital, number) for hospital, number in hospital_numbers(settings).items()]
+    return sorted((p for p in newest if p and (again or not is_kept(ledger, p))), key=lambda p: (p.night, p.hospital))
+
+
+def measure_nights(settings: Settings, ledger: Ledger, *, again: bool = False) -> list[str]:
+    """Measure and keep what is published and not kept yet; a line for each hospital of which it failed.
+
+    Hospitals of the same night are measured in the same passes. What cannot be measured now is noted, and tried again
+    the next time.
+    """
+    if not checks_folder(settings).is_dir():
+        return []
+    due = unmeasured(settings, ledger, again=again)
+    checks = load_checks(checks_folder(settings)) if due else []
+    return [line for _, group in groupby(due, key=lambda p: p.night)
+            for line in _measure(settings, ledger, list(group), checks)]  # fmt: skip
+
+
+def _measure(settings: Settings, ledger: Ledger, due: Sequence[Published], checks: Sequence[Check]) -> Iterator[str]:
+    try:
+        with open_warehouse(settings).reader() as con:
+            measured = measure(con, checks, due[0].night)
+    except Exception as raised:  # the nights are published: nothing that is wrong here may disturb them
+        error = as_etl_error(raised)
+        yield from (_not_kept(ledger, each, error.message) for each in due)
+        return
+    yield from _kept(settings, ledger, due, measured, checks)
+
+
+def _kept(
+    settings: Settings, ledger: Ledger, due: Iterable[Published], measured: Measured, checks: Sequence[Check]
+) -> Iterator[str]:  # fmt: skip
+    warehouse = open_warehouse(settings)
+    for each in due:
+        held = warehouse.published(each.hospital)
+        if published(ledger, each.hospital, each.number) != each or held is None or held.run_id != each.run_id:
+            yield f"{each.hospital}: another night was published meanwhile; it is measured the next time"
+        elif each.number not in measured.hospitals:
+            yield _not_kept(ledger, each, "the warehouse has no person of the hospital")
+        else:
+            keep(ledger, measured, each, checks)
+
+
+def _not_kept(ledger: Ledger, each: Published, error: str) -> str:
+    keep_failure(ledger, each, error)
+    return f"{each.hospital}: the night {each.night} could not be measured: {error}"
