@@ -7,7 +7,7 @@ be judged by whatever thresholds hold now.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,7 +20,7 @@ from etl.quality.battery.measure import Measured
 from etl.quality.battery.schema import Schema
 from etl.store.ledger.ledger import Ledger, next_number, now
 from etl.store.ledger.tables import RUN
-from etl.store.ledger.tracking import BATTERY, BATTERY_FIGURE, BATTERY_LAYOUT, CHECK_NAME, LOOK
+from etl.store.ledger.tracking import BATTERY, BATTERY_FIGURE, BATTERY_LAYOUT, CHECK_NAME, FINDING_SIGN, LOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def numbers_of(con: sa.Connection, names: Mapping[str, str | None]) -> dict[str,
 
 
 def forget(con: sa.Connection, run_id: str) -> None:
-    """Take a run's measurement away; what the one after it left out as unchanged is told there."""
+    """Take a run's measurement and its signs away; what the one after it left out as unchanged is told there."""
     mine = (LOOK.c.run_id == run_id) & (LOOK.c.kind == BATTERY)
     for number, hospital in con.execute(sa.select(LOOK.c.number, LOOK.c.hospital_number).where(mine)).all():
         figure, later = BATTERY_FIGURE, BATTERY_FIGURE.alias()
@@ -118,6 +118,7 @@ def forget(con: sa.Connection, run_id: str) -> None:
             told = sa.select(later.c.asked).where(later.c.hospital_number == hospital, later.c.look == after)
             con.execute(sa.update(figure).where(own, figure.c.asked.not_in(told)).values(look=after))
         con.execute(sa.delete(figure).where(own))
+        con.execute(sa.delete(FINDING_SIGN).where(FINDING_SIGN.c.look == number))
     con.execute(sa.delete(LOOK).where(mine))
 
 
@@ -158,8 +159,3 @@ def _figures(con: sa.Connection, hospital: int, look: int) -> dict[str, Figure]:
         .where(figure.c.hospital_number == hospital)
     )
     return {name: (violated, total) for name, violated, total in con.execute(query)}
-
-
-def known_names(checks: Iterable[Check]) -> dict[str, str]:
-    """What checks say, by their ids."""
-    return {check.id: check.sentence() for check in checks}
