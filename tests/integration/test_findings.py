@@ -11,16 +11,13 @@ import sqlalchemy as sa
 import tiny
 from tiny import Tiny
 
-from etl.errors import GateClosed, UsageError
+from etl.errors import GateClosed
 from etl.night.pipeline import run_delivery
 from etl.night.publish.rollback import roll_back
-from etl.quality.findings.actions import Current, Overtaken, act, today
-from etl.quality.findings.kinds import Fault
+from etl.quality.findings.actions import Overtaken, act, today
 from etl.quality.findings.links import links_of
 from etl.quality.findings.read import Tracked, list_findings, show
-from etl.quality.findings.signs import Sign
 from etl.quality.findings.track import track
-from etl.quality.findings.write import write_signs
 from etl.quality.morning import follow_up
 from etl.settings import PROJECT
 from etl.store.ledger.ledger import Ledger
@@ -160,21 +157,11 @@ def test_two_officers_at_once(either: Tiny) -> None:
     night(either, 0, 5)
     ledger, found = ledger_of(either), of_sex(either)
     mine = act(ledger, found.number, "work", actor="kim", owner="lee", due=today(), seen=found.last_action)
-    with pytest.raises(Overtaken, match="kim did 'work' at .*; it is in_work now") as refused:
+    with pytest.raises(Overtaken, match=r"kim did 'work' at .*; it is in_work now") as refused:
         act(ledger, found.number, "waive", actor="park", reason="x", until=today(), seen=found.last_action)
     assert (refused.value.exit_code, refused.value.last) == (2, mine)
     assert act(ledger, found.number, "note", actor="park", reason="so be it", seen=mine) == mine + 1
     assert (of_sex(either).owner, of_sex(either).state) == ("lee", "in_work")
-
-
-def test_the_one_who_is_first_in_the_database_wins(hospital: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    night(hospital, 0, 5)
-    ledger, found = ledger_of(hospital), of_sex(hospital)
-    act(ledger, found.number, "acknowledge", actor="kim")
-    monkeypatch.setattr("etl.quality.findings.actions.current_of", lambda *_: Current(state="open"))
-    with pytest.raises(Overtaken, match="kim did 'acknowledge'"):
-        act(ledger, found.number, "acknowledge", actor="park", seen=0)
-    assert [a.actor for a in show(ledger, found.number).actions] == ["kim"]
 
 
 def test_a_waiver_ends_with_its_day_and_when_it_becomes_much_worse(hospital: Tiny) -> None:
@@ -191,26 +178,3 @@ def test_a_waiver_ends_with_its_day_and_when_it_becomes_much_worse(hospital: Tin
     assert of_sex(hospital).state == "waived"
     night(hospital, 2, 40)
     assert (of_sex(hospital).state, show(ledger, found.number).actions[0].action) == ("open", "much_worse")
-
-
-@pytest.mark.parametrize(
-    ("action", "said", "why"),
-    [
-        ("waive", {"reason": "x"}, "waive needs until"),
-        ("waive", {"reason": " ", "until": date(2099, 1, 1)}, "waive needs reason"),
-        ("waive", {"reason": "x", "until": date(2020, 1, 1)}, "2020-01-01 is over"),
-        ("acknowledge", {"owner": "lee"}, "acknowledge takes no owner"),
-        ("reopen", {"reason": "x"}, "is open: reopen is not possible"),
-        ("came_back", {}, "there is no action 'came_back'"),
-        ("resolv", {"reason": "x"}, "did you mean 'resolve'"),
-    ],
-)
-def test_an_action_that_cannot_be_says_why(hospital: Tiny, action: str, said: dict[str, object], why: str) -> None:
-    ledger = ledger_of(hospital)
-    with ledger.engine.begin() as con:
-        sign = Sign(Fault("source", "patients", "SEX", "other"), "c", "SEX is M or F", "convention", failed=True)
-        write_signs(con, "tiny", 1, [sign])
-    with pytest.raises(UsageError, match=why):
-        act(ledger, 1, action, actor="kim", **said)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="there is no finding 2"):
-        act(ledger, 2, "acknowledge", actor="kim")

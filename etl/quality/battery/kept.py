@@ -37,7 +37,6 @@ class Published:
 def keep(ledger: Ledger, measured: Measured, published: Published, checks: Sequence[Check]) -> int:
     """Write a measurement down in the place of an earlier one of the same run; returns its number."""
     with ledger.engine.begin() as con:
-        forget(con, published.run_id)
         look = _open(con, published, seconds=measured.seconds, layout=_layout(con, measured.schema),
                      failed=json.dumps(measured.failed) if measured.failed else None)  # fmt: skip
         before = _figures(con, published.number, look)
@@ -57,7 +56,6 @@ def keep(ledger: Ledger, measured: Measured, published: Published, checks: Seque
 def keep_failure(ledger: Ledger, published: Published, error: str) -> None:
     """Note that a night could not be measured; the next measurement takes its place."""
     with ledger.engine.begin() as con:
-        forget(con, published.run_id)
         _open(con, published, error=error)
 
 
@@ -104,7 +102,7 @@ def numbers_of(con: sa.Connection, names: Mapping[str, str | None]) -> dict[str,
     return {name: known[name] for name in names}
 
 
-def forget(con: sa.Connection, run_id: str) -> None:
+def _forget(con: sa.Connection, run_id: str) -> None:
     """Take a run's measurement and its signs away; what the one after it left out as unchanged is told there."""
     mine = (LOOK.c.run_id == run_id) & (LOOK.c.kind == BATTERY)
     for number, hospital in con.execute(sa.select(LOOK.c.number, LOOK.c.hospital_number).where(mine)).all():
@@ -123,12 +121,14 @@ def forget(con: sa.Connection, run_id: str) -> None:
 
 
 def _open(con: sa.Connection, published: Published, **said: Any) -> int:
+    """A new measurement in the place of an earlier one of the same run; returns its number."""
+    number = int(con.execute(sa.select(next_number(LOOK))).scalar_one())  # no number is ever given twice
+    _forget(con, published.run_id)
     row = {"hospital": published.hospital, "hospital_number": published.number, "night": published.night,
            "run_id": published.run_id, "opening": published.publication}  # fmt: skip
-    con.execute(sa.insert(LOOK).values(number=next_number(LOOK), kind=BATTERY, looked_at=now(), withdrawn=False,
-                                       tracked=False, **row, **said))  # fmt: skip
-    mine = sa.select(LOOK.c.number).where(LOOK.c.run_id == published.run_id, LOOK.c.kind == BATTERY)
-    return int(con.execute(mine).scalar_one())
+    con.execute(sa.insert(LOOK).values(number=number, kind=BATTERY, looked_at=now(), withdrawn=False, tracked=False,
+                                       **row, **said))  # fmt: skip
+    return number
 
 
 def _layout(con: sa.Connection, schema: Schema) -> int:

@@ -28,6 +28,7 @@ from etl.store.ledger.tracking import BATTERY, FINDING_ACTION, FINDING_SIGN, GAT
 
 _LOOKED_AT = ("published", "waiting", "blocked")
 _WITHDRAWN = ("left", "lost")
+_PASSES = 5  # what is left then is told the next time
 
 
 @contextmanager
@@ -46,13 +47,11 @@ def track(settings: Settings, ledger: Ledger, day: date | None = None) -> None:
     Runs of which it was told already cost nothing; one that was run again is told anew. `day` is the day in Korea.
     """
     changed = _withdraw(ledger)
-    for run in _new_runs(ledger):
-        with ledger.engine.begin() as con:
-            look = open_look(con, run)
-            signs = of_gates(findings_of(con, run["run_id"]))
-            write_signs(con, run["hospital"], look, signs, silent_of_gates(con, run["run_id"]))
-        changed.add(run["hospital"])
-    changed |= _measured(settings, ledger)
+    for _ in range(_PASSES):  # what an older night tells for the first time is asked of later ones, too
+        told = _ended(ledger) | _measured(settings, ledger)
+        changed |= told
+        if not told:
+            break
     for hospital in sorted(changed | _waived(ledger)):
         settle(ledger, hospital, day or today())
 
@@ -141,23 +140,31 @@ def _withdraw(ledger: Ledger) -> set[str]:
     return found
 
 
-def _new_runs(ledger: Ledger) -> list[Mapping[str, Any]]:
-    """Runs that have ended at a gate or after it and were not looked at since they were opened."""
-    known = sa.exists().where(LOOK.c.run_id == RUN.c.run_id, LOOK.c.kind == GATES, LOOK.c.opening == RUN.c.number)
-    return ledger.read(sa.select(RUN).where(RUN.c.state.in_(_LOOKED_AT), ~known).order_by(RUN.c.number))
+def _ended(ledger: Ledger) -> set[str]:
+    """Write down the signs of runs that ended at a gate or after it since the last time; returns whose they are."""
+    known = sa.exists().where(
+        LOOK.c.run_id == RUN.c.run_id, LOOK.c.kind == GATES, LOOK.c.opening == RUN.c.number, LOOK.c.tracked
+    )
+    query = sa.select(RUN).where(RUN.c.state.in_(_LOOKED_AT), ~known).order_by(RUN.c.night, RUN.c.number)
+    runs = ledger.read(query)
+    for run in runs:
+        with ledger.engine.begin() as con:
+            look = open_look(con, run)
+            signs = of_gates(findings_of(con, run["run_id"]))
+            write_signs(con, run["hospital"], look, signs, silent_of_gates(con, run["run_id"]))
+    return {run["hospital"] for run in runs}
 
 
 def _measured(settings: Settings, ledger: Ledger) -> set[str]:
-    """Write down the signs of measurements that are new; returns whose they are."""
+    """Write down the signs of measurements since the last time; returns whose they are."""
     new = (LOOK.c.kind == BATTERY) & LOOK.c.tracked.is_(False) & LOOK.c.error.is_(None)
-    looks = ledger.read(sa.select(LOOK).where(new).order_by(LOOK.c.number))
+    looks = ledger.read(sa.select(LOOK).where(new).order_by(LOOK.c.night, LOOK.c.number))
     checks = load_checks(checks_folder(settings)) if looks else []
     for look in looks:
         results = judge(checks, load(ledger, look, checks), look["hospital_number"],
                         read_overrides(checks_folder(settings), look["hospital"], _ids(checks)))  # fmt: skip
         with ledger.engine.begin() as con:
             write_signs(con, look["hospital"], look["number"], of_battery(results))
-            con.execute(sa.update(LOOK).where(LOOK.c.number == look["number"]).values(tracked=True))
     return {look["hospital"] for look in looks}
 
 

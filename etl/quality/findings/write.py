@@ -14,15 +14,19 @@ from etl.store.ledger.tracking import CHECK_NAME, FINDING_SIGN, GATES, LOOK, TRA
 
 
 def open_look(con: sa.Connection, run: Mapping[str, Any]) -> int:
-    """A new look by the gates at a run (a row of the ledger), in the place of an earlier one; returns its number."""
+    """The look by the gates at a run (a row of the ledger), a new one where it was opened again; returns its number."""
     mine = (LOOK.c.run_id == run["run_id"]) & (LOOK.c.kind == GATES)
-    before = sa.select(LOOK.c.number).where(mine).scalar_subquery()
-    con.execute(sa.delete(FINDING_SIGN).where(FINDING_SIGN.c.look.in_(before)))
-    con.execute(sa.delete(LOOK).where(mine))
+    before = con.execute(sa.select(LOOK.c.number, LOOK.c.opening).where(mine)).first()
+    if before and before.opening == run["number"]:
+        return int(before.number)
+    number = int(con.execute(sa.select(next_number(LOOK))).scalar_one())  # no number is ever given twice
+    if before:
+        con.execute(sa.delete(FINDING_SIGN).where(FINDING_SIGN.c.look == before.number))
+        con.execute(sa.delete(LOOK).where(mine))
     said = {"run_id": run["run_id"], "hospital": run["hospital"], "night": run["night"], "opening": run["number"]}
-    con.execute(sa.insert(LOOK).values(number=next_number(LOOK), kind=GATES, hospital_number=0, looked_at=now(),
-                                       withdrawn=False, tracked=True, **said))  # fmt: skip
-    return int(con.execute(sa.select(LOOK.c.number).where(mine)).scalar_one())
+    con.execute(sa.insert(LOOK).values(number=number, kind=GATES, hospital_number=0, looked_at=now(), withdrawn=False,
+                                       tracked=False, **said))  # fmt: skip
+    return number
 
 
 def write_signs(
@@ -30,12 +34,17 @@ def write_signs(
 ) -> None:
     """Write the signs of a look: all that failed, and of checks that saw a finding before that they see it no more.
 
-    Of checks whose names begin as one of `silent` not to be told of is to have held.
+    Of checks whose names begin as one of `silent` not to be told of is to have held. Where a check sees something for
+    the first time, later nights are to be looked at again: they may have held what nobody asked them about.
     """
+    con.execute(sa.delete(FINDING_SIGN).where(FINDING_SIGN.c.look == look))
+    con.execute(sa.update(LOOK).where(LOOK.c.number == look).values(tracked=True))
     told = _merged(signs)
     failed = {place: sign for place, sign in told.items() if sign.failed}
     findings = _tracked(con, hospital, failed.values())
     seen = _seen(con, hospital)
+    if any(place not in seen for place in failed):
+        _look_again(con, hospital, look)
     names = dict.fromkeys((name for _, name in told), None) | {name: s.says for (_, name), s in failed.items()}
     asked = numbers_of(con, {n: names[n] for _, n in (*failed, *(p for p in told if p in seen))})
     rows = [
@@ -51,6 +60,13 @@ def write_signs(
     ]
     if rows:
         con.execute(sa.insert(FINDING_SIGN), rows)
+
+
+def _look_again(con: sa.Connection, hospital: str, look: int) -> None:
+    """Let the hospital's nights after that of a look be told anew, of the same kind of looks."""
+    night, kind = con.execute(sa.select(LOOK.c.night, LOOK.c.kind).where(LOOK.c.number == look)).one()
+    later = (LOOK.c.hospital == hospital) & (LOOK.c.kind == kind) & (LOOK.c.night > night)
+    con.execute(sa.update(LOOK).where(later).values(tracked=False))
 
 
 def _merged(signs: Iterable[Sign]) -> dict[tuple[str, str], Sign]:

@@ -36,9 +36,10 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def next_number(table: sa.Table) -> sa.ScalarSelect[Any]:
-    """The number of a row that is inserted now; the tables that have one are `NUMBERED`."""
-    return sa.select(sa.func.coalesce(sa.func.max(table.c.number), 0) + 1).scalar_subquery()
+def next_number(table: sa.Table, beyond: int = 0) -> sa.ScalarSelect[Any]:
+    """The number of a row that is inserted now, `beyond` another; the tables that have one are `NUMBERED`."""
+    newest = sa.func.coalesce(sa.func.max(table.c.number), 0)
+    return sa.select(sa.case((newest < beyond, beyond), else_=newest) + 1).scalar_subquery()
 
 
 class Ledger:
@@ -52,10 +53,12 @@ class Ledger:
         """Start (or start again) a run; what an earlier attempt recorded of it is cleared."""
         row = {"hospital": hospital, "night": night, "delivery": delivery, **columns}
         with self.engine.begin() as con:
+            before = con.execute(sa.select(RUN.c.number).where(RUN.c.run_id == run_id)).scalar()
             for table in meta.sorted_tables:
                 if table not in OUTLIVING:
                     con.execute(sa.delete(table).where(table.c.run_id == run_id))
-            opened = {"state": "running", "started_at": now(), "number": next_number(RUN)}
+            number = next_number(RUN, beyond=before or 0)  # another one than it had: it is opened anew
+            opened = {"state": "running", "started_at": now(), "number": number}
             con.execute(sa.insert(RUN).values(run_id=run_id, **opened, **row))
 
     def close_run(self, run_id: str, state: RunState, stage: str | None = None, message: str | None = None) -> None:

@@ -34,6 +34,14 @@ def test_a_forced_rerun_that_fails_does_not_forget_what_is_published(ledger):
     assert ledger.run("r1")["state"] == "failed"
 
 
+def test_a_run_that_is_opened_again_is_told_from_what_it_was(ledger):
+    numbers = []
+    for _ in range(3):
+        ledger.open_run("r1", "snuh", NIGHT, "sha")
+        numbers.append(ledger.run("r1")["number"])
+    assert numbers == sorted(set(numbers))
+
+
 def test_the_newest_publication_is_the_last_one_made(ledger):
     for run_id, night in (("r1", NIGHT), ("r2", date(2026, 11, 2))):
         ledger.open_run(run_id, "snuh", night, "sha")
