@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
-from etl.cli.options import AsJson, command_app
+from etl.cli.options import AsJson, By, actor_of, command_app
 from etl.errors import ConfigError, UsageError
 from etl.night.publish.approval import decide, question_of, waiting
 from etl.night.remember import delivery_of
@@ -32,10 +31,7 @@ def approve(
         typer.Option(help="Why, in your words, for the record; no patient's data. Required with RUN."),
     ] = None,
     refuse: Annotated[bool, typer.Option("--refuse", help="Refuse it: the last published night stays.")] = False,
-    by: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Who decided, where somebody else enters it; default: the user logged in."),
-    ] = None,
+    by: By = None,
     history: Annotated[
         bool,
         typer.Option(
@@ -115,8 +111,7 @@ def _decide(
     settings: Settings, ledger: Ledger, run_id: str, reason: str, by: str | None, *, refuse: bool, as_json: bool
 ) -> None:
 
-    user = getpass.getuser()
-    actor = f"{by} (entered by {user})" if by else user
+    actor = actor_of(by)
     _must_be_known(ledger, run_id)
     asked = decide(ledger, run_id, "refused" if refuse else "approved", actor, reason)
     decision = "refused" if refuse else "approved"

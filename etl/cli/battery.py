@@ -11,17 +11,19 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from etl.cli.battery_kept import kept_night, show_kept
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app, day_of
-from etl.errors import ConfigError, nearest
+from etl.errors import ConfigError, UsageError, nearest
 from etl.files import write_atomically
 from etl.mapping.load import load_mappings
 from etl.mapping.read.documents import hospital_folders
 from etl.pages.formats import count, percent
-from etl.quality.battery.checks import load_checks
+from etl.quality.battery.checks import Check, load_checks
 from etl.quality.battery.dashboard import as_dashboard, source_of
 from etl.quality.battery.judge import Result, judge
 from etl.quality.battery.measure import Measured, measure
+from etl.quality.battery.nights import checks_folder
 from etl.quality.battery.overrides import read_overrides
 from etl.quality.battery.statement import WHOLE
 from etl.quality.battery.summary import Tally, by_category, by_dimension, errors, worst_first
@@ -30,7 +32,6 @@ from etl.store.warehouse.open import open_warehouse
 
 app = command_app()
 
-FOLDER = "dqd"
 _SHOWN = 20
 _COLOURS = {"fatal": "red", "convention": "yellow", "characterization": ""}
 
@@ -44,7 +45,13 @@ _COLOURS = {"fatal": "red", "convention": "yellow", "characterization": ""}
 
     etl battery snuh --dashboard results.json · for OHDSI's own viewer
 
-    etl battery --night 2026-07-01 · as on that day: dates to come are held against it""",
+    etl battery --night 2026-07-01 · as on that day: dates to come are held against it
+
+    etl battery snuh --history · the nights that are kept, by the thresholds of today
+
+    etl battery snuh --night 2026-07-01 · a night that is kept, as it was then
+
+    etl battery --keep · measure every hospital's newest published night and keep it""",
 )
 def battery(
     hospital: Annotated[str | None, typer.Argument(help="Only this hospital's rows; default: all of them.")] = None,
@@ -57,6 +64,11 @@ def battery(
         Path | None,
         typer.Option(metavar="FILE", help="Write all results as the dashboard does; a file that is there is replaced."),
     ] = None,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Measure and keep the newest published night of every hospital; show nothing."),
+    ] = False,
+    history: Annotated[bool, typer.Option("--history", help="Measure nothing: list the nights that are kept.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard, in one go.
@@ -64,9 +76,17 @@ def battery(
     A check fails when more rows than its threshold allows violate it. Checks are in expectations/dqd/checks.csv, what
     one hospital has otherwise in expectations/dqd/overrides/<hospital>.yaml, with reason and last day. Nothing is
     published or held back by this: that is decided by the gates before publishing.
+
+    After every published night it is measured by itself and kept: figures, no verdicts, so that another threshold gives
+    another verdict of an old night. With HOSPITAL and --night what is kept of that night is shown, if it is.
     """
     with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
+        if keep or history:
+            if keep and (history or hospital or night or dashboard):
+                raise UsageError("--keep takes nothing beside it", hint="it measures all hospitals: etl battery --keep")
+            show_kept(settings, hospital, measure=keep, as_json=as_json)
+            return
         results, measured, source = _asked(settings, hospital, day_of(night))
         if dashboard is not None:
             write_atomically(dashboard, json.dumps(as_dashboard(results, measured, source), ensure_ascii=False))
@@ -81,7 +101,7 @@ def _asked(
     settings: Settings, hospital: str | None, night: date | None
 ) -> tuple[list[Result], Measured, dict[str, Any]]:  # fmt: skip
     """The verdicts for a hospital, or for the warehouse, what they were made of, and its row of cdm_source."""
-    folder = settings.expectations / FOLDER
+    folder = checks_folder(settings)
     checks = load_checks(folder)
     number, overrides = WHOLE, {}
     if hospital is not None:
@@ -93,16 +113,19 @@ def _asked(
             )
         number = load_mappings(settings.mappings, [hospital])[hospital].hospital.number
         overrides = read_overrides(folder, hospital, {c.id for c in checks})
+    measured, source = kept_night(settings, hospital, night, checks) or _measured(settings, checks, night)
+    if number not in (WHOLE, *measured.hospitals):
+        raise ConfigError(f"nothing of {hospital} is published", hint=f"run a night first: etl run {hospital} DELIVERY")
+    return judge(checks, measured, number, overrides), measured, source
+
+
+def _measured(settings: Settings, checks: list[Check], night: date | None) -> tuple[Measured, dict[str, Any]]:
     with open_warehouse(settings).reader() as con:
         newest = con.execute("select max(source_release_date) from cdm_source").fetchone()
         day = night or (newest[0] if newest and newest[0] else None)
         if day is None:
             raise ConfigError("the warehouse does not say of which night it is", hint="give --night YYYY-MM-DD")
-        measured = measure(con, checks, day)
-        source = source_of(con)
-    if number not in (WHOLE, *measured.hospitals):
-        raise ConfigError(f"nothing of {hospital} is published", hint=f"run a night first: etl run {hospital} DELIVERY")
-    return judge(checks, measured, number, overrides), measured, source
+        return measure(con, checks, day), source_of(con)
 
 
 def _plain(result: Result) -> dict[str, Any]:

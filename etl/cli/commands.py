@@ -61,6 +61,8 @@ COMMANDS = (
             "Write the validation reports of all nights and the lineage pages; print where the index is."),
     Command("battery", "etl.cli.battery", LOOK,
             "Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard, in one go."),
+    Command("findings", "etl.cli.findings", LOOK,
+            "What is wrong at the hospitals over nights: see it, hand it to somebody, waive it, note what was done."),
     Command("unmapped", "etl.cli.unmapped", LOOK,
             "List the codes that found no standard concept: what to map next, and how much each code would win."),
     Command("why", "etl.cli.why", LOOK,

@@ -68,6 +68,7 @@ def _either(*parts: Names) -> Names:
 
 #: Commands of commands.
 SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
+    "findings": ("list", "show", "acknowledge", "assign", "work", "waive", "resolve", "reopen", "note", "digest"),
     "vocabulary": ("load", "list", "use", "remove", "diff"),
     "warehouse": ("move", "init", "upgrade", "status", "user", "clear"),
 }
@@ -89,6 +90,7 @@ ARGUMENTS: Mapping[str, tuple[Names | None, ...]] = {
     "battery": (hospitals,),
     "unmapped": (hospitals,),
     "why": (hospitals,),
+    "findings list": (hospitals,),
     "vocabulary use": (releases,),
     "vocabulary remove": (releases,),
     "vocabulary diff": (releases, releases),

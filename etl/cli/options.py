@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from datetime import date, datetime
 from typing import Annotated
 
@@ -9,6 +10,10 @@ import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")]
 Hospital = Annotated[str, typer.Argument(help="Short name of the hospital.")]
+By = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Who decided, where somebody else enters it; default: the user logged in."),
+]
 Night = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Night of the delivery, YYYY-MM-DD.")]
 
 
@@ -22,3 +27,9 @@ def command_app(help_text: str | None = None) -> typer.Typer:
 def day_of(moment: datetime | None) -> date | None:
     """The day that an option says, if it says one."""
     return moment.date() if moment else None
+
+
+def actor_of(by: str | None) -> str:
+    """Who acts, as the ledger keeps it: the user logged in, who may enter it for somebody else."""
+    user = getpass.getuser()
+    return f"{by} (entered by {user})" if by else user

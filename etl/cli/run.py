@@ -22,6 +22,7 @@ from etl.night.publish.approval import open_questions
 from etl.night.publish.difference import TableChange
 from etl.night.remember import resume
 from etl.night.stages import STAGE_NAMES
+from etl.quality.morning import follow_up
 from etl.quality.report.names import hospital_names
 from etl.quality.report.pages import write_reports
 from etl.quality.report.terminal import summary_table
@@ -62,6 +63,8 @@ def run_nights(settings: Settings, work: Sequence[Due], how: How) -> int:
         if results[-1]["state"] != "published":
             stopped[item.hospital] = results[-1]["exit_code"]
     ids = [r["run_id"] for r in results if r["run_id"]]
+    for line in follow_up(settings) if how.until is None else ():
+        err.print(line, soft_wrap=True)
     code = max(int(r["exit_code"]) for r in results)
     try:
         index: Path | None = write_reports(ledger, settings.reports, hospital_names(settings), run_ids=ids)

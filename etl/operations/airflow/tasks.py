@@ -41,7 +41,7 @@ from etl.operations.grown import Grown, first_night
 from etl.operations.grown import grown_deliveries as find_grown
 from etl.operations.plan import Plan, load_scheduling, read_plans
 from etl.quality.lineage.events import stage_events
-from etl.quality.pages import write_all_reports
+from etl.quality.morning import follow_up, morning
 from etl.quality.report.names import hospital_names
 from etl.quality.report.pages import write_reports
 from etl.store.ledger.ledger import Ledger
@@ -213,12 +213,17 @@ def write_report(run_id: str | None, *, ended: bool = True) -> str:
         row = ledger.run(run_id) if run_id else None
         if ended and run_id and row and row["state"] == "running":
             ledger.close_run(run_id, "failed", row["stage"], _CUT_OFF)
+        for line in follow_up(settings, measure=False):  # of all hospitals at once, by `write_everything`
+            log.warning("%s", line)
         index = write_reports(ledger, settings.reports, hospital_names(settings), run_ids=[run_id] if run_id else [])
         log.info("report: %s", index)
         return str(index)
 
 
 def write_everything() -> str:
-    """Write the reports of all nights and the index; returns its path."""
+    """Measure and track what was published, write the reports of all nights and the index; returns its path."""
     with told_to_airflow(last_try=True), task_settings() as settings:
-        return str(write_all_reports(settings))
+        index, failed = morning(settings)
+        for line in failed:
+            log.warning("%s", line)
+        return str(index)

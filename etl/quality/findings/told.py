@@ -1,0 +1,30 @@
+"""How rows of findings are told: by the one rule of what is told of few persons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from etl.mapping.read.documents import hospital_folders, read_head
+from etl.pages.disclosure import SMALL_CELL, few, in_steps, told_records
+from etl.pages.formats import count, percent
+from etl.quality.findings.share import share_of
+from etl.settings import Settings
+
+
+def small_cells(settings: Settings) -> Mapping[str, int]:
+    """Below how many persons a number is not told, by hospital."""
+    return {f.name: int(read_head(f).data.get("small_cell", SMALL_CELL)) for f in hospital_folders(settings.mappings)}
+
+
+def rows_told(violated: int | None, total: int | None, small_cell: int = SMALL_CELL) -> str:
+    """`120 of 4,000 (3.0 %)`; of fewer rows than a small cell `≤5 of 4,000`; empty where nothing was counted."""
+    if violated is None:
+        return ""
+    hidden = few(small_cell, violated, total or 0)
+    if total is None:
+        return told_records(in_steps(violated, hidden), hidden)
+    if hidden:
+        of = told_records(in_steps(total, few(small_cell, total)), few(small_cell, total))
+        return f"{told_records(in_steps(violated, hidden), hidden)} of {of}"
+    share = share_of(violated, total)
+    return f"{count(violated)} of {count(total)}" + (f" ({percent(share.value)})" if share else "")
