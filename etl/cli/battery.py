@@ -59,7 +59,7 @@ def battery(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The day of reference; default: the newest night that is published."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Failed checks that are shown.")] = _SHOWN,
+    limit: Annotated[int, typer.Option(min=1, help="Failed checks, or nights, that are shown.")] = _SHOWN,
     dashboard: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write all results as the dashboard does; a file that is there is replaced."),
@@ -85,7 +85,7 @@ def battery(
         if keep or history:
             if keep and (history or hospital or night or dashboard):
                 raise UsageError("--keep takes nothing beside it", hint="it measures all hospitals: etl battery --keep")
-            show_kept(settings, hospital, measure=keep, as_json=as_json)
+            show_kept(settings, hospital, limit, measure=keep, as_json=as_json)
             return
         results, measured, source = _asked(settings, hospital, day_of(night))
         if dashboard is not None:

@@ -36,12 +36,13 @@ def kept_night(
     if not found:
         err.print(f"the night {night} of {hospital} is not kept: this is what is published, as on that day")
         return None
-    err.print(f"as it was measured on {moment(found[0]['looked_at'])} KST after {found[0]['run_id']}", soft_wrap=True)
-    return load(ledger, found[0], checks), {}
+    look = next((each for each in found if not each["withdrawn"]), found[0])
+    err.print(f"as it was measured on {moment(look['looked_at'])} KST after {look['run_id']}", soft_wrap=True)
+    return load(ledger, look, checks), {}
 
 
-def show_kept(settings: Settings, hospital: str | None, *, measure: bool, as_json: bool) -> None:
-    """List the nights that are kept, after every hospital's newest one was measured where that is asked for.
+def show_kept(settings: Settings, hospital: str | None, limit: int, *, measure: bool, as_json: bool) -> None:
+    """List the newest nights that are kept, after every hospital's last one was measured where that is asked for.
 
     TransientError where one could not be.
     """
@@ -52,7 +53,7 @@ def show_kept(settings: Settings, hospital: str | None, *, measure: bool, as_jso
             failed = measure_nights(settings, ledger, again=True)
             track(settings, ledger)
     checks = load_checks(checks_folder(settings))
-    rows = [_row(settings, ledger, look, checks) for look in history(ledger, hospital)]
+    rows = [_row(settings, ledger, look, checks) for look in history(ledger, hospital)[:limit]]
     if as_json:
         print_json(rows)
     elif rows:

@@ -48,6 +48,10 @@ class Scheduling(BaseSettings):
         Field(description="When deliveries that grew after their run are looked for, as cron in Seoul; empty: never"),
     ] = "*/30 * * * *"
     grown_days: Annotated[int, Field(ge=1, description="How many days back nights are looked at for that")] = 7
+    digest_schedule: Annotated[
+        str,
+        Field(description="When people are told how many findings wait for them, as cron in Seoul; empty: never"),
+    ] = "30 7 * * *"
     retry_seconds: Annotated[
         float, Field(ge=0, description="Pause before the first retry; doubled each time, 15 minutes at most")
     ] = 30
@@ -82,7 +86,7 @@ class Scheduling(BaseSettings):
     def _none(cls, value: Any) -> Any:
         return value or None
 
-    @field_validator("grown_schedule")
+    @field_validator("grown_schedule", "digest_schedule")
     @classmethod
     def _cron(cls, value: str) -> str:
         if value and not croniter.is_valid(value):

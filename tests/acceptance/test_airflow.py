@@ -187,7 +187,7 @@ def test_the_dags_are_read_without_an_error_fast_and_without_the_engine(world: W
 
 def test_every_hospital_has_a_dag_on_its_own_schedule_in_seoul(world: World) -> None:
     dags = world.results["project"]["dags"]
-    assert set(dags) == {f"etl_{h}" for h in HOSPITALS} | {"etl_grown", "etl_reports", "etl_stage"}
+    assert set(dags) == {f"etl_{h}" for h in HOSPITALS} | {"etl_digest", "etl_grown", "etl_reports", "etl_stage"}
     for hospital in HOSPITALS:
         dag = dags[f"etl_{hospital}"]
         assert (dag["time_zone"], dag["catchup"], dag["max_active_runs"]) == ("Asia/Seoul", False, 1)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+import postgres_server
+import psycopg
 import pytest
 import sqlalchemy as sa
 import tiny
+from sqlalchemy.engine import URL
 from tiny import Tiny
+from typer.testing import CliRunner, Result
 
+from etl.cli import app
 from etl.errors import GateClosed
 from etl.night.pipeline import run_delivery
 from etl.night.publish.rollback import roll_back
@@ -19,7 +26,7 @@ from etl.quality.findings.links import links_of
 from etl.quality.findings.read import Tracked, list_findings, show
 from etl.quality.findings.track import track
 from etl.quality.morning import follow_up
-from etl.settings import PROJECT
+from etl.settings import PROJECT, Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tracking import FINDING_SIGN
 
@@ -178,3 +185,80 @@ def test_a_waiver_ends_with_its_day_and_when_it_becomes_much_worse(hospital: Tin
     assert of_sex(hospital).state == "waived"
     night(hospital, 2, 40)
     assert (of_sex(hospital).state, show(ledger, found.number).actions[0].action) == ("open", "much_worse")
+
+
+def test_an_officer_s_own_login_acts_and_follows_nothing_up(either: Tiny, database: URL) -> None:
+    if either.settings.warehouse_url is None:
+        pytest.skip("logins are a server's")
+    night(either, 0, 5)
+    settings, name = either.settings, f"officer_{database.database}"
+    with psycopg.connect(postgres_server.libpq(database), autocommit=True) as con:
+        con.execute(f"create role {name} login password 'x' in role etl_quality")
+    try:
+        login = database.set(username=name, password="x").render_as_string(hide_password=False)
+        own = Settings(**{**settings.model_dump(), "warehouse_url": login}, _env_file=None)
+        ledger = Ledger(own.ledger_url)
+        either.publish(tiny.NIGHT + timedelta(days=1))
+        assert follow_up(own) == []
+        found = of_sex(either)
+        assert found.nights == 1
+        act(ledger, found.number, "acknowledge", actor="kim", seen=found.last_action)
+        assert [f.state for f in list_findings(ledger) if f.number == found.number] == ["acknowledged"]
+        ledger.engine.dispose()
+    finally:
+        with psycopg.connect(postgres_server.libpq(database), autocommit=True) as con:
+            con.execute(f"drop role {name}")
+
+
+@pytest.fixture
+def etl(hospital: Tiny, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command line, on the hospital's home."""
+    for name in ("home", "mappings", "expectations"):
+        monkeypatch.setenv(f"ETL_{name.upper()}", str(getattr(hospital.settings, name)))
+    monkeypatch.setenv("ETL_KEY_SECRET", tiny.SECRET)
+    return lambda *words: CliRunner().invoke(app, list(words))
+
+
+def test_the_commands(hospital: Tiny, etl: Callable[..., Result]) -> None:
+    assert etl("findings", "list").stdout.strip() == "no finding"
+    for row in hospital.tables["PAT.csv"][1:11]:
+        row[4] = "X"
+    assert etl("run", "tiny", str(hospital.deliver())).exit_code == 0  # a published night is followed up
+    shown = etl("findings", "list", "--new").stdout
+    assert shown.startswith("2 findings of 1 hospital need a person: 2 new; 2 in all")
+    assert f"10 of {PATIENTS}" in shown
+    number = str(of_sex(hospital).number)
+    assert etl("findings", "assign", number, "lee", "--due", "2026-01-31", "--by", "kim").exit_code == 0
+    refused = etl("findings", "waive", number, "--until", "2099-01-01", "--reason", "x", "--seen", "0")
+    assert (refused.exit_code, "kim (entered by" in refused.stderr) == (2, True)
+    assert (
+        etl("findings", "waive", number, "--until", "2099-01-01", "--reason", "the form", "--seen", "1").exit_code == 0
+    )
+    (found,) = json.loads(etl("findings", "list", "--owner", "lee", "--json").stdout)
+    assert (found["state"], found["until"], found["violated"], found["last_action"]) == ("waived", "2099-01-01", 10, 2)
+    detail = etl("findings", "show", number)
+    for said in ("waived until 2099-01-01", "the form", "etl sql --run", "patients → person", "--seen 2"):
+        assert said in detail.stdout
+    assert json.loads(etl("findings", "digest", "--json").stdout)[0]["new"] == 2
+    assert etl("findings", "digest").stdout.startswith("1 finding of 1 hospital needs a person\ntiny: 1 for a person")
+    for words, code in (("list", "tinny"), 4), (("list", "--state", "opn"), 2), (("show", "99"), 2):
+        assert etl("findings", *words).exit_code == code
+
+
+def test_kept_nights_are_listed_and_shown_by_other_thresholds(hospital: Tiny, etl: Callable[..., Result]) -> None:
+    night(hospital, 0, 5)
+    night(hospital, 1, 0)
+
+    def failed(*words: str) -> int:
+        answers = json.loads(etl("battery", "tiny", *words, "--json").stdout)
+        return sum(answer["status"] == "failed" for answer in answers)
+
+    kept = json.loads(etl("battery", "tiny", "--history", "--json").stdout)
+    assert [(row["night"], row["failed"]) for row in kept] == [("2026-07-02", 0), ("2026-07-01", 1)]
+    assert (failed(), failed("--night", "2026-07-01"), failed("--night", "2026-06-01")) == (0, 1, 0)
+    assert "as it was measured on" in etl("battery", "tiny", "--night", "2026-07-01").stderr
+    write_battery(hospital.settings.expectations, threshold=50)
+    assert failed("--night", "2026-07-01") == 0
+    assert etl("battery", "--keep").exit_code == 0
+    assert len(json.loads(etl("battery", "--history", "--json").stdout)) == 2
+    assert etl("battery", "--keep", "--night", "2026-07-01").exit_code == 2

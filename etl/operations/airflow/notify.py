@@ -1,4 +1,5 @@
-"""Tells people by mail and webhook that a night failed, stopped at a gate, waits for them or is late.
+"""Tells people by mail and webhook that a night failed, stopped at a gate, waits for them or is late, and how many
+findings do in the morning.
 
 A notice names hospital, night, stage and what kind of fault it is, and where the report lies; never more. A notice that
 cannot be delivered is logged and disturbs nothing.
@@ -63,6 +64,14 @@ class Notice:
         ])  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What is told in the morning; numbers of findings only."""
+
+    subject: str
+    text: str
+
+
 def failed(context: Mapping[str, Any], hospital: str | None = None) -> None:
     """Airflow's callback of a task that failed for good; without `hospital` it is the run's parameter."""
     ti, error = context.get("ti") or context.get("task_instance"), context.get("exception")
@@ -112,8 +121,8 @@ def _about(context: Mapping[str, Any], hospital: str | None) -> tuple[str, str]:
     return hospital or str(params.get("hospital")), str(params.get("night") or night_of_run(context.get("dag_run")))
 
 
-def send(said: Notice) -> None:
-    """Deliver a notice by every way that is set up."""
+def send(said: Notice | Digest) -> None:
+    """Deliver a notice or a digest by every way that is set up."""
     scheduling = load_scheduling()
     for way, is_set in ((_mail, bool(scheduling.mail_to)), (_post, scheduling.webhook_url is not None)):
         if not is_set:
@@ -124,7 +133,7 @@ def send(said: Notice) -> None:
             log.warning("a notice could not be delivered by %s: %s", way.__name__.strip("_"), type(error).__name__)
 
 
-def _mail(said: Notice, scheduling: Scheduling) -> None:
+def _mail(said: Notice | Digest, scheduling: Scheduling) -> None:
     hook = load("airflow.providers.smtp.hooks.smtp:SmtpHook")  # only who has a mail server needs it
 
     with hook(smtp_conn_id=scheduling.smtp_conn_id) as server:
@@ -134,7 +143,7 @@ def _mail(said: Notice, scheduling: Scheduling) -> None:
         )  # fmt: skip
 
 
-def _post(said: Notice, scheduling: Scheduling) -> None:
+def _post(said: Notice | Digest, scheduling: Scheduling) -> None:
     url = scheduling.webhook_url.get_secret_value() if scheduling.webhook_url else ""
     if not url.startswith(("https://", "http://")):
         raise ValueError("expected http:// or https://")

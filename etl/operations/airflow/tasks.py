@@ -35,11 +35,13 @@ from etl.night.publish.approval import (
 from etl.night.remember import resume
 from etl.night.run import Run
 from etl.operations.airflow.connections import task_settings
+from etl.operations.airflow.notify import Digest, send
 from etl.operations.arrived import lacking_files
 from etl.operations.extract.night import extract_night, waits_for
 from etl.operations.grown import Grown, first_night
 from etl.operations.grown import grown_deliveries as find_grown
 from etl.operations.plan import Plan, load_scheduling, read_plans
+from etl.quality.findings.digest import digest, is_worth_telling, subject, text
 from etl.quality.lineage.events import stage_events
 from etl.quality.morning import follow_up, morning
 from etl.quality.report.names import hospital_names
@@ -227,3 +229,12 @@ def write_everything() -> str:
         for line in failed:
             log.warning("%s", line)
         return str(index)
+
+
+def send_digest() -> None:
+    """Tell how many findings need a person, are late or whose waiver ends soon; of none nobody is told."""
+    with told_to_airflow(last_try=True), task_settings() as settings:
+        counts = digest(Ledger(settings.ledger_url))
+        log.info("%s", text(counts))
+        if is_worth_telling(counts):
+            send(Digest(f"[ETL] {subject(counts)}", text(counts)))

@@ -91,15 +91,22 @@ def load(ledger: Ledger, look: Mapping[str, Any], checks: Sequence[Check]) -> Me
 
 
 def numbers_of(con: sa.Connection, names: Mapping[str, str | None]) -> dict[str, int]:
-    """The numbers of checks by name; new ones are given out, with what they say."""
-    known = {name: number for number, name in con.execute(sa.select(CHECK_NAME.c.number, CHECK_NAME.c.name))}
-    new = sorted(set(names) - set(known))
-    if new:
-        last = max(known.values(), default=0)
-        rows = [{"number": last + i, "name": name, "says": names[name]} for i, name in enumerate(new, 1)]
+    """The numbers of checks by name, with what they say where it is given; new ones are given out."""
+    check = CHECK_NAME.c
+    known = {
+        name: (number, says) for number, name, says in con.execute(sa.select(check.number, check.name, check.says))
+    }
+    last = max((number for number, _ in known.values()), default=0)
+    rows = [
+        {"number": last + i, "name": name, "says": names[name]} for i, name in enumerate(sorted({*names} - {*known}), 1)
+    ]
+    if rows:
         con.execute(sa.insert(CHECK_NAME), rows)
-        known |= {row["name"]: row["number"] for row in rows}
-    return {name: known[name] for name in names}
+    for name, says in names.items():
+        if says is not None and name in known and known[name][1] != says:
+            con.execute(sa.update(CHECK_NAME).where(check.name == name).values(says=says))
+    numbers = {name: number for name, (number, _) in known.items()} | {row["name"]: row["number"] for row in rows}
+    return {name: numbers[name] for name in names}
 
 
 def _forget(con: sa.Connection, run_id: str) -> None:

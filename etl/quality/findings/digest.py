@@ -12,6 +12,10 @@ from etl.quality.findings.read import Tracked, list_findings
 from etl.store.ledger.ledger import Ledger
 
 _SOON = timedelta(days=7)
+_WORDS = {
+    "needs_a_person": "for a person", "came_back": "came back", "in_work": "in work",
+    "waivers_ending": "waived for a week at most",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +70,13 @@ def text(counts: Sequence[Counts]) -> str:
 
 
 def _line(counts: Counts) -> str:
-    numbers = {f.name: getattr(counts, f.name) for f in fields(Counts) if f.name != "hospital"}
-    return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in numbers.items() if n)
+    return ", ".join(f"{n} {_WORDS.get(name, name)}" for name, n in _numbers(counts).items() if n)
+
+
+def _numbers(counts: Counts) -> dict[str, int]:
+    return {f.name: getattr(counts, f.name) for f in fields(Counts) if f.name != "hospital"}
+
+
+def is_worth_telling(counts: Sequence[Counts]) -> bool:
+    """Whether a person should know: something waits, is late, or a waiver ends soon."""
+    return any(each.needs_a_person or each.late or each.waivers_ending for each in counts)

@@ -49,6 +49,14 @@ class Ledger:
         """Open the ledger at a SQLAlchemy `url`; ConfigError where a server has not the schema of this version."""
         self.engine = engine_of(url)
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether what nights were like may be written: on a server by the pipeline's logins, not by who reads it."""
+        if self.engine.dialect.name == "sqlite":
+            return True
+        with self.engine.connect() as con:
+            return bool(con.execute(sa.text("select has_table_privilege('quality.finding', 'insert')")).scalar())
+
     def open_run(self, run_id: str, hospital: str, night: date, delivery: str, **columns: Any) -> None:
         """Start (or start again) a run; what an earlier attempt recorded of it is cleared."""
         row = {"hospital": hospital, "night": night, "delivery": delivery, **columns}

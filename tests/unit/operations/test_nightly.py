@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,8 +17,11 @@ from etl.night.check.suites import SuiteError, load_suites
 from etl.night.publish.approval import exceeds
 from etl.operations.airflow.connections import source_conn_id, task_settings, url_of
 from etl.operations.airflow.notify import failed, night_of_run
-from etl.operations.airflow.tasks import Stopped
+from etl.operations.airflow.tasks import Stopped, send_digest
 from etl.operations.plan import Scheduling, missing, read_plan, time_allowed
+from etl.quality.findings.track import track
+from etl.settings import load_settings
+from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.records import Finding
 
 sys.path.append(str(Path(__file__).parents[2] / "acceptance"))
@@ -182,6 +185,23 @@ def test_a_notice_that_cannot_be_delivered_disturbs_nothing(
     assert len(heard.mails) == 1, "the other way still works"
     assert "could not be delivered by post" in caplog.text
     assert "token-4711" not in caplog.text
+
+
+def test_the_digest_is_sent_when_a_finding_waits_and_tells_numbers_only(
+    heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETL_HOME", str(tmp_path))
+    send_digest()
+    assert (heard.mails, heard.notices()) == ([], [])
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    ledger.open_run("r1", "snuh", date(2026, 7, 1), "sha")
+    ledger.record_findings("r1", "source", [Finding("s", "visits", "e", "Emergencies are admitted", "warn", False)])
+    ledger.record_publication("r1")
+    track(load_settings(), ledger)
+    send_digest()
+    (notice,) = heard.notices()
+    assert notice["text"] == "1 finding of 1 hospital needs a person\nsnuh: 1 for a person, 1 new"
+    assert len(heard.mails) == 1
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,14 @@ from etl.errors import UsageError
 from etl.quality.battery.checks import load_checks
 from etl.quality.findings.actions import Current, Overtaken, act
 from etl.quality.findings.course import Reading, Step, course
-from etl.quality.findings.digest import digest, text
+from etl.quality.findings.digest import digest, is_worth_telling, text
 from etl.quality.findings.kinds import OTHER, Fault, rules
 from etl.quality.findings.read import list_findings, show
 from etl.quality.findings.settle import Standing, due_by_itself
 from etl.quality.findings.share import Share, compare, grew_times
 from etl.quality.findings.signs import Sign
 from etl.quality.findings.states import states
+from etl.quality.findings.told import rows_told
 from etl.quality.findings.track import settle, track
 from etl.quality.findings.write import open_look, write_signs
 from etl.settings import PROJECT, Settings
@@ -393,12 +394,25 @@ def test_an_owner_and_a_day_stay_until_others_are_named(ledger: Ledger) -> None:
 
 def test_the_digest_counts_and_tells_nothing_else(ledger: Ledger) -> None:
     assert text(digest(ledger)).splitlines() == [
-        "1 finding of 1 hospital needs a person", "snuh: 1 needs a person, 1 new"
+        "1 finding of 1 hospital needs a person", "snuh: 1 for a person, 1 new"
     ]  # fmt: skip
     act(ledger, 1, "work", actor="kim", due=NIGHT)
     assert text(digest(ledger, LATER)) == "no finding needs a person\nsnuh: 1 new, 1 late, 1 in work"
+    assert is_worth_telling(digest(ledger, LATER))
     act(ledger, 1, "resolve", actor="kim", reason="the form is changed")
     assert text(digest(ledger)) == "no finding needs a person"
+    assert not is_worth_telling(digest(ledger, LATER))
+
+
+@pytest.mark.parametrize(
+    ("violated", "total", "told"),
+    [
+        (120, 4000, "120 of 4,000 (3.0 %)"), (3, 4000, "≤5 of 4,000"), (1, 4, "≤5 of ≤5"),
+        (0, 4000, "0 of 4,000 (0.0 %)"), (None, None, ""), (7, None, "7"), (2, None, "≤5"), (4000, 4000, "4,000 of 4,000 (100.0 %)"),
+    ],
+)  # fmt: skip
+def test_few_rows_are_told_in_steps(violated: int | None, total: int | None, told: str) -> None:
+    assert rows_told(violated, total, 5) == told
 
 
 def test_what_needs_a_person_stands_first_and_the_grave_before_the_others(tmp_path: Path) -> None:
