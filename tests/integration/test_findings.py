@@ -262,3 +262,16 @@ def test_kept_nights_are_listed_and_shown_by_other_thresholds(hospital: Tiny, et
     assert etl("battery", "--keep").exit_code == 0
     assert len(json.loads(etl("battery", "--history", "--json").stdout)) == 2
     assert etl("battery", "--keep", "--night", "2026-07-01").exit_code == 2
+
+
+def test_a_published_night_stays_so_whatever_goes_wrong_afterwards(hospital: Tiny, etl: Callable[..., Result]) -> None:
+    (hospital.settings.expectations / "dqd" / "checks.csv").write_text("check\nnothing\n", encoding="utf-8")
+    for row in hospital.tables["PAT.csv"][1:]:
+        row[4] = "X"
+    ran = etl("run", "tiny", str(hospital.deliver()))
+    assert (ran.exit_code, "nothing was measured: " in ran.stderr) == (0, True)
+    assert not tiny.nothing_published(hospital.settings)
+    assert of_sex(hospital).course == "new"  # what the gates found is tracked all the same
+    write_battery(hospital.settings.expectations, threshold=5)
+    assert etl("report").exit_code == 0
+    assert of_sex(hospital, "cdm").course == "new"

@@ -407,10 +407,16 @@ def test_the_digest_counts_and_tells_nothing_else(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("violated", "total", "told"),
     [
-        (120, 4000, "120 of 4,000 (3.0 %)"), (3, 4000, "≤5 of 4,000"), (1, 4, "≤5 of ≤5"),
-        (0, 4000, "0 of 4,000 (0.0 %)"), (None, None, ""), (7, None, "7"), (2, None, "≤5"), (4000, 4000, "4,000 of 4,000 (100.0 %)"),
+        (120, 4000, "120 of 4,000 (3.0 %)"),
+        (3, 4000, "≤5 of 4,000"),
+        (1, 4, "≤5 of ≤5"),
+        (0, 4000, "0 of 4,000 (0.0 %)"),
+        (4000, 4000, "4,000 of 4,000 (100.0 %)"),
+        (None, None, ""),
+        (7, None, "7"),
+        (2, None, "≤5"),
     ],
-)  # fmt: skip
+)
 def test_few_rows_are_told_in_steps(violated: int | None, total: int | None, told: str) -> None:
     assert rows_told(violated, total, 5) == told
 
