@@ -179,7 +179,8 @@ def test_a_waiver_ends_with_its_day_and_when_it_becomes_much_worse(hospital: Tin
             act(ledger, found.number, "waive", actor="kim", reason="until then", until=day)
         track(hospital.settings, ledger, day)
         assert of_sex(hospital).state == expected
-    assert show(ledger, found.number).actions[0].action == "waiver_over"
+    over = show(ledger, found.number).actions[0]
+    assert (over.action, over.actor, over.before, over.after) == ("waiver_over", "etl", "waived", "open")
     act(ledger, found.number, "waive", actor="kim", reason="a while", until=date(2099, 1, 1))
     night(hospital, 1, 7)
     assert of_sex(hospital).state == "waived"

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from etl.errors import UsageError, nearest
 from etl.pages.formats import KOREA, moment
 from etl.quality.findings.settle import Standing
-from etl.quality.findings.states import SAID, states
+from etl.quality.findings.states import BY_ITSELF, SAID, states
 from etl.store.ledger.ledger import Ledger, now
 from etl.store.ledger.tracking import FINDING_ACTION, LOOK, TRACKED_FINDING
 
@@ -109,7 +109,8 @@ def append(
     con: sa.Connection, number: int, action: str, current: Current, *, actor: str, said: Mapping[str, Any]
 ) -> int:
     """Write an action down after the one that `current` is from; IntegrityError where another was first."""
-    done, before = states().actions[action], current.on(today()).state
+    done = states().actions[action]
+    before = current.state if done.by == BY_ITSELF else current.on(today()).state
     after = done.to or before
     entered = current.entered
     if done.to:

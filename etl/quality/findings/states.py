@@ -13,7 +13,7 @@ from etl.quality.battery.checks import Words
 
 Said = Literal["reason", "until", "owner", "due"]
 SAID: tuple[Said, ...] = ("reason", "until", "owner", "due")
-PERSON, ITSELF = "person", "itself"
+PERSON, BY_ITSELF = "person", "itself"
 
 
 class State(BaseModel):
