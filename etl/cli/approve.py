@@ -10,9 +10,9 @@ import typer
 
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, By, actor_of, command_app
-from etl.errors import ConfigError, UsageError
+from etl.errors import UsageError
 from etl.night.publish.approval import decide, question_of, waiting
-from etl.night.remember import delivery_of
+from etl.night.remember import again
 from etl.pages.formats import moment
 from etl.quality.report.decisions import decided
 from etl.settings import Settings, load_settings
@@ -123,13 +123,6 @@ def _decide(
         for line in question.lines:
             out.print(f"{decision}  {line}", soft_wrap=True)
     if not refuse:
-        err.print(f"→ {_again(settings, run_id)}", soft_wrap=True)
-
-
-def _again(settings: Settings, run_id: str) -> str:
-
-    try:
-        delivery = delivery_of(settings, run_id)
-    except ConfigError:  # its files were put away
-        return "run the night again"
-    return f"run the night again: etl run {delivery.hospital} {delivery.folder} --night {delivery.night}"
+        command = again(settings, run_id)
+        told = f"run the night again: {command}" if command.startswith("etl ") else command
+        err.print(f"→ {told}", soft_wrap=True)

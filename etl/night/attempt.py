@@ -52,4 +52,4 @@ def fail(run: Run, error: EtlError) -> None:
     if isinstance(error, GateClosed):
         state = "waiting" if error.waits else "blocked"
     last = run.ledger.run(run.run_id)
-    run.ledger.close_run(run.run_id, state, last["stage"] if last else None, error.message)
+    run.ledger.close_run(run.run_id, state, last["stage"] if last else None, error.message, error.hint)

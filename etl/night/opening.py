@@ -17,7 +17,7 @@ from etl.night.missed import refuse_to_jump
 from etl.night.remember import begin
 from etl.night.run import Progress, Run
 from etl.night.taken import contents_of, note_taken
-from etl.night.worker import CUT_OFF, is_gone, this_worker
+from etl.night.worker import CUT_OFF, CUT_OFF_HINT, is_gone, this_worker
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import RUN
@@ -45,7 +45,7 @@ def begin_recorded(
         run_id = f"{hospital}-{day:%Y%m%d}-unopened"
         ledger = Ledger(settings.ledger_url)
         ledger.open_run(run_id, hospital, day, "-")
-        ledger.close_run(run_id, "failed", "open", error.message)
+        ledger.close_run(run_id, "failed", "open", error.message, error.hint)
         if not trial:
             note_taken(settings, folder, contents)
         raise
@@ -93,7 +93,7 @@ def _close_cut_off(ledger: Ledger, hospital: str) -> None:
     open_ = (RUN.c.hospital == hospital) & (RUN.c.state == "running")
     for row in ledger.read(sa.select(RUN.c.run_id, RUN.c.stage, RUN.c.worker).where(open_)):
         if is_gone(row["worker"]):
-            ledger.close_run(row["run_id"], "failed", row["stage"], CUT_OFF)
+            ledger.close_run(row["run_id"], "failed", row["stage"], CUT_OFF, CUT_OFF_HINT)
 
 
 def up_to_date(run: Run) -> bool:

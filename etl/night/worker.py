@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 CUT_OFF = "the run was cut off: its process ended without a word (killed, a restart of the machine, want of memory)"
+CUT_OFF_HINT = "run the night again: what is finished is used again"
 
 
 def this_worker() -> str:

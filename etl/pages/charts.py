@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from markupsafe import Markup
 
-from etl.pages.formats import count, percent, short_day
+from etl.pages.formats import count, percent
+from etl.pages.language import ENGLISH, Say
 
 # Outlines on a 16 by 16 field; the shape differs as well as the colour.
 _ICONS = {
@@ -17,15 +18,15 @@ _ICONS = {
     "failed": '<path d="M5.2 1h5.6L15 5.2v5.6L10.8 15H5.2L1 10.8V5.2z"/><path d="M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8"/>',
     "running": '<circle cx="8" cy="8" r="7"/><path d="M8 4.2V8l2.6 1.8"/>',
     "none": '<circle cx="8" cy="8" r="7"/><path d="M5 8h6"/>',
+    "waiting": '<circle cx="8" cy="4.8" r="3.2"/><path d="M2 14.6c0-3.2 2.6-4.8 6-4.8s6 1.6 6 4.8"/>',
 }
 _AS = {
     "open": "published", "done": "published", "reused": "published", "closed": "blocked", "left": "none",
     "lost": "failed",
-    "approved": "published", "refused": "blocked", "waiting": "running",
+    "approved": "published", "refused": "blocked", "late": "running",
     "unpublished": "none",
 }  # fmt: skip
 
-_WIDTH, _HEIGHT, _TOP, _BASE = 340, 128, 24, 104
 _SPARK_WIDTH, _SPARK_HEIGHT = 96, 28
 _MIN_SPAN = 0.02
 
@@ -56,9 +57,11 @@ def state_icon(state: str) -> Markup:
     )
 
 
-def rate_bar(rate: float | None, before: float | None, label: str) -> Markup:
+def rate_bar(rate: float | None, before: float | None, label: str, say: Say = ENGLISH) -> Markup:
     """A horizontal bar for a rate (0-1) with a tick at the rate `before`."""
-    text = f"{label}: {percent(rate)} mapped" + (f", {percent(before)} before" if before is not None else "")
+    text = say("%(label)s: %(rate)s mapped", label=label, rate=percent(rate))
+    if before is not None:
+        text += say(", %(rate)s before", rate=percent(before))
     bar = Markup('<rect class="fill" width="{:.2f}%" y="2" height="10" rx="2"/>').format(100 * (rate or 0))
     tick = Markup("")
     if before is not None:
@@ -69,7 +72,7 @@ def rate_bar(rate: float | None, before: float | None, label: str) -> Markup:
     )
 
 
-def share_bar(parts: Sequence[Part]) -> Markup:
+def share_bar(parts: Sequence[Part], say: Say = ENGLISH) -> Markup:
     """One bar divided by the parts' rows; every part that has rows stays visible."""
     whole = sum(part.rows for part in parts) or 1
     shown = [part for part in parts if part.rows]
@@ -84,11 +87,11 @@ def share_bar(parts: Sequence[Part]) -> Markup:
     )
     text = ", ".join(f"{part.name} {percent(part.rows, whole)}" for part in shown)
     return Markup('<svg class="shares" role="img" aria-label="{}" height="16" width="100%">{}</svg>').format(
-        f"Where the rows went: {text}", rects
+        say("Where the rows went: %(parts)s", parts=text), rects
     )
 
 
-def sparkline(points: Sequence[Point], label: str) -> Markup:
+def sparkline(points: Sequence[Point], label: str, say: Say = ENGLISH) -> Markup:
     """A small line of rates (0-1) without axes; the last known night is a dot."""
     low, high = _rate_range(points)
     xs = _spread(len(points), 4, _SPARK_WIDTH - 4)
@@ -101,63 +104,17 @@ def sparkline(points: Sequence[Point], label: str) -> Markup:
     return Markup(
         '<svg class="spark" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">{}{}</svg>'
     ).format(
-        f"{label}: from {percent(first)} to {percent(last)} over {len(points)} nights",
+        say(
+            "%(label)s: from %(first)s to %(last)s over %(n)s nights",
+            label=label,
+            first=percent(first),
+            last=percent(last),
+            n=len(points),
+        ),  # fmt: skip
         *(_SPARK_WIDTH, _SPARK_HEIGHT) * 2,
         _line(xs, ys),
         dot,
     )
-
-
-def rate_trend(points: Sequence[Point], title: str) -> Markup:
-    """A line of rates (0-1) over the nights; the scale is zoomed to what they span."""
-    low, high = _rate_range(points)
-    xs = _spread(len(points), 10, _WIDTH - 10)
-    ys = [_scale(p.value, low, high, _BASE - 4, _TOP + 8) for p in points]
-    dots = Markup("").join(
-        Markup('<circle class="dot is-{}" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}</title></circle>').format(
-            p.state, x, y, _told(p, percent)
-        )
-        for p, x, y in zip(points, xs, ys, strict=True)
-        if y is not None
-    )
-    return _framed(points, title, percent, _line(xs, ys) + dots)
-
-
-def count_trend(points: Sequence[Point], title: str) -> Markup:
-    """Columns of counts over the nights, from zero."""
-    highest = max((p.value for p in points if p.value is not None), default=0) or 1
-    step = (_WIDTH - 4) / max(len(points), 1)
-    width = min(step * 0.72, 48)
-    xs = [2 + step * (i + 0.5) - width / 2 for i in range(len(points))]
-    columns = Markup("").join(
-        Markup(
-            '<rect class="column is-{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="1.5">'
-            "<title>{}</title></rect>"
-        ).format(p.state, x, _BASE - h, width, h, _told(p, count))
-        for p, x in zip(points, xs, strict=True)
-        if p.value and (h := max((_BASE - _TOP - 8) * p.value / highest, 1.0))
-    )
-    return _framed(points, title, count, columns)
-
-
-def _framed(points: Sequence[Point], title: str, form: Callable[[float | None], str], marks: Markup) -> Markup:
-    """Title range, base line and first and last night around the marks of a trend."""
-    values = [p.value for p in points if p.value is not None]
-    told = f"from {form(min(values))} to {form(max(values))}" if values else "no night with a figure"
-    ends = Markup('<text class="axis" x="2" y="122">{}</text>').format(short_day(points[0].night))
-    if len(points) > 1:
-        ends += Markup('<text class="axis" x="{}" y="122" text-anchor="end">{}</text>').format(
-            _WIDTH - 2, short_day(points[-1].night)
-        )
-    return Markup(
-        '<svg class="trend" role="img" aria-label="{}" viewBox="0 0 {} {}">'
-        '<text class="range" x="2" y="14">{}</text>'
-        '<line class="base" x1="0" x2="{}" y1="{}" y2="{}"/>{}{}</svg>'
-    ).format(f"{title} over {len(points)} nights: {told}", _WIDTH, _HEIGHT, told, _WIDTH, _BASE, _BASE, marks, ends)
-
-
-def _told(point: Point, form: Callable[[float | None], str]) -> str:
-    return f"{point.night} · {form(point.value)} · {point.state}"
 
 
 def _line(xs: Sequence[float], ys: Sequence[float | None]) -> Markup:

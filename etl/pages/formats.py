@@ -8,10 +8,15 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 from markupsafe import Markup, escape
 
+from etl.pages.language import ENGLISH, Say, noted
+
 DASH = "–"
 # Korea keeps one offset all year, so no time zone data is needed.
 KOREA = timezone(timedelta(hours=9), "KST")
 
+_WEEKDAYS = (
+    noted("Mon"), noted("Tue"), noted("Wed"), noted("Thu"), noted("Fri"), noted("Sat"), noted("Sun"),
+)  # fmt: skip
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 
 
@@ -61,16 +66,16 @@ def times(factor: float | None) -> str:
     return DASH if factor is None else f"×{factor:,.2f}"
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | None, say: Say = ENGLISH) -> str:
     """A duration in its two largest units."""
     if seconds is None:
         return DASH
     if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return say("%(seconds)s s", seconds=f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}")
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+        return say("%(minutes)s min %(seconds)s s", minutes=minutes, seconds=f"{rest:02d}")
+    return say("%(hours)s h %(minutes)s min", hours=minutes // 60, minutes=f"{minutes % 60:02d}")
 
 
 def size(value: float | None) -> str:
@@ -100,9 +105,14 @@ def iso_moment(when: datetime) -> str:
     return aware.astimezone(KOREA).isoformat(timespec="seconds")
 
 
-def day(value: date) -> str:
+def weekday(value: date, say: Say = ENGLISH) -> str:
+    """The day of the week, short."""
+    return say(_WEEKDAYS[value.weekday()])
+
+
+def day(value: date, say: Say = ENGLISH) -> str:
     """A night with its weekday."""
-    return f"{value:%Y-%m-%d (%a)}"
+    return f"{value:%Y-%m-%d} ({weekday(value, say)})"
 
 
 def short_day(value: date) -> str:

@@ -1,4 +1,8 @@
-"""How every page is made: one template, style and script, all inlined and named by hash in the page's policy."""
+"""How every page is made: from a room's template on one base, with style, script, charts and numbers.
+
+A page of a `Site` has its style and scripts in files; one that goes around alone (`render`) holds them, named by hash
+in its policy. Neither runs anything else, nor asks anybody else for anything.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ from markupsafe import Markup
 
 from etl.files import packaged
 from etl.pages import charts, disclosure, formats
+from etl.pages.language import ENGLISH, LANGUAGES, Say, say_in
+from etl.pages.site import POLICY, THEMES, Site, asset_path
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _FILTERS = (
@@ -22,8 +28,6 @@ _FILTERS = (
     formats.clock,
     formats.count,
     formats.date_or_dash,
-    formats.day,
-    formats.duration,
     formats.moment,
     formats.percent,
     formats.plural,
@@ -39,33 +43,56 @@ _FILTERS = (
 
 
 @cache
-def _environment(folder: Path) -> jinja2.Environment:
-    """The templates of a folder beside those of every page, with everything escaped."""
+def _environment(folder: Path, language: str) -> jinja2.Environment:
+    """The templates of a folder beside those of every page, in one language, with everything escaped."""
+    say = say_in(language)
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, _TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    found.install_gettext_callables(say, say.counted, newstyle=True)  # type: ignore[attr-defined]
     found.filters.update({form.__name__: form for form in _FILTERS})
-    found.globals.update(charts=charts, dash=formats.DASH)
+    found.filters.update(_spoken(say))
+    found.globals.update(
+        charts=charts, dash=formats.DASH, languages=LANGUAGES, language=language, policy=POLICY, themes=THEMES
+    )
     return found
+
+
+def _spoken(say: Say) -> dict[str, Callable[..., Any]]:
+    """Forms of figures that are other ones in another language."""
+    return {
+        "day": lambda value: formats.day(value, say),
+        "weekday": lambda value: formats.weekday(value, say),
+        "duration": lambda value: formats.duration(value, say),
+        "said": say.__call__,
+    }
 
 
 def render(
     folder: Path, template: str, values: Mapping[str, Any], *, style: str = "", script: str = "",
     filters: Mapping[str, Callable[..., Any]] | None = None,
 ) -> str:  # fmt: skip
-    """A page from a template of a room's own `folder`; `style` and `script` are what it adds to those of every page."""
-    environment = _environment(folder)
+    """A page that is one file, in English; `style` and `script` are what it adds to those of every page."""
+    environment = _environment(folder, ENGLISH.language)
     environment.filters.update(filters or {})
-    whole_style = packaged(__name__, "templates", "page.css") + style
-    whole_script = packaged(__name__, "templates", "script.js.j2") + script
+    whole_style = packaged(__name__, "static", "page.css") + style
+    whole_script = packaged(__name__, "static", "page.js") + script
     return environment.get_template(template).render(
-        style=Markup(whole_style), style_hash=_policy_hash(whole_style),
+        site=None, style=Markup(whole_style), style_hash=_policy_hash(whole_style),
         script=Markup(whole_script), script_hash=_policy_hash(whole_script), **values,
     )  # fmt: skip
+
+
+def render_on(site: Site, folder: Path, template: str, values: Mapping[str, Any]) -> str:
+    """A page of a site, from a template of a room's own `folder`."""
+    environment = _environment(folder, site.say.language)
+    drawn = asset_path("vendor/echarts.min.js") is not None
+    return environment.get_template(template).render(site=site, drawn=drawn, **values)
 
 
 def _policy_hash(text: str) -> str:

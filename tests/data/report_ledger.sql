@@ -73,7 +73,8 @@ create temp table stages (stage text, i integer, seconds real);
 insert into stages values
  ('land', 0, 21.4), ('check_source', 1, 14.2), ('map', 2, 48.9), ('derive', 3, 9.7), ('check_cdm', 4, 26.3), ('publish', 5, 3.1);
 
-insert into run
+insert into run (run_id, hospital, night, delivery, state, stage, message, started_at, ended_at, vocabulary, mappings, bytes_in, touched, number,
+  reason, worker)
 select hospital || '-' || night || '-' || substr(hex(hospital || i || 'delivery'), 1, 12), hospital, night,
   lower(hex(hospital || night || 'delivery')),
   case when i = 4 and hospital = 'dsmc' then 'blocked' when i = 4 and hospital = 'cnuh' then 'failed' else 'published' end,
@@ -87,7 +88,9 @@ select hospital || '-' || night || '-' || substr(hex(hospital || i || 'delivery'
 from nights cross join hospitals;
 
 -- the earlier delivery of snuh's last night
-insert into run values ('snuh-2026-11-23-0badc0ffee00', 'snuh', '2026-11-23', '0badc0ffee00', 'failed', 'land',
+insert into run (run_id, hospital, night, delivery, state, stage, message, started_at, ended_at, vocabulary, mappings, bytes_in, touched, number,
+  reason, worker)
+values ('snuh-2026-11-23-0badc0ffee00', 'snuh', '2026-11-23', '0badc0ffee00', 'failed', 'land',
  'dw_stexmrst.csv is not in the delivery', '2026-11-23 16:20:00.000000', '2026-11-23 16:20:04.000000', null, null, null, null, null, null, null);
 
 -- opened in the order of their start

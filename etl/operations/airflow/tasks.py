@@ -34,6 +34,7 @@ from etl.night.publish.approval import (
 )
 from etl.night.remember import resume
 from etl.night.run import Run
+from etl.night.worker import CUT_OFF_HINT
 from etl.operations.airflow.connections import task_settings
 from etl.operations.airflow.notify import Digest, send
 from etl.operations.arrived import lacking_files
@@ -214,7 +215,7 @@ def write_report(run_id: str | None, *, ended: bool = True) -> str:
         ledger = Ledger(settings.ledger_url)
         row = ledger.run(run_id) if run_id else None
         if ended and run_id and row and row["state"] == "running":
-            ledger.close_run(run_id, "failed", row["stage"], _CUT_OFF)
+            ledger.close_run(run_id, "failed", row["stage"], _CUT_OFF, CUT_OFF_HINT)
         for line in follow_up(settings, measure=False):  # of all hospitals at once, by `write_everything`
             log.warning("%s", line)
         index = write_reports(ledger, settings.reports, hospital_names(settings), run_ids=[run_id] if run_id else [])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from itertools import groupby
 
+from etl.night.publish.approval import exceeds
 from etl.quality.report.decisions import Asked
 
 GATES = ("source", "cdm")
@@ -40,6 +42,7 @@ class RunSummary:
     warnings: int
     number: int = 0
     worked: float | None = None
+    hint: str | None = None
 
     @property
     def opened(self) -> bool:
@@ -96,6 +99,45 @@ class FindingRow:
         """The table, and the column where the expectation is about one."""
         return f"{self.table_name}.{self.column_name}" if self.column_name else self.table_name
 
+    @property
+    def weight(self) -> str:
+        """`block` (it closes the gate), `holds` (a person has to approve the night), or `warn`."""
+        if self.severity == "block":
+            return "block"
+        return "holds" if exceeds(asdict(self)) else "warn"
+
+    @property
+    def file(self) -> str:
+        """The file that says what is expected, below the folder of expectations."""
+        return self.suite.replace(".", "/") + ".json"
+
+
+WEIGHTS = ("block", "holds", "warn")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One sentence about everything that it was found of: a rule that eight sources break is one line, with places."""
+
+    weight: str
+    description: str
+    expectation: str
+    places: tuple[FindingRow, ...]
+
+    @property
+    def unexpected(self) -> int:
+        """Rows that break it, over all places."""
+        return sum(place.unexpected or 0 for place in self.places)
+
+
+def told(findings: Iterable[FindingRow]) -> tuple[Told, ...]:
+    """Failed findings by what they say: what blocks first, then what a person has to approve, then by their rows."""
+    said: dict[tuple[str, str, str], list[FindingRow]] = {}
+    for finding in findings:
+        said.setdefault((finding.weight, finding.description, finding.expectation), []).append(finding)
+    lines = [Told(*key, tuple(sorted(places, key=lambda f: -(f.unexpected or 0)))) for key, places in said.items()]
+    return tuple(sorted(lines, key=lambda line: (WEIGHTS.index(line.weight), -line.unexpected)))
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -108,6 +150,11 @@ class Gate:
     def failed(self) -> tuple[FindingRow, ...]:
         """What did not hold, blocking first."""
         return tuple(f for f in self.findings if not f.success)
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """What did not hold, a sentence once."""
+        return told(self.failed)
 
     @property
     def passed(self) -> tuple[FindingRow, ...]:

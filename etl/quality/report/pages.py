@@ -1,32 +1,28 @@
-"""Writes the validation report: one self-contained HTML file per hospital and night, and an index over all."""
+"""Writes the validation report: the pages of the quality office as files, to be read, mailed and kept without it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 from etl.files import write_atomically
-from etl.pages.charts import Part, Point
-from etl.pages.page import render
-from etl.quality.report.figures import Night, RunSummary
+from etl.pages.site import Site, write_assets
+from etl.quality.report.figures import RunSummary
+from etl.quality.report.hospital import hospital_nights, neighbours
 from etl.quality.report.names import HospitalName
-from etl.quality.report.read import UNIT_DOMAIN, last_deliveries, newest_night, night, summaries
-from etl.quality.report.reasons import changed, explained
-from etl.quality.report.verdict import gate_name, verdict
+from etl.quality.report.read import last_deliveries, night, summaries
+from etl.quality.report.tonight import tonight
+from etl.quality.report.views import hospital_page, night_page, tonight_page
 from etl.store.ledger.ledger import Ledger
 
-_TEMPLATES = Path(__file__).with_name("templates")
 LINEAGE = "lineage"  # folder of the lineage pages within the report folder
-_GRID_NIGHTS = 14
-_ATTENTION = ("failed", "lost", "blocked", "waiting", "running", "unpublished", "left", "published")
+_HOSPITALS, _ASSETS = "hospitals", "assets"
 
 
 def write_reports(
     ledger: Ledger, folder: Path, names: Mapping[str, HospitalName], *, run_ids: Sequence[str] | None = None
 ) -> Path:
-    """Write `folder/<night>/<hospital>.html` of the given runs (default: all) and `folder/index.html`.
+    """Write `folder/<night>/<hospital>.html` of the given runs (default: all), their hospitals' pages and the index.
 
     A hospital's newest delivery of a night owns the night's page. Returns the path of the index.
     """
@@ -34,13 +30,22 @@ def write_reports(
     last = last_deliveries(runs)
     wanted = None if run_ids is None else {(r.hospital, r.night) for r in runs if r.run_id in set(run_ids)}
     chosen = last if wanted is None else [run for run in last if (run.hospital, run.night) in wanted]
-    readable = {r.run_id for r in chosen} | {r.run_id for r in last if (folder / page_path(r)).exists()}
-    linked = [run for run in last if run.run_id in readable]
+    written = {page_path(run) for run in chosen}
+    hospitals = {hospital_path(run.hospital) for run in chosen}
+    files = _Files(folder, written | hospitals)
     for run in chosen:
-        write_atomically(folder / page_path(run), render_night(night(ledger, run, runs), linked, names))
+        page = night_page(
+            files.beside(page_path(run)), ledger, night(ledger, run, runs), names, _run_again, neighbours(ledger, run)
+        )
+        write_atomically(folder / page_path(run), page)
+    for hospital in dict.fromkeys(run.hospital for run in chosen):
+        if figures := hospital_nights(ledger, hospital, size=None):
+            at = hospital_path(hospital)
+            write_atomically(folder / at, hospital_page(files.beside(at), figures, names))
     index = folder / "index.html"
-    lineage = (folder / LINEAGE / "index.html").exists()
-    write_atomically(index, render_index(last, newest_night(runs), readable, names, lineage=lineage))
+    page = tonight_page(files.beside(Path(index.name)), tonight(ledger, names), names, _run_again)
+    write_atomically(index, page)
+    write_assets(folder / _ASSETS)
     return index
 
 
@@ -49,81 +54,37 @@ def page_path(run: RunSummary) -> Path:
     return Path(str(run.night)) / f"{run.hospital}.html"
 
 
-def render_night(figures: Night, linked: Sequence[RunSummary], names: Mapping[str, HospitalName]) -> str:
-    """The page of one hospital and night; `linked` are the runs whose pages exist, oldest first."""
-    run = figures.run
-    own = [r.night for r in linked if r.hospital == run.hospital]
-    return _page(
-        "night.html.j2",
-        night=figures,
-        run=run,
-        verdict=verdict(figures),
-        name=_name(names, run.hospital),
-        earlier=max((n for n in own if n < run.night), default=None),
-        later=min((n for n in own if n > run.night), default=None),
-        shares=_shares(run),
-        changes=changed(figures.changes),
-        reasons={outcome: explained(figures.reasons, outcome) for outcome in ("rejected", "quarantined", "filtered")},
-        trends=_trends(figures.trend),
-    )
+def hospital_path(hospital: str) -> Path:
+    """Where a hospital's page lies within the report folder."""
+    return Path(_HOSPITALS) / f"{hospital}.html"
 
 
-def render_index(
-    last: Sequence[RunSummary],
-    newest: date | None,
-    readable: set[str],
-    names: Mapping[str, HospitalName],
-    *,
-    lineage: bool = False,
-) -> str:
-    """The index over the last delivery of every hospital and night, which starts with the night `newest`.
+class _Files:
+    """The pages of a folder, linked by their paths; what is not there, and will not be, is not linked."""
 
-    `lineage`: with a link to the lineage pages.
-    """
-    nights = sorted({run.night for run in last}, reverse=True)
-    history = {h: [r for r in last if r.hospital == h] for h in dict.fromkeys(run.hospital for run in last)}
-    return _page(
-        "index.html.j2",
-        nights=nights[:_GRID_NIGHTS][::-1],
-        older=nights[_GRID_NIGHTS:],
-        newest=newest,
-        latest=_by_attention([_latest(runs, newest) for runs in history.values()], newest),
-        cells={(run.hospital, run.night): run for run in last},
-        sparks={h: [Point(r.night, r.rate, r.state) for r in runs[-30:]] for h, runs in history.items()},
-        readable=readable,
-        names={hospital: _name(names, hospital) for hospital in history},
-        order=_ATTENTION,
-        lineage=f"{LINEAGE}/index.html" if lineage else None,
-    )
+    def __init__(self, folder: Path, written: set[Path]) -> None:
+        self.folder, self.written = folder, written
+
+    def beside(self, page: Path) -> Site:
+        """The folder as it is seen from one of its pages."""
+        up = "../" * len(page.parent.parts)
+
+        def address(name: str, parts: Mapping[str, str]) -> str | None:
+            target = _target(name, parts)
+            there = target is not None and (target in self.written or (self.folder / target).exists())
+            return f"{up}{target.as_posix()}" if target and (there or name == "tonight") else None
+
+        return Site(address, lambda name: f"{up}{_ASSETS}/{name}")
 
 
-def _page(template: str, **values: Any) -> str:
-    return render(_TEMPLATES, template, {"gate_name": gate_name, "unit_domain": UNIT_DOMAIN, **values})
+def _target(name: str, parts: Mapping[str, str]) -> Path | None:
+    if name == "night":
+        return Path(parts["night"]) / f"{parts['hospital']}.html"
+    if name == "hospital":
+        return hospital_path(parts["hospital"])
+    return {"tonight": Path("index.html"), "lineage": Path(LINEAGE) / "index.html"}.get(name)
 
 
-def _latest(runs: Sequence[RunSummary], newest: date | None) -> RunSummary:
-    """A hospital's run to show first: not of a night after `newest`, which was gone back from, if there is another."""
-    return next((run for run in reversed(runs) if newest and run.night <= newest), runs[-1])
-
-
-def _by_attention(latest: list[RunSummary], newest: date | None) -> list[RunSummary]:
-    """What needs a look first: hospitals without a run of the newest night, then failed, blocked, the rest."""
-    rank = {state: i for i, state in enumerate(_ATTENTION)}
-    return sorted(latest, key=lambda r: (r.night == newest, rank.get(r.state, 0), r.hospital))
-
-
-def _name(names: Mapping[str, HospitalName], hospital: str) -> HospitalName:
-    return names.get(hospital) or HospitalName(hospital, hospital)
-
-
-def _shares(run: RunSummary) -> list[Part]:
-    """Where the rows went; what has no outcome yet is the last part."""
-    parts = [Part(k, k, getattr(run, k) or 0) for k in ("mapped", "filtered", "quarantined", "rejected")]
-    return [*parts, Part("open", "without an outcome", max((run.rows_in or 0) - run.accounted, 0))]
-
-
-def _trends(runs: Sequence[RunSummary]) -> dict[str, list[Point]]:
-    def points(name: str) -> list[Point]:
-        return [Point(run.night, getattr(run, name), run.state) for run in runs]
-
-    return {name: points(name) for name in ("rate", "rows_in", "quarantined")}
+def _run_again(_run_id: str) -> str:
+    """Where the delivery lies is no matter of pages that are mailed."""
+    return "etl run …"

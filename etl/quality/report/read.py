@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.night.stages import STAGE_NAMES
-from etl.night.worker import CUT_OFF, is_cut_off
+from etl.night.worker import CUT_OFF, CUT_OFF_HINT, is_cut_off
 from etl.quality.report.decisions import of_runs
 from etl.quality.report.figures import (
     GATES,
@@ -51,26 +51,28 @@ _UNSHOWN = {"reason"}
 TOP_CODES = 25
 
 
-def summaries(ledger: Ledger, run_ids: Sequence[str] | None = None) -> list[RunSummary]:
+def summaries(ledger: Ledger, run_ids: Collection[str] | None = None) -> list[RunSummary]:
     """All runs (or the given ones) in one line each, by hospital, night and the order of their opening."""
-    files = _per_run(SOURCE_FILE, rows_in=sa.func.sum(SOURCE_FILE.c.rows))
-    outcomes = _outcomes(files)
+    files = _per_run(SOURCE_FILE, run_ids, rows_in=sa.func.sum(SOURCE_FILE.c.rows))
+    outcomes = _outcomes(files, run_ids)
     event = MAPPING_RATE.c.domain != UNIT_DOMAIN
     rates = _per_run(
         MAPPING_RATE,
+        run_ids,
         records=_sum_where(MAPPING_RATE.c.records, event),
         records_mapped=_sum_where(MAPPING_RATE.c.mapped, event),
     )
     failed = FINDING.c.success.is_(False)
     findings = _per_run(
         FINDING,
+        run_ids,
         expectations=sa.func.count(),
         blocking=_sum_where(1, failed & (FINDING.c.severity == "block")),
         warnings=_sum_where(1, failed & (FINDING.c.severity != "block")),
     )
     joined: sa.FromClause = RUN
     columns: list[Any] = [c for c in RUN.c if c.name not in _UNSHOWN]
-    worked = _per_run(STAGE, worked=sa.func.sum(STAGE.c.seconds))
+    worked = _per_run(STAGE, run_ids, worked=sa.func.sum(STAGE.c.seconds))
     for part in (files, outcomes, rates, findings, worked):
         joined = joined.outerjoin(part, part.c.run_id == RUN.c.run_id)
         counted = part is findings
@@ -85,7 +87,7 @@ def _summary(row: Mapping[str, Any]) -> RunSummary:
     """A run; one that is open while the process that worked on it has ended was cut off."""
     said = dict(row)
     if is_cut_off(said):
-        said |= {"state": "failed", "message": CUT_OFF}
+        said |= {"state": "failed", "message": CUT_OFF, "hint": CUT_OFF_HINT}
     del said["worker"]
     return RunSummary(**said)
 
@@ -116,7 +118,7 @@ def night(ledger: Ledger, run: RunSummary, runs: Sequence[RunSummary]) -> Night:
         stays=stays,
         other_deliveries=others,
         trend=(*past[-TREND_NIGHTS + 1 :], run),
-        gates=_gates(ledger, run.run_id),
+        gates=gates_of(ledger, run.run_id),
         decisions=of_runs(ledger, [run.run_id, *(r.run_id for r in others)]),
         rates=_rates(ledger, run.run_id),
         unmapped=_unmapped(ledger, run.run_id, before.run_id if before else None),
@@ -133,29 +135,32 @@ def _newest(runs: Sequence[RunSummary]) -> RunSummary | None:
     return max(runs, key=lambda r: (r.night, r.number), default=None)
 
 
-def _per_run(table: sa.Table, **columns: sa.ColumnElement[Any]) -> sa.Subquery:
+def _per_run(table: sa.Table, run_ids: Collection[str] | None, **columns: sa.ColumnElement[Any]) -> sa.Subquery:
+    """Sums over the rows of a table by run, of the given runs only: a year of nights is not read for one page."""
     labelled = [column.label(name) for name, column in columns.items()]
-    return sa.select(table.c.run_id, *labelled).group_by(table.c.run_id).subquery()
+    query = sa.select(table.c.run_id, *labelled).group_by(table.c.run_id)
+    return (query if run_ids is None else query.where(table.c.run_id.in_(run_ids))).subquery()
 
 
 def _sum_where(value: Any, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
     return sa.func.sum(sa.case((condition, value), else_=0))
 
 
-def _outcomes(files: sa.Subquery) -> sa.Subquery:
+def _outcomes(files: sa.Subquery, run_ids: Collection[str] | None) -> sa.Subquery:
     """Rows per outcome: rejects are known once files are read, the others once the mapping has recorded any."""
     account = SOURCE_ACCOUNT.c
     sums = {name: _sum_where(account.rows, account.outcome == name) for name in OUTCOMES}
     sorted_out = _sum_where(1, account.outcome != "rejected") > 0
     known = {name: total if name == "rejected" else sa.case((sorted_out, total)) for name, total in sums.items()}
-    found = _per_run(SOURCE_ACCOUNT, **known)
+    found = _per_run(SOURCE_ACCOUNT, run_ids, **known)
     rejected = sa.func.coalesce(found.c.rejected, 0).label("rejected")
     others = [found.c[name] for name in OUTCOMES if name != "rejected"]
     join = files.outerjoin(found, found.c.run_id == files.c.run_id)
     return sa.select(files.c.run_id, rejected, *others).select_from(join).subquery()
 
 
-def _gates(ledger: Ledger, run_id: str) -> tuple[Gate, ...]:
+def gates_of(ledger: Ledger, run_id: str) -> tuple[Gate, ...]:
+    """All findings of a run, gate by gate."""
     order = (FINDING.c.success, FINDING.c.severity, sa.desc(FINDING.c.unexpected), FINDING.c.number)
     findings = [FindingRow(**row) for row in ledger.rows(FINDING, run_id, *order)]
     names = dict.fromkeys([*GATES, *(f.gate for f in findings)])

@@ -12,13 +12,17 @@ from etl.quality.report.figures import ChangeCount, ReasonCount
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason with its explanation, its rows, and the sources the rows came from."""
+    """One reason with its explanation, its rows, and the sources the rows came from.
+
+    `rule`: it is the name of a hospital's own rule, which says what is kept; it does not hold for these rows.
+    """
 
     code: str
     title: str
     text: str
     rows: int
     sources: tuple[ReasonCount, ...]
+    rule: bool = False
 
 
 def explained(counts: Sequence[ReasonCount], outcome: str) -> list[Reason]:
@@ -50,5 +54,7 @@ def changed(counts: Sequence[ChangeCount]) -> list[Changed]:
 
 def _reason(outcome: str, code: str, sources: tuple[ReasonCount, ...]) -> Reason:
     """Filtered rows carry the rule's own name, and an unknown code says itself."""
-    known = texts().get(outcome, {}).get(code, {"title": code, "text": ""})
-    return Reason(code, known["title"], known["text"], sum(s.rows for s in sources), sources)
+    known = texts().get(outcome, {}).get(code)
+    rule = known is None and outcome == "filtered"
+    said = known or {"title": code, "text": ""}
+    return Reason(code, said["title"], said["text"], sum(s.rows for s in sources), sources, rule)

@@ -63,15 +63,18 @@ class Ledger:
         with self.engine.begin() as con:
             before = con.execute(sa.select(RUN.c.number).where(RUN.c.run_id == run_id)).scalar()
             for table in meta.sorted_tables:
-                if table not in OUTLIVING:
+                if "run_id" in table.c and table not in OUTLIVING:
                     con.execute(sa.delete(table).where(table.c.run_id == run_id))
             number = next_number(RUN, beyond=before or 0)  # another one than it had: it is opened anew
             opened = {"state": "running", "started_at": now(), "number": number}
             con.execute(sa.insert(RUN).values(run_id=run_id, **opened, **row))
 
-    def close_run(self, run_id: str, state: RunState, stage: str | None = None, message: str | None = None) -> None:
-        """End a run in `state`."""
-        self.update_run(run_id, state=state, stage=stage, message=message, ended_at=now(), worker=None)
+    def close_run(
+        self, run_id: str, state: RunState, stage: str | None = None, message: str | None = None,
+        hint: str | None = None,
+    ) -> None:  # fmt: skip
+        """End a run in `state`; `message` says why it stopped, `hint` what to do next."""
+        self.update_run(run_id, state=state, stage=stage, message=message, hint=hint, ended_at=now(), worker=None)
 
     def update_run(self, run_id: str, **columns: Any) -> None:
         """Set columns of a run."""

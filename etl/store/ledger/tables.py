@@ -35,6 +35,7 @@ RUN = sa.Table(
     sa.Column("number", sa.BigInteger, comment="the place of its opening among all; clocks are not believed"),
     sa.Column("reason", sa.Text, comment="why it was forced, in a person's words"),
     sa.Column("worker", sa.String(120), comment="who works on it: host, process and its start; none between tasks"),
+    sa.Column("hint", sa.Text, comment="what to do next, where it stopped; no values"),
 )
 
 PUBLICATION = sa.Table(

@@ -22,6 +22,7 @@ from etl.quality.report.pages import write_reports
 from etl.quality.report.read import last_deliveries, night, summaries
 from etl.quality.report.reasons import explained
 from etl.quality.report.terminal import summary_table
+from etl.quality.report.tonight import tonight
 from etl.quality.report.verdict import verdict
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.records import Accounts, Finding
@@ -87,9 +88,9 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_there_is_one_page_per_hospital_and_night_and_an_index(pages):
-    assert len(pages) == 3 * 5 + 1
-    assert {"index.html", "2026-11-19/snuh.html", "2026-11-23/cnuh.html"} <= set(pages)
+def test_there_is_one_page_per_hospital_and_night_one_per_hospital_and_an_index(pages):
+    assert len(pages) == 3 * 5 + 3 + 1
+    assert {"index.html", "2026-11-19/snuh.html", "2026-11-23/cnuh.html", "hospitals/dsmc.html"} <= set(pages)
 
 
 def test_every_page_parses_and_its_links_lead_somewhere(pages):
@@ -115,7 +116,16 @@ def test_no_page_asks_for_anything_outside_itself(pages):
 
 
 def test_no_temporary_file_is_left(pages, tmp_path):
-    assert all(p.suffix == ".html" for p in (tmp_path / "out").rglob("*") if p.is_file())
+    assert not [p for p in (tmp_path / "out").rglob(".*") if p.is_file()]
+
+
+def test_pages_have_style_and_scripts_in_files_beside_them(pages, tmp_path):
+    for path, text in pages.items():
+        assert "<style" not in text
+        for asset in re.findall(r'<(?:script src|link rel="stylesheet" href)="([^"]+)"', text):
+            beside = (tmp_path / "out" / path).parent / asset
+            assert beside.exists() or "vendor" in asset
+        assert not re.search(r"<script(?! src)|\son[a-z]+=", text)
 
 
 def test_the_same_ledger_gives_the_same_bytes(ledger, pages, tmp_path):
@@ -126,8 +136,9 @@ def test_the_same_ledger_gives_the_same_bytes(ledger, pages, tmp_path):
 def test_only_the_given_runs_are_written_and_the_index_links_only_what_exists(ledger, tmp_path):
     run_id = of(ledger, "dsmc").run.run_id
     index = write_reports(ledger, tmp_path / "some", NAMES, run_ids=[run_id])
-    assert [p.name for p in index.parent.glob("*/*")] == ["dsmc.html"]
-    assert set(Outline(index.read_text("utf-8")).links) == {"#main", "2026-11-23/dsmc.html"}
+    assert [str(p.relative_to(index.parent)) for p in index.parent.glob("2*/*")] == ["2026-11-23/dsmc.html"]
+    links = set(Outline(index.read_text("utf-8")).links)
+    assert links == {"#main", "2026-11-23/dsmc.html", "hospitals/dsmc.html"}
 
 
 def test_an_empty_ledger_gives_an_index_that_says_so(tmp_path):
@@ -355,7 +366,7 @@ def test_a_night_that_was_gone_back_from_is_not_the_newest(ledger, tmp_path):
     add_run(ledger, "snuh", LAST + timedelta(days=1), "left")
     index = text_of(write_reports(ledger, tmp_path / "out", NAMES).read_text("utf-8"))
     assert "newest night 2026-11-23 (Mon)" in index
-    assert "1 failed 1 blocked 1 published Latest night" in index
+    assert "1 failed 1 blocked 1 published" in index
     assert index.index("· cnuh") < index.index("· dsmc") < index.index("· snuh published 2026-11-23")
     assert "11-24 Tue" in index, "the grid keeps the night"
 
@@ -365,8 +376,8 @@ def test_a_hospital_that_went_back_from_the_newest_night_did_deliver_it(ledger, 
     add_run(ledger, "dsmc", LAST + timedelta(days=1), "published")
     index = text_of(write_reports(ledger, tmp_path / "out", NAMES).read_text("utf-8"))
     assert "newest night 2026-11-24 (Tue)" in index
-    assert "1 left 1 published 1 without a delivery" in index
-    assert index.index("· cnuh") < index.index("· snuh left") < index.index("· dsmc published")
+    assert "1 failed 1 left 1 published" in index
+    assert index.index("· cnuh failed last: 2026-11-23") < index.index("· snuh left") < index.index("· dsmc published")
 
 
 def test_the_grid_names_the_year_only_where_there_are_several(ledger, pages, tmp_path):
@@ -417,9 +428,8 @@ def test_figures_read_well():
 
 def test_charts_say_in_words_what_they_show_and_leave_gaps():
     points = [Point(date(2026, 11, d), v, "published") for d, v in ((1, 0.9), (2, None), (3, 0.92), (4, 0.91))]
-    assert 'aria-label="Mapping rate over 4 nights: from 90.0 % to 92.0 %"' in charts.rate_trend(points, "Mapping rate")
+    assert 'aria-label="Mapping rate: from 90.0 % to 91.0 % over 4 nights"' in charts.sparkline(points, "Mapping rate")
     assert charts.sparkline(points, "r").count("M") == 2
-    assert charts.count_trend([Point(LAST, None, "failed")], "Rows").count("<rect") == 0
     assert "Drug &lt;x&gt;: 50.0 % mapped, 60.0 % before" in charts.rate_bar(0.5, 0.6, "Drug <x>")
 
 
@@ -445,3 +455,80 @@ def test_the_terminal_table_has_a_line_per_run_in_the_given_order(ledger):
     assert "✓" in lines[1]
     assert "1,132,811" in lines[3]
     assert "failed" in lines[3]
+
+
+def test_what_stops_a_night_stands_first_and_in_the_order_of_its_weight(ledger, tmp_path):
+    run_id = of(ledger, "snuh").run.run_id
+    many = [
+        Finding("s", f"t{i}", "e", "A common thing holds", "warn", False, unexpected=900, total=1000) for i in range(8)
+    ]
+    holds = Finding("s", "t", "e", "A rare thing holds", "warn", False, unexpected=9, total=100, approve_above=0.05)
+    ledger.record_findings(run_id, "source", [*many, holds, Finding("s", "t", "e", "It is there", "block", False)])
+    lines = of(ledger, "snuh").gates[0].told
+    assert [(line.weight, line.description, len(line.places)) for line in lines] == [
+        ("block", "It is there", 1), ("holds", "A rare thing holds", 1), ("warn", "A common thing holds", 8),
+    ]  # fmt: skip
+    page = text_of(page_of(ledger, tmp_path / "out", "snuh"))
+    assert page.count("A common thing holds") == 1
+    assert "asks you A rare thing holds t 9 of 100 rows · 9.0 % limit 5.0 %" in page
+
+
+def test_a_failed_page_says_what_to_do_as_the_console_did(ledger, tmp_path):
+    run_id = of(ledger, "cnuh").run.run_id
+    ledger.close_run(run_id, "failed", "map", "the disk is full", "free space, run the night again")
+    assert "→ free space, run the night again" in text_of(page_of(ledger, tmp_path / "out", "cnuh"))
+    index = text_of(write_reports(ledger, tmp_path / "out", NAMES).read_text("utf-8"))
+    assert index.index("the disk is full — yesterday") < index.index("→ free space, run") < index.index("All hospitals")
+
+
+def test_internal_names_are_no_words_of_a_page(ledger, tmp_path):
+    run_id = of(ledger, "snuh").run.run_id
+    finding = Finding("source.snuh.labs", "labs", "unexpected_rows_expectation", "A rule", "warn", False, unexpected=1)
+    ledger.record_findings(run_id, "source", [finding])
+    page = text_of(page_of(ledger, tmp_path / "out", "snuh"))
+    assert "unexpected_rows" not in page
+    assert "rule about rows" in page
+    assert "expectations/source/snuh/labs.json" in page
+
+
+def test_a_rule_that_filters_does_not_read_backwards(pages):
+    assert "Does not hold: “no result yet”" in text_of(pages["2026-11-23/snuh.html"])
+
+
+def test_tables_that_came_without_a_row_are_one_line(ledger, tmp_path):
+    run_id = of(ledger, "snuh").run.run_id
+    ledger.record_accounts(run_id, Accounts(files=[
+        {"source": f"s{i}", "file": f"f{i}.csv", "bytes": 10, "rows": 0} for i in range(11)]))  # fmt: skip
+    page = text_of(page_of(ledger, tmp_path / "out", "snuh"))
+    said = page[page.index("Reconciliation Source tables") : page.index("CDM tables")]
+    assert "11 source tables came without a row s0 , s1" in said
+    assert "s3 0 0" not in said
+
+
+def test_the_first_page_says_the_night_in_one_sentence(ledger):
+    said = tonight(ledger, NAMES)
+    assert said.summary.startswith(
+        "2 of 3 hospitals need you (1 failed, 1 blocked), Chungnam National University Hospital first; "
+    )
+    assert [need.run.hospital for need in said.needs] == ["cnuh", "dsmc"]
+    assert [line.run.hospital for line in said.lines] == ["cnuh", "dsmc", "snuh"]
+
+
+def test_the_first_page_tells_what_is_new_since_the_last_published_night(ledger):
+    line = next(each for each in tonight(ledger, NAMES).lines if each.run.hospital == "snuh")
+    same = Finding("s", "t", "e", "Held before", "warn", False, unexpected=3)
+    for gate in ("source", "cdm"):
+        ledger.record_findings(line.before.run_id, gate, [same])
+        ledger.record_findings(line.run.run_id, gate, [same])
+    quiet = next(each for each in tonight(ledger, NAMES).lines if each.run.hospital == "snuh")
+    assert quiet.new_findings == 0
+    ledger.record_findings(line.run.run_id, "cdm", [same, Finding("s", "t", "e", "New", "warn", False, unexpected=3)])
+    after = next(each for each in tonight(ledger, NAMES).lines if each.run.hospital == "snuh")
+    assert after.new_findings == 1
+    assert any("new finding" in news.text for news in after.news)
+
+
+def test_a_hospital_without_a_delivery_of_the_newest_night_is_late(ledger):
+    add_run(ledger, "dsmc", LAST + timedelta(days=1), "published")
+    said = tonight(ledger, NAMES)
+    assert [(need.run.hospital, need.state) for need in said.needs] == [("cnuh", "failed"), ("snuh", "late")]
