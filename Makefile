@@ -9,12 +9,12 @@ BENCH_SCALE ?= 400
 BENCH_NIGHTS ?= 3
 export ETL_HOME ?= $(CURDIR)/demo
 
-.PHONY: help install demo test test-fast histories crashes fuzz consortium airflow atlas docker lint bench lock clean
+.PHONY: help install assets demo test test-fast histories crashes fuzz consortium airflow atlas docker lint bench lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-install: .venv/.installed .judge/.installed  ## the virtual environments, from the hashed locks
+install: .venv/.installed .judge/.installed assets  ## the virtual environments and scripts, from the hashed locks
 
 .venv/.installed: requirements/bootstrap.txt requirements/lock.txt pyproject.toml
 	@echo "→ installing into .venv (about a minute the first time)"
@@ -31,6 +31,17 @@ install: .venv/.installed .judge/.installed  ## the virtual environments, from t
 	@test -x .judge/bin/python || .venv/bin/uv venv --quiet --python $(PY) .judge
 	@.venv/bin/uv pip sync --quiet --require-hashes --python .judge/bin/python requirements/judge.txt
 	@touch $@
+
+VENDOR := etl/pages/static/vendor
+assets: $(VENDOR)/.installed  ## scripts of others that pages draw charts with (needs npm; pages work without them)
+
+$(VENDOR)/.installed: package.json package-lock.json
+	@if command -v npm >/dev/null; then \
+	  npm ci --silent && mkdir -p $(VENDOR) \
+	  && cp node_modules/echarts/dist/echarts.min.js node_modules/htmx.org/dist/htmx.min.js $(VENDOR) \
+	  && cp node_modules/echarts/LICENSE $(VENDOR)/echarts.LICENSE && cp node_modules/echarts/NOTICE $(VENDOR)/echarts.NOTICE \
+	  && cp node_modules/htmx.org/LICENSE $(VENDOR)/htmx.LICENSE && touch $@; \
+	else echo "→ npm is not here, so that pages have tables in the place of charts; on Debian: apt-get install npm, make assets"; fi
 
 .env:
 	@umask 077; echo "ETL_KEY_SECRET=$$(python3 -c 'import secrets; print(secrets.token_hex(32))')" > $@

@@ -21,7 +21,7 @@ LOADER = "etl_loader"
 #: Kinds of warehouses, as their URLs begin.
 WAREHOUSES = ("ducklake", "postgresql")
 _SUPPORTED = "ducklake:///<absolute folder> or postgresql+psycopg://<user>@<host>/<database>"
-_LEDGER_OPTIONS = ("-c search_path=admin,quality", "-c statement_timeout=0")
+_LEDGER_OPTIONS = ("-c search_path=admin,quality,office", "-c statement_timeout=0")
 
 
 class Settings(BaseSettings):
@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     ] = None
     key_secret: Annotated[
         SecretStr | None, Field(description="Secret of the key stores (HMAC), at least 32 characters")
+    ] = None
+    office_oidc: Annotated[
+        Path | None,
+        Field(description="YAML file that says who signs people in to the office"),
     ] = None
     threads: Annotated[int, Field(ge=1, description="Threads of the DuckDB engine")] = os.cpu_count() or 2
     memory: Annotated[str, Field(description="Memory limit of the DuckDB engine, such as 1500MB")] = "1500MB"

@@ -59,6 +59,8 @@ COMMANDS = (
             "Show the newest run of every hospital."),
     Command("report", "etl.cli.report", LOOK,
             "Write the validation reports of all nights and the lineage pages; print where the index is."),
+    Command("office", "etl.cli.office", LOOK,
+            "The office: the pages of the nights for people at a browser, and who may sign in."),
     Command("battery", "etl.cli.battery", LOOK,
             "Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard, in one go."),
     Command("findings", "etl.cli.findings", LOOK,

@@ -69,6 +69,8 @@ def _either(*parts: Names) -> Names:
 #: Commands of commands.
 SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "findings": ("list", "show", "acknowledge", "assign", "work", "waive", "resolve", "reopen", "note", "digest"),
+    "office": ("serve", "account"),
+    "office account": ("add", "list", "role", "password", "disable"),
     "vocabulary": ("load", "list", "use", "remove", "diff"),
     "warehouse": ("move", "init", "upgrade", "status", "user", "clear"),
 }
@@ -118,8 +120,8 @@ def completions(command: str, words: Sequence[str], incomplete: str) -> list[str
 
 
 def _path(command: str, words: Sequence[str]) -> tuple[str, Sequence[str]]:
-    if command in SUBCOMMANDS and words:
-        return f"{command} {words[0]}", words[1:]
+    while command in SUBCOMMANDS and words:
+        command, words = f"{command} {words[0]}", words[1:]
     return command, words
 
 

@@ -101,20 +101,16 @@ def sparkline(points: Sequence[Point], label: str, say: Say = ENGLISH) -> Markup
     if known:
         dot = Markup('<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="3"/>').format(*known[-1])
     first, last = (next((p.value for p in order if p.value is not None), None) for order in (points, points[::-1]))
+    told = say(
+        "%(label)s: from %(first)s to %(last)s over %(n)s nights",
+        label=label,
+        first=percent(first),
+        last=percent(last),
+        n=len(points),
+    )
     return Markup(
         '<svg class="spark" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">{}{}</svg>'
-    ).format(
-        say(
-            "%(label)s: from %(first)s to %(last)s over %(n)s nights",
-            label=label,
-            first=percent(first),
-            last=percent(last),
-            n=len(points),
-        ),  # fmt: skip
-        *(_SPARK_WIDTH, _SPARK_HEIGHT) * 2,
-        _line(xs, ys),
-        dot,
-    )
+    ).format(told, *(_SPARK_WIDTH, _SPARK_HEIGHT) * 2, _line(xs, ys), dot)
 
 
 def _line(xs: Sequence[float], ys: Sequence[float | None]) -> Markup:

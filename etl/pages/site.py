@@ -47,6 +47,7 @@ class Site:
     reader: Reader | None = None
     csrf: str = ""
     here: str = ""
+    path: str = "/"
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def link(self, page: str, **parts: object) -> str | None:

@@ -43,7 +43,7 @@
       }}),
       xAxis: {type: "category", data: oldestFirst.map(place), axisLine: {lineStyle: {color: colour("line")}}, axisTick: {show: false},
         axisLabel: {...text(), hideOverlap: true, formatter: (day) => day.slice(5)}},
-      yAxis: {type: "value", ...zoom, axisLabel: {...text(), formatter: (value) => shown === percent ? percent(value) : value >= 1e6 ? value / 1e6 + " M" : value >= 1e3 ? value / 1e3 + " k" : value},
+      yAxis: {type: "value", ...zoom, axisLabel: {...text(), showMinLabel: kind === "columns", showMaxLabel: kind === "columns", formatter: (value) => shown === percent ? percent(value) : value >= 1e6 ? value / 1e6 + " M" : value >= 1e3 ? value / 1e3 + " k" : value},
         splitLine: {lineStyle: {color: colour("line")}}, splitNumber: 4},
       series: columns.map((column, which) => ({
         name: column.head.textContent.trim(), type: kind === "columns" ? "bar" : "line", barMaxWidth: 28, symbolSize: 7, showAllSymbol: false,
@@ -68,7 +68,7 @@
       tooltip: tip({trigger: "item", formatter: (each) => each.dataType === "edge"
         ? each.data.source + " " + each.data.target + ": " + count(each.value) : each.name + ": " + count(each.value)}),
       series: [{
-        type: "sankey", left: 4, right: 150, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 9, draggable: false, emphasis: {focus: "adjacency"},
+        type: "sankey", left: 4, right: 150, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 14, draggable: false, emphasis: {focus: "adjacency"},
         nodeAlign: "left", label: {...text(), color: colour("ink"), formatter: (each) => each.name.replace("→ ", "")},
         data: [...rows.filter((row) => used.some((column) => number(row, column.at))).map((row) => ({name: place(row), itemStyle: {color: colour("quiet")}})),
           ...used.map((column) => ({name: "→ " + column.head.dataset.series, itemStyle: {color: colour(tones[column.head.dataset.kind])}}))],

@@ -54,8 +54,9 @@ def need_of(
     if run.state in NEEDING:
         return _of_run(ledger, run, kept(run, stays, say), say)
     if late:
-        return Need("late", run, say("No delivery of the newest night has come; the last one was of %(night)s.",
-                                     night=run.night))  # fmt: skip
+        why = say("No delivery of the newest night has come; the last one was of %(night)s.", night=run.night)
+        hint = say("ask whether it was sent, and look: etl doctor %(hospital)s", hospital=run.hospital)
+        return Need("late", run, why, hint=hint)
     return None
 
 

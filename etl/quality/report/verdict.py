@@ -124,4 +124,5 @@ def stopped(run: RunSummary, first: str, say: Say = ENGLISH) -> str:
         said = say("The run stopped in stage “%(stage)s”", stage=stage_name(run.stage, say))
     else:
         said = say("The run stopped")
-    return f"{said}: {first.rstrip('. ')}" if first else said
+    first = first.removeprefix(f"stage '{run.stage}': ").rstrip(". ")  # which is said already
+    return f"{said}: {first}" if first else said

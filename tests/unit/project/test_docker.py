@@ -104,7 +104,7 @@ def test_bases_are_pinned_to_a_version() -> None:
     }
     images = {re.sub(r"\$\{\w+:-(.*)\}", r"\1", services()[name]["image"]) for name in FOREIGN}
     for image in bases | images:
-        assert re.search(r":\d+\.\d+(\.\d+)?-[a-z-]*bookworm$", image), image
+        assert re.search(r":\d+\.\d+(\.\d+)?-[a-z-]*bookworm(-slim)?$", image), image
 
 
 def test_the_image_runs_as_a_user_that_is_not_root_and_holds_no_compiler() -> None:

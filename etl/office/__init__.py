@@ -1,0 +1,3 @@
+"""The door for people at a browser: routes, sign-in, sessions and forms around the pages that the rooms below give,
+and nothing that such a room could do.
+"""

@@ -1,0 +1,129 @@
+"""The office as a web application: its routes behind its rules, its headers on every answer, its errors as pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from urllib.parse import urlencode
+
+from fastapi import Depends, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
+
+from etl.errors import ConfigError, InputError, TransientError, UsageError
+from etl.faults import as_etl_error
+from etl.office import decisions, pages, people, vouching
+from etl.office.desk import Desk
+from etl.office.looks import error_page
+from etl.office.rules import rules
+from etl.office.site import ADDRESSES, STATIC
+from etl.office.visit import VISITOR_COOKIE, Refused, begin_visit, let_in, route_key, set_cookie, visit_of
+from etl.pages.site import POLICY
+from etl.settings import Settings
+
+_HEADERS = {
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_FOR_A_YEAR = "public, max-age=31536000, immutable"
+#: What an error means to a browser; whichever it is, the page says it in words.
+_STATUS = {UsageError: 409, InputError: 409, TransientError: 503, ConfigError: 500}
+_LOG = logging.getLogger(__name__)
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; ConfigError where a route has no rule, or the settings of who vouches are wrong."""
+    app = FastAPI(dependencies=[Depends(let_in)], openapi_url=None, docs_url=None, redoc_url=None)
+    desk = Desk(settings)
+    _ = desk.issuer  # what is wrong with it is told now, not to the first who signs in
+    for router in (pages.router, people.router, decisions.router, vouching.router):
+        app.include_router(router)
+    _require_rules(app)
+    app.mount(STATIC, StaticFiles(directory=str(files("etl.pages").joinpath("static"))))
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _missing)
+
+    @app.middleware("http")
+    async def on_every_answer(request: Request, proceed: Next) -> Response:
+        request.state.visit = begin_visit(request, desk)
+        try:
+            response = await proceed(request)
+        except Exception as error:  # whatever it is, it is told without a value
+            response = _failed(request, error)
+        return _dressed(request, response)
+
+    return app
+
+
+def _require_rules(app: FastAPI) -> None:
+    """Raise ConfigError unless every route has a rule and every rule a route."""
+    there = {
+        route_key(method, route.path)
+        for route in app.routes if isinstance(route, Route)
+        for method in (route.methods or ()) if method != "HEAD"
+    }  # fmt: skip
+    said = set(rules().routes)
+    if there != said:
+        raise ConfigError(f"routes and rules differ: {', '.join(sorted(there ^ said))}", hint="etl/office/rules.yaml")
+
+
+def _dressed(request: Request, response: Response) -> Response:
+    response.headers.update(_HEADERS)
+    if request.url.path.startswith(f"{STATIC}/"):
+        response.headers["Cache-Control"] = _FOR_A_YEAR if response.status_code == 200 else "no-store"
+        return response
+    response.headers["Cache-Control"] = "no-store"
+    visit = visit_of(request)
+    if request.cookies.get(VISITOR_COOKIE) != visit.visitor:
+        set_cookie(request, response, VISITOR_COOKIE, visit.visitor)
+    return response
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = error.status if isinstance(error, Refused) else 403
+    if status == 401:
+        return _to_sign_in(request)
+    visit = visit_of(request)
+    if status == 400:
+        title = visit.say("This form is out of date")
+        text = visit.say("It was opened before you signed in, or too long ago. Nothing was changed.")
+    else:
+        title, text = visit.say("Not for your role"), visit.say("Your role does not allow this. Nothing was changed.")
+    kept = visit.form if status == 400 else {}
+    return HTMLResponse(error_page(visit, request, title, text, kept=kept), status)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """To the page to sign in on, and back from there where that can be."""
+    back = request.url.path if request.method in ("GET", "HEAD") else "/"
+    if request.headers.get("hx-request"):
+        return Response(status_code=401, headers={"HX-Redirect": ADDRESSES["sign_in"]})
+    query = f"?{urlencode({'back': back})}" if back != "/" else ""
+    return RedirectResponse(f"{ADDRESSES['sign_in']}{query}", 303)
+
+
+async def _missing(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    visit = visit_of(request)
+    title = visit.say("There is no such page")
+    text = visit.say("The address may be mistyped, or what it told of was removed.")
+    return HTMLResponse(error_page(visit, request, title, text), status)
+
+
+def _failed(request: Request, raised: Exception) -> Response:
+    """An error as a page that says what and what to do; what was written into a form is on it, to be sent again."""
+    visit, error = visit_of(request), as_etl_error(raised)
+    _LOG.error("%s: %s", request.url.path, error.message)  # which holds no value, as ever
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    title = visit.say("Not now") if status == 503 else visit.say("That did not work")
+    return HTMLResponse(
+        error_page(visit, request, title, error.message, hint=error.hint, kept=visit.form, away=status == 503), status
+    )

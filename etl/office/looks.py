@@ -1,0 +1,42 @@
+"""Renders the office's own pages: sign-in, accounts, the record, errors, the design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from etl.night.publish.approval import waiting
+from etl.office.visit import Visit
+from etl.pages.page import render_on
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def counts_for(visit: Visit) -> dict[str, int]:
+    """What stands beside the names of rooms in the bar."""
+    return {"approvals": len({row["run_id"] for row in waiting(visit.desk.ledger)})}
+
+
+def office_page(visit: Visit, template: str, here: str, **values: Any) -> str:
+    """One of the office's own pages."""
+    counts = counts_for(visit) if visit.session else {}
+    return render_on(visit.site(here, counts), _TEMPLATES, template, {"say": visit.say, **values})
+
+
+def error_page(
+    visit: Visit, request: Request, title: str, text: str, *, hint: str | None = None,
+    kept: Mapping[str, str] | None = None, away: bool = False,
+) -> str:  # fmt: skip
+    """What went wrong; `kept` is what was written into the form, `away`: it may work again soon.
+
+    It asks nobody anything, as the ledger may be what is away.
+    """
+    fields = {name: value for name, value in (kept or {}).items() if name != "csrf" and "password" not in name}
+    values = {
+        "title": title, "text": text, "hint": hint, "kept": fields, "away": away, "address": request.url.path,
+        "post": request.method == "POST",
+    }  # fmt: skip
+    return render_on(visit.site(), _TEMPLATES, "error.html.j2", {"say": visit.say, **values})

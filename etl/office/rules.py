@@ -1,0 +1,83 @@
+"""The rules of the office (`rules.yaml`): roles, what they may, which route needs what, how long a session lives."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from etl.errors import UsageError, nearest
+from etl.files import packaged
+from etl.pages.language import noted
+
+#: What a route needs that is no permission of a role: being signed in, or nothing.
+OWN, ANYBODY = "own", "anybody"
+#: The roles in words of the catalogue.
+ROLE_NAMES = (
+    noted("reader"), noted("quality officer"), noted("engineer"), noted("steward"), noted("auditor"),
+)  # fmt: skip
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Sessions(_Part):
+    idle_minutes: int
+    absolute_hours: int
+
+
+class _SignIn(_Part):
+    minutes: int
+    of_account: int
+    from_address: int
+
+
+class _Passwords(_Part):
+    shortest: int
+
+
+class Rules(_Part):
+    """What the file says."""
+
+    roles: dict[str, frozenset[str]]
+    routes: dict[str, str]
+    sessions: _Sessions
+    sign_in: _SignIn
+    passwords: _Passwords
+
+    @property
+    def idle(self) -> timedelta:
+        """How long a session lives without a request."""
+        return timedelta(minutes=self.sessions.idle_minutes)
+
+    @property
+    def absolute(self) -> timedelta:
+        """How long a session lives."""
+        return timedelta(hours=self.sessions.absolute_hours)
+
+    @property
+    def window(self) -> timedelta:
+        """How long a failed attempt to sign in counts."""
+        return timedelta(minutes=self.sign_in.minutes)
+
+    def role(self, name: str) -> str:
+        """The name of a role; UsageError for one that there is not."""
+        if name not in self.roles:
+            raise UsageError(f"there is no role '{name}'{nearest(name, self.roles)}", hint="etl office account --help")
+        return name
+
+    def allows(self, role: str | None, route: str) -> bool:
+        """Whether somebody with a role, or nobody known (None), may call a route."""
+        needed = self.routes[route]
+        if needed == ANYBODY:
+            return True
+        return role is not None and (needed == OWN or needed in self.roles.get(role, frozenset()))
+
+
+@cache
+def rules() -> Rules:
+    """The rules that come with the program."""
+    return Rules.model_validate(yaml.safe_load(packaged(__name__, "rules.yaml")))

@@ -1,0 +1,48 @@
+"""The addresses of the office's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from etl.pages.language import Say
+from etl.pages.site import Reader, Site, version_of
+
+#: Where a page is, with its parts in braces.
+ADDRESSES = {
+    "tonight": "/",
+    "hospital": "/hospitals/{hospital}",
+    "night": "/hospitals/{hospital}/{night}",
+    "run": "/runs/{run}",
+    "decision": "/runs/{run}/decision",
+    "approvals": "/approvals",
+    "log": "/log",
+    "accounts": "/accounts",
+    "account": "/account",
+    "password": "/account/password",
+    "sign_in": "/sign-in",
+    "sign_in_oidc": "/sign-in/oidc",
+    "sign_out": "/sign-out",
+    "look": "/look",
+    "design": "/office/design",
+}
+STATIC = "/static"
+
+
+def served(
+    say: Say, theme: str, reader: Reader | None, csrf: str, here: str, path: str, counts: Mapping[str, int]
+) -> Site:
+    """The office as one reader sees it from the page `here`, which lies at `path`."""
+    return Site(
+        _address, asset, live=True, say=say, theme=theme, reader=reader, csrf=csrf, here=here, path=path, counts=counts
+    )
+
+
+def _address(page: str, parts: Mapping[str, str]) -> str | None:
+    pattern = ADDRESSES.get(page)
+    return pattern.format_map({name: quote(part, safe="") for name, part in parts.items()}) if pattern else None
+
+
+def asset(name: str) -> str:
+    """A file of the pages, under a name that changes with it."""
+    return f"{STATIC}/{name}?{version_of(name)}"

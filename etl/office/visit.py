@@ -1,0 +1,123 @@
+"""One request: who makes it, in which language, and whether the rules let it in."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from etl.office.desk import Desk
+from etl.office.record import Actor
+from etl.office.rules import OWN, rules
+from etl.office.sessions import Session, csrf_of, session_of
+from etl.office.site import served
+from etl.pages.language import Say, chosen, say_in
+from etl.pages.site import THEMES, Reader, Site
+
+SESSION_COOKIE, VISITOR_COOKIE = "office_session", "office_visitor"
+LANGUAGE_COOKIE, THEME_COOKIE = "office_language", "office_theme"
+_LONGEST_FIELD = 4000
+
+
+class Refused(Exception):
+    """The rules do not let a request in; `status` is 401 (sign in first), 403 (not in this role) or 400 (no token)."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request of somebody: the cookies' tokens, who that is, what a form holds."""
+
+    desk: Desk
+    say: Say
+    theme: str
+    address: str
+    path: str
+    visitor: str
+    token: str | None = None
+    session: Session | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def csrf(self) -> str:
+        """What forms of this visitor bring along."""
+        return csrf_of(self.token if self.session and self.token else self.visitor)
+
+    @property
+    def reader(self) -> Reader | None:
+        """Who is signed in."""
+        if self.session is None:
+            return None
+        return Reader(self.session.account, self.session.role, rules().roles.get(self.session.role, frozenset()))
+
+    @property
+    def actor(self) -> Actor:
+        """Who does what is done here."""
+        if self.session is None:
+            return Actor("-", None, self.address)
+        return Actor(self.session.account, self.session.role, self.address)
+
+    def site(self, here: str = "", counts: Mapping[str, int] | None = None) -> Site:
+        """The office as this visitor sees it from a page."""
+        return served(self.say, self.theme, self.reader, self.csrf, here, self.path, counts or {})
+
+
+def visit_of(request: Request) -> Visit:
+    """The visit that a request belongs to."""
+    visit: Visit = request.state.visit
+    return visit
+
+
+async def let_in(request: Request) -> None:
+    """Let a request in as `rules.yaml` says: raises Refused, and the errors of the ledger."""
+    visit = visit_of(request)
+    await run_in_threadpool(recognise, visit)
+    route = route_key(request.method, request.scope["route"].path)
+    if request.method == "POST":
+        form = await request.form(max_files=0, max_fields=20, max_part_size=64 * 1024)
+        visit.form = {name: str(value)[:_LONGEST_FIELD] for name, value in form.items()}
+        if not hmac.compare_digest(visit.form.get("csrf", "").encode(), visit.csrf.encode()):
+            raise Refused(401 if rules().routes[route] == OWN and visit.session is None else 400)
+    if not rules().allows(visit.session.role if visit.session else None, route):
+        raise Refused(403 if visit.session else 401)
+
+
+def begin_visit(request: Request, desk: Desk) -> Visit:
+    """What the cookies and headers of a request say, before anybody is asked who it is."""
+    cookies = request.cookies
+    theme = cookies.get(THEME_COOKIE, "auto")
+    return Visit(
+        desk=desk,
+        say=say_in(chosen(cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language"))),
+        theme=theme if theme in THEMES else "auto",
+        address=request.client.host if request.client else "-",
+        path=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        visitor=cookies.get(VISITOR_COOKIE) or secrets.token_urlsafe(24),
+        token=cookies.get(SESSION_COOKIE),
+    )
+
+
+def recognise(visit: Visit) -> None:
+    """Find out whose session it is."""
+    if visit.token:
+        visit.session = session_of(visit.desk.ledger, visit.token)
+
+
+def route_key(method: str, path: str) -> str:
+    """A route as the rules name it."""
+    return f"{'GET' if method == 'HEAD' else method} {path}"
+
+
+def set_cookie(request: Request, response: Any, name: str, value: str, seconds: int | None = None) -> None:
+    """A cookie that no script reads, that no other site's form brings along, and that goes over TLS where we do."""
+    response.set_cookie(
+        name, value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=request.url.scheme == "https"
+    )
