@@ -48,8 +48,8 @@ class Visit:
 
     @property
     def csrf(self) -> str:
-        """What forms of this visitor bring along."""
-        return csrf_of(self.token if self.session and self.token else self.visitor)
+        """What forms of this visitor bring along; no question to the ledger, which may be away."""
+        return csrf_of(self.token or self.visitor)
 
     @property
     def reader(self) -> Reader | None:
@@ -79,11 +79,12 @@ def visit_of(request: Request) -> Visit:
 async def let_in(request: Request) -> None:
     """Let a request in as `rules.yaml` says: raises Refused, and the errors of the ledger."""
     visit = visit_of(request)
-    await run_in_threadpool(recognise, visit)
     route = route_key(request.method, request.scope["route"].path)
-    if request.method == "POST":
+    if request.method == "POST":  # read first: what was written is kept if the ledger is away
         form = await request.form(max_files=0, max_fields=20, max_part_size=64 * 1024)
         visit.form = {name: str(value)[:_LONGEST_FIELD] for name, value in form.items()}
+    await run_in_threadpool(recognise, visit)
+    if request.method == "POST":
         if not hmac.compare_digest(visit.form.get("csrf", "").encode(), visit.csrf.encode()):
             raise Refused(401 if rules().routes[route] == OWN and visit.session is None else 400)
     if not rules().allows(visit.session.role if visit.session else None, route):
