@@ -1,4 +1,4 @@
-"""The office of a ledger, for tests: accounts of every role, and visitors who sign in and fill in forms as browsers do."""
+"""The office of a ledger, for tests: accounts of every role, and visitors who fill in forms as browsers do."""
 
 from __future__ import annotations
 

@@ -53,6 +53,6 @@ def _of_program(file: Path) -> Iterator[Message]:
 
 def _name(function: ast.expr) -> str:
     """`say` of `say(…)` and of `site.say(…)`."""
-    return (
-        function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
-    )
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""

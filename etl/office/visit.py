@@ -84,11 +84,15 @@ async def let_in(request: Request) -> None:
         form = await request.form(max_files=0, max_fields=20, max_part_size=64 * 1024)
         visit.form = {name: str(value)[:_LONGEST_FIELD] for name, value in form.items()}
     await run_in_threadpool(recognise, visit)
-    if request.method == "POST":
-        if not hmac.compare_digest(visit.form.get("csrf", "").encode(), visit.csrf.encode()):
-            raise Refused(401 if rules().routes[route] == OWN and visit.session is None else 400)
+    if request.method == "POST" and not _brought(visit):
+        raise Refused(401 if rules().routes[route] == OWN and visit.session is None else 400)
     if not rules().allows(visit.session.role if visit.session else None, route):
         raise Refused(403 if visit.session else 401)
+
+
+def _brought(visit: Visit) -> bool:
+    """Whether a form brought along what its page gave it."""
+    return hmac.compare_digest(visit.form.get("csrf", "").encode(), visit.csrf.encode())
 
 
 def begin_visit(request: Request, desk: Desk) -> Visit:

@@ -187,9 +187,8 @@ def test_an_unknown_name_costs_as_many_hashes_as_a_wrong_password(ledger, monkey
 
 def test_a_hash_of_lower_cost_is_renewed(ledger, monkeypatch):
     before = accounts.known(ledger, "kim").password
-    monkeypatch.setattr(
-        passwords, "_hasher", lambda: passwords.PasswordHasher(time_cost=2, memory_cost=8, parallelism=1)
-    )
+    dearer = passwords.PasswordHasher(time_cost=2, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", lambda: dearer)
     accounts.proven(ledger, "kim", WORD)
     after = accounts.known(ledger, "kim").password
     assert before != after

@@ -1,4 +1,4 @@
-"""Every text of the pages is there in Korean, with the same places for values; a language is chosen as a reader asks."""
+"""Every text of the pages is there in Korean, with the same places for values; a reader chooses the language."""
 
 from __future__ import annotations
 
