@@ -25,11 +25,13 @@ from etl.cli import app
 from etl.errors import ConfigError
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
+from etl.store.ledger.office import OFFICE
 from etl.store.ledger.tables import ADMIN, PUBLICATION, RUN, meta
 from etl.store.postgres.revision import newest, revision_of
 from etl.store.warehouse.open import open_warehouse
 from etl.store.warehouse.postgres import ddl
 from etl.store.warehouse.postgres.init import as_loader, initialise, migrate, prepare, upgrade
+from etl.store.warehouse.postgres.roles import ROLES
 
 #: What the tables, indexes and views of a database are, without the names of schemas that only the ledger's has.
 _COLUMNS = """
@@ -45,11 +47,11 @@ where schemaname = any(%s) and tablename = any(%s) order by 1, 2"""
 _VIEWS = (
     "select schemaname, viewname, definition from pg_views where schemaname = any(%s) and viewname = any(%s) order by 2"
 )
-_SCHEMAS = ["cdm", "vocabulary", "results", "cdm_read", "admin", "quality"]
+_SCHEMAS = ["cdm", "vocabulary", "results", "cdm_read", "admin", "quality", "office"]
 #: All that says who may do what: owners, rights, policies, members, settings.
 _RIGHTS = """
 select 'table', relname::text, relowner::regrole::text || coalesce(relacl::text, '') || relrowsecurity from pg_class
-where relnamespace::regnamespace::text in ('cdm', 'cdm_read', 'vocabulary', 'results', 'quality', 'admin')
+where relnamespace::regnamespace::text in ('cdm', 'cdm_read', 'vocabulary', 'results', 'quality', 'admin', 'office')
 union all select 'schema', nspname::text, nspowner::regrole::text || coalesce(nspacl::text, '') from pg_namespace
 union all select 'function', proname::text, coalesce(proacl::text, '') from pg_proc
     where pronamespace = 'admin'::regnamespace
@@ -88,8 +90,8 @@ def test_the_migrated_schema_is_what_specification_and_ledger_say(database: URL,
                 con.execute(f"create schema {schema}")
             for statement in [*ddl.create_statements(), *ddl.view_statements()]:
                 con.execute(statement)
-        quality = [t for t in meta.sorted_tables if t not in ADMIN]
-        for schema, made in (("admin", ADMIN), ("quality", quality)):
+        quality = [t for t in meta.sorted_tables if t not in (*ADMIN, *OFFICE)]
+        for schema, made in (("admin", ADMIN), ("quality", quality), ("office", OFFICE)):
             engine = sa.create_engine(expected, connect_args={"options": f"-c search_path={schema}"})
             meta.create_all(engine, tables=made)
             engine.dispose()
@@ -170,6 +172,16 @@ def test_an_upgrade_keeps_every_row(hospital: Tiny, database: URL) -> None:
         assert con.execute("select count(*), count(approve_above) from quality.finding").fetchone() == (1, 0)
 
 
+def test_an_upgrade_to_a_new_schema_says_who_makes_it(database: URL) -> None:
+    initialise(database, database)
+    with connected(database) as con:
+        con.execute("drop schema office cascade")
+        con.execute("update admin.alembic_version set version_num = '0004'")
+    with pytest.raises(ConfigError) as raised:
+        upgrade(database)
+    assert "etl warehouse init" in str(raised.value)
+
+
 def test_an_upgrade_that_fails_leaves_everything_as_it_was(database: URL) -> None:
     prepare(database, database)
     with as_loader(database).begin() as con:
@@ -203,7 +215,7 @@ def test_a_dba_who_is_no_superuser_can_prepare_a_database(database: URL) -> None
         con.execute(f"create role {dba} login createrole password '{secret}'")
         con.execute(f"create role {pipeline} login password '{secret}'")
         con.execute(f"alter database {database.database} owner to {dba}")
-        for name in ("loader", "quality", "analyst", "steward", "auditor"):  # made before, by tests of this server
+        for name in ROLES:  # made before, by tests of this server
             if con.execute("select 1 from pg_roles where rolname = %s", [f"etl_{name}"]).fetchone():
                 con.execute(f"grant etl_{name} to {dba} with admin option")
     try:

@@ -18,7 +18,7 @@ from etl.store.postgres.revision import newest, revision_of
 from etl.store.warehouse.postgres.init import OLDEST_SERVER, passing_functions
 
 SUBJECT = "warehouse"
-GROUPS = (LOADER, "etl_quality", "etl_analyst", "etl_steward", "etl_auditor")
+GROUPS = (LOADER, "etl_quality", "etl_analyst", "etl_steward", "etl_auditor", "etl_office")
 _SECONDS = 5
 #: Connections of one hospital that publishes: its transaction, DuckDB's copies, the indexes made side by side.
 _PER_PUBLISHER = 8
@@ -107,7 +107,7 @@ def _check_revision(con: _Con) -> Generator[Finding, None, bool]:
 
 
 def _check_roles(con: _Con) -> Iterator[Finding]:
-    """The five groups, none of which may log in or pass row-level security by."""
+    """The groups, none of which may log in or pass row-level security by."""
     rows = con.execute(
         "select rolname, rolcanlogin or rolsuper or rolbypassrls from pg_roles where rolname = any(%s)", [list(GROUPS)]
     ).fetchall()

@@ -13,6 +13,7 @@ from etl.cdm.spec import Field, tables
 from etl.files import packaged
 from etl.sql import literal, quote
 from etl.store.ledger.meta import meta
+from etl.store.ledger.office import OFFICE
 from etl.store.ledger.tables import ADMIN
 from etl.store.warehouse.postgres.ddl import READ, qualified
 
@@ -56,7 +57,8 @@ def comment_statements() -> list[str]:
 
 
 def _of_ledger(table: LedgerTable) -> list[str]:
-    place = f"{'admin' if table in ADMIN else 'quality'}.{quote(table.name)}"
+    schema = "admin" if table in ADMIN else "office" if table in OFFICE else "quality"
+    place = f"{schema}.{quote(table.name)}"
     made = [_comment("table", place, table.comment)] if table.comment else []
     made += [_comment("column", f"{place}.{quote(c.name)}", c.comment) for c in table.columns if c.comment]
     return made

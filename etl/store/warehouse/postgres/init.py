@@ -164,6 +164,12 @@ def upgrade(url: URL, tell: Tell = lambda _: None) -> tuple[str | None, str]:
         before = revision_of(con)
         if con.execute("select to_regnamespace('admin')").fetchone() == (None,):
             raise ConfigError("the database has no warehouse yet", hint="etl warehouse init")
+        there = con.execute("select to_regnamespace('office'), to_regrole('etl_office')").fetchone()
+        if there != ("office", "etl_office"):
+            raise ConfigError(
+                "this version brings a schema and a role for the office, which an upgrade alone cannot make",
+                hint="etl warehouse init, which includes the upgrade",
+            )
         if before is not None and before > newest():
             require_newest(con)
     _again_when_raced(lambda: _upgrade(url, tell))

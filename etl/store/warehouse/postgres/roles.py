@@ -18,7 +18,7 @@ from etl.store.postgres.connect import connect
 from etl.store.postgres.revision import require_newest
 from etl.store.warehouse.postgres.limits import FOR_SUPERUSERS, limits, login_limits
 
-Role = Literal["analyst", "quality", "steward", "auditor", "loader"]
+Role = Literal["analyst", "quality", "steward", "auditor", "office", "loader"]
 ROLES: tuple[Role, ...] = get_args(Role)
 _PLAIN = re.compile(r"(?!pg_|etl_)[a-z_][a-z0-9_.@-]{0,62}")
 

@@ -13,7 +13,8 @@ begin
             ('etl_quality', 'reads all hospitals, the vocabulary, and what the nights were like'),
             ('etl_analyst', 'reads the vocabulary, and the hospitals that the member is cleared for'),
             ('etl_steward', 'clears members of etl_analyst for hospitals; reads no data of patients'),
-            ('etl_auditor', 'reads what was done, by whom and when; reads no data of patients')
+            ('etl_auditor', 'reads what was done, by whom and when; reads no data of patients'),
+            ('etl_office', 'serves the pages of the nights, records decisions; reads no data of patients')
         ) as groups (name, purpose)
     loop
         begin

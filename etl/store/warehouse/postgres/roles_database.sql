@@ -5,7 +5,7 @@ declare
 begin
     execute format('revoke all on database %I from public', current_database());
     execute format(
-        'grant connect on database %I to etl_loader, etl_quality, etl_analyst, etl_steward, etl_auditor',
+        'grant connect on database %I to etl_loader, etl_quality, etl_analyst, etl_steward, etl_auditor, etl_office',
         current_database()
     );
     -- OHDSI's R packages build cohorts in temporary tables
@@ -23,6 +23,7 @@ begin
             ('vocabulary', 'standardised vocabularies'),
             ('results', 'cohorts'),
             ('quality', 'what the nights were like: accounts of rows, mapping rates, findings'),
+            ('office', 'who may sign in to the office, who is signed in, who did what'),
             ('admin', 'runs, publications, approvals, clearances, and the version of the schema')
         ) as schemas (name, purpose)
     loop

@@ -1,16 +1,26 @@
 -- What each group may do in the schemas: all of it, whatever was granted to them before. Run as etl_loader.
-revoke all on all tables in schema cdm, cdm_read, cdm_part, vocabulary, results, quality, admin
-from public, etl_quality, etl_analyst, etl_steward, etl_auditor;
-revoke all on all functions in schema admin from public, etl_quality, etl_analyst, etl_steward, etl_auditor;
-revoke all on schema cdm, cdm_read, cdm_part, vocabulary, results, quality, admin
-from public, etl_quality, etl_analyst, etl_steward, etl_auditor;
+revoke all on all tables in schema cdm, cdm_read, cdm_part, vocabulary, results, quality, admin, office
+from public, etl_quality, etl_analyst, etl_steward, etl_auditor, etl_office;
+revoke all on all functions in schema admin
+from public, etl_quality, etl_analyst, etl_steward, etl_auditor, etl_office;
+revoke all on schema cdm, cdm_read, cdm_part, vocabulary, results, quality, admin, office
+from public, etl_quality, etl_analyst, etl_steward, etl_auditor, etl_office;
 
 grant usage on schema cdm, cdm_read, vocabulary, results to etl_quality, etl_analyst;
 grant select on all tables in schema cdm, cdm_read, vocabulary, results to etl_quality, etl_analyst;
 
-grant usage on schema quality, admin to etl_quality, etl_steward, etl_auditor;
-grant select on all tables in schema quality, admin to etl_quality, etl_steward, etl_auditor;
-grant insert on quality.finding_action to etl_quality;
+grant usage on schema quality, admin to etl_quality, etl_steward, etl_auditor, etl_office;
+grant select on all tables in schema quality, admin to etl_quality, etl_steward, etl_auditor, etl_office;
+
+-- The office writes what people decide, and its own tables; what was done there it can add to, and not change.
+grant insert, update on admin.approval to etl_office;
+grant update (state) on admin.run to etl_office;
+grant insert on quality.finding_action to etl_quality, etl_office;
+grant usage on schema office to etl_office, etl_auditor;
+grant select, insert, update on office.office_account to etl_office;
+grant select, insert, update, delete on office.office_session, office.office_attempt to etl_office;
+grant select, insert on office.office_event to etl_office;
+grant select on office.office_event to etl_auditor;
 
 grant usage on schema vocabulary to etl_steward;
 grant select on all tables in schema vocabulary to etl_steward;
@@ -26,7 +36,7 @@ alter default privileges for role etl_loader revoke execute on functions from pu
 alter default privileges for role etl_loader in schema vocabulary
 grant select on tables to etl_quality, etl_analyst, etl_steward;
 alter default privileges for role etl_loader in schema quality, admin
-grant select on tables to etl_quality, etl_steward, etl_auditor;
+grant select on tables to etl_quality, etl_steward, etl_auditor, etl_office;
 
 do $$
 declare
