@@ -100,6 +100,19 @@ class Browser:
         """The value of a JavaScript expression in the page."""
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
+    def answer(self, expression: str) -> Any:
+        """What a promise in the page comes to."""
+        done = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in done, done["exceptionDetails"]
+        return done["result"].get("value")
+
+    def follow(self, expression: str) -> None:
+        """Do what leads to another page, and wait until that is loaded."""
+        self._events.clear()
+        self.evaluate(expression)
+        while not any(e.get("method") == "Page.loadEventFired" for e in self._events):
+            self._events.append(self._receive())
+
     def open(self, url: str, width: int, height: int = 900, *, dark: bool = False, whole: bool = False) -> Page:
         """Load `url` in a window of `width` by `height` CSS pixels; `whole` takes the picture over the full page."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
