@@ -55,7 +55,7 @@ def errors_to_exit_codes(*, as_json: bool = False) -> Iterator[None]:
     except BrokenPipeError as raised:  # who reads the output (head, less) has had enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from raised
-    except (typer.Exit, typer.Abort, typer.BadParameter):
+    except (typer.Exit, typer.Abort, typer.TyperException):  # a command line that cannot be is told by Typer
         raise
     except Exception as raised:
         error = as_etl_error(raised)

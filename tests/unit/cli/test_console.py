@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
+from typer.testing import CliRunner
 
-from etl.cli import console
+from etl.cli import app, console
 from etl.settings import PROJECT
 
 UNITS = (
@@ -100,3 +101,10 @@ def test_there_is_no_other_way_to_the_terminal():
             if made or marked or last in ("from_markup", "render_markup", "rprint") or name == "rich.print":
                 wrong.append(f"{file.relative_to(PROJECT)}:{call.lineno} {name}")
     assert wrong == []
+
+
+@pytest.mark.parametrize("words", [["status", "--nonsense"], ["vocabulary", "list", "--nonsense"], ["nonsense"]])
+def test_a_command_line_that_cannot_be_ends_with_2_and_says_what_is_wrong(words):
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "nonsense" in done.stderr
