@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +12,6 @@ from hashlib import sha256
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from etl.files import write_atomically
 from etl.pages.language import ENGLISH, Say
 
 #: What a browser may load and do on a page, served or not; a served one may not be framed either.
@@ -74,20 +75,12 @@ def version_of(name: str) -> str:
 
 
 def write_assets(folder: Path) -> None:
-    """Put the files of the pages beside exported pages; one that is there and the same stays."""
+    """Put the files of the pages beside exported pages, each wholly or not at all; one that is the same stays."""
     for name in ASSETS:
-        source = asset_path(name)
-        if source is None:
-            continue
-        target = folder / name
-        if target.exists() and target.stat().st_size == source.stat().st_size and _same(source, target):
+        source, target = asset_path(name), folder / name
+        if source is None or (target.exists() and filecmp.cmp(source, target, shallow=False)):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        if source.suffix in (".css", ".js") and source.stat().st_size < 1 << 20:
-            write_atomically(target, source.read_text(encoding="utf-8"))
-        else:
-            shutil.copyfile(source, target)
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.read_bytes() == other.read_bytes()
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        shutil.copyfile(source, partial)
+        partial.replace(target)

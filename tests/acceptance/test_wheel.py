@@ -46,7 +46,10 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
     listed = subprocess.run(["git", "ls-files", "etl"], cwd=PROJECT, capture_output=True, text=True, check=True)
     with zipfile.ZipFile(wheel) as archive:
-        assert {f for f in listed.stdout.split() if not f.endswith(".md")} <= set(archive.namelist())
+        packed = set(archive.namelist())
+    assert {f for f in listed.stdout.split() if not f.endswith(".md")} <= packed
+    brought = (PROJECT / "etl" / "pages" / "static" / "vendor").glob("*")  # by `make assets`, with their licences
+    assert {str(f.relative_to(PROJECT)) for f in brought if not f.name.startswith(".")} <= packed
 
 
 def test_help_and_a_night_run_from_the_wheel(bare: Path, tmp_path: Path, vocabulary: Path) -> None:

@@ -30,15 +30,17 @@ def write_reports(
     last = last_deliveries(runs)
     wanted = None if run_ids is None else {(r.hospital, r.night) for r in runs if r.run_id in set(run_ids)}
     chosen = last if wanted is None else [run for run in last if (run.hospital, run.night) in wanted]
-    written = {page_path(run) for run in chosen}
-    hospitals = {hospital_path(run.hospital) for run in chosen}
-    files = _Files(folder, written | hospitals)
+    # where no run is named, pages may have been removed: what links them is written anew
+    hospitals = list(dict.fromkeys(run.hospital for run in (chosen or last)))
+    if not chosen:
+        hospitals = [hospital for hospital in hospitals if (folder / hospital_path(hospital)).exists()]
+    files = _Files(folder, {page_path(run) for run in chosen} | {hospital_path(name) for name in hospitals})
     for run in chosen:
         page = night_page(
             files.beside(page_path(run)), ledger, night(ledger, run, runs), names, _run_again, neighbours(ledger, run)
         )
         write_atomically(folder / page_path(run), page)
-    for hospital in dict.fromkeys(run.hospital for run in chosen):
+    for hospital in hospitals:
         if figures := hospital_nights(ledger, hospital, size=None):
             at = hospital_path(hospital)
             write_atomically(folder / at, hospital_page(files.beside(at), figures, names))
