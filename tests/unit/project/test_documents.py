@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -51,20 +52,22 @@ def test_files_of_the_project_that_a_page_names_are_there(page: Path) -> None:
     assert [name for name in named if not list(PROJECT.glob(name.rstrip("/")))] == []
 
 
+def below(name: str, group: Any) -> dict[str, Any]:
+    """The commands of a group, and of the groups in it, by all their words."""
+    found = {f"{name} {sub}".strip(): command for sub, command in getattr(group, "commands", {}).items()}
+    return found | {n: c for sub, command in list(found.items()) for n, c in below(sub, command).items()}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_commands_that_a_page_shows_exist_with_their_options(page: Path) -> None:
-    commands = {}
-    group = typer.main.get_command(app)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        commands[name] = command
-        commands |= {f"{name} {sub}": c for sub, c in getattr(command, "commands", {}).items()}
+    commands = below("", typer.main.get_command(app))
     blocks = FENCED.findall(page.read_text(encoding="utf-8"))
     shown = [line for block in blocks for line in re.findall(r"^(?:\$ |\.venv/bin/)?etl (.*)$", block, re.MULTILINE)]
     unknown = []
     for line in shown:
         said = line.split("   #")[0]
         words = said.split()
-        name = " ".join(words[:2]) if " ".join(words[:2]) in commands else words[0]
+        name = next((n for n in (" ".join(words[:k]) for k in (3, 2)) if n in commands), words[0])
         known = {option for p in commands[name].params for option in p.opts} if name in commands else set()
         unknown += [line for option in re.findall(r"(?<!\S)--[a-z-]+", said) if option not in known]
         unknown += [line] if name not in commands else []

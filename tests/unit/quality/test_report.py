@@ -470,7 +470,7 @@ def test_what_stops_a_night_stands_first_and_in_the_order_of_its_weight(ledger, 
     ]  # fmt: skip
     page = text_of(page_of(ledger, tmp_path / "out", "snuh"))
     assert page.count("A common thing holds") == 1
-    assert "asks you A rare thing holds t 9 of 100 rows · 9.0 % limit 5.0 %" in page
+    assert "asks you A rare thing holds e t 9 of 100 rows · 9.0 % limit 5.0 %" in page
 
 
 def test_a_failed_page_says_what_to_do_as_the_console_did(ledger, tmp_path):
