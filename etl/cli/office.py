@@ -13,10 +13,10 @@ from rich.table import Table
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app
 from etl.errors import UsageError
+from etl.loading import load
 from etl.office.accounts import accounts, add, change_password, change_role, disable
 from etl.office.record import Actor
 from etl.office.rules import rules
-from etl.office.serve import serve as serve_office
 from etl.pages.formats import DASH, moment
 from etl.settings import load_settings
 from etl.store.ledger.ledger import Ledger
@@ -57,7 +57,7 @@ def serve(
             err.print('there is no account yet\n→ etl office account add NAME --role "quality officer"')
         scheme = "https" if certificate else "http"
         err.print(f"the office is at {scheme}://{host}:{port}; it is stopped with Ctrl-C")
-        serve_office(settings, host, port, certificate, key, proxy)
+        load("etl.office.serve:serve")(settings, host, port, certificate, key, proxy)
 
 
 @account_app.command("add")

@@ -19,6 +19,7 @@ from etl.faults import as_etl_error
 from etl.office import decisions, pages, people, vouching
 from etl.office.desk import Desk
 from etl.office.looks import error_page
+from etl.office.passwords import fits
 from etl.office.rules import rules
 from etl.office.site import ADDRESSES, STATIC
 from etl.office.visit import VISITOR_COOKIE, Refused, begin_visit, let_in, route_key, set_cookie, visit_of
@@ -32,6 +33,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_LARGEST_FORM = 64 * 1024  # bytes
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
 #: What an error means to a browser; whichever it is, the page says it in words.
 _STATUS = {UsageError: 409, InputError: 409, TransientError: 503, ConfigError: 500}
@@ -44,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(dependencies=[Depends(let_in)], openapi_url=None, docs_url=None, redoc_url=None)
     desk = Desk(settings)
     _ = desk.issuer  # what is wrong with it is told now, not to the first who signs in
+    fits("", None)  # the first who tries a name that nobody has waits no longer than others
     for router in (pages.router, people.router, decisions.router, vouching.router):
         app.include_router(router)
     _require_rules(app)
@@ -55,12 +58,18 @@ def create_app(settings: Settings) -> FastAPI:
     async def on_every_answer(request: Request, proceed: Next) -> Response:
         request.state.visit = begin_visit(request, desk)
         try:
-            response = await proceed(request)
+            response = Response("too large\n", 413) if _too_large(request) else await proceed(request)
         except Exception as error:  # whatever it is, it is told without a value
             response = _failed(request, error)
         return _dressed(request, response)
 
     return app
+
+
+def _too_large(request: Request) -> bool:
+    """Whether a request brings more than any form of ours holds, or does not say how much; it may be of anybody."""
+    said = request.headers.get("content-length", "")
+    return request.method not in ("GET", "HEAD") and not (said.isdigit() and int(said) <= _LARGEST_FORM)
 
 
 def _require_rules(app: FastAPI) -> None:
@@ -81,6 +90,8 @@ def _dressed(request: Request, response: Response) -> Response:
         response.headers["Cache-Control"] = _FOR_A_YEAR if response.status_code == 200 else "no-store"
         return response
     response.headers["Cache-Control"] = "no-store"
+    if request.headers.get("hx-request") and response.status_code >= 400:  # not a part of a page: the whole of it
+        response.headers.setdefault("HX-Redirect", visit_of(request).path)
     visit = visit_of(request)
     if request.cookies.get(VISITOR_COOKIE) != visit.visitor:
         set_cookie(request, response, VISITOR_COOKIE, visit.visitor)

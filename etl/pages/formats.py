@@ -17,6 +17,7 @@ KOREA = timezone(timedelta(hours=9), "KST")
 _WEEKDAYS = (
     noted("Mon"), noted("Tue"), noted("Wed"), noted("Thu"), noted("Fri"), noted("Sat"), noted("Sun"),
 )  # fmt: skip
+_LATIN = re.compile(r"[A-Za-z]{2}")
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 
 
@@ -135,6 +136,13 @@ def tagged(text: str | None) -> Markup:
     if text is None:
         return Markup(DASH)
     return Markup('<span lang="ko">{}</span>').format(text) if _HANGUL.search(text) else escape(text)
+
+
+def tagged_beside(text: str | None) -> Markup:
+    """As `tagged`, on a Korean page: what is not Korean there, a name or what a suite says, is marked as English."""
+    if text is None or _HANGUL.search(text) or not _LATIN.search(text):
+        return tagged(text)
+    return Markup('<span lang="en">{}</span>').format(text)
 
 
 def sql_command(sql: str, run_id: str) -> str:

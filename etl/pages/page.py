@@ -70,6 +70,7 @@ def _spoken(say: Say) -> dict[str, Callable[..., Any]]:
         "weekday": lambda value: formats.weekday(value, say),
         "duration": lambda value: formats.duration(value, say),
         "said": say.__call__,
+        "tagged": formats.tagged if say.language == "en" else formats.tagged_beside,
     }
 
 

@@ -353,6 +353,25 @@ def test_a_ledger_that_is_away_is_told_with_503_and_what_was_written_is_kept(set
     assert sent.status_code == 303, "sent again once the ledger is back"
 
 
+def test_a_part_of_a_page_that_cannot_be_had_becomes_the_whole_page_that_says_why(settings, monkeypatch):
+    visitor, part = as_role(settings, "reader"), {"hx-request": "true"}
+    assert "hx-redirect" not in visitor.get("/?sort=rate", headers=part).headers
+    monkeypatch.setattr("etl.office.pages.tonight", lambda *_: 1 / 0)
+    assert visitor.get("/?sort=rate", headers=part).headers["hx-redirect"] == "/?sort=rate"
+    signed_out = Visitor(settings).get("/?sort=rate", headers=part)
+    assert (signed_out.status_code, signed_out.headers["hx-redirect"]) == (401, "/sign-in")
+
+
+def test_a_form_larger_than_any_of_ours_is_not_read(visitor):
+    assert visitor.client.post("/sign-in", content=b"x" * 100_000).status_code == 413
+    assert visitor.client.post("/sign-in", content=iter([b"x" * 10])).status_code == 413, "of unknown length"
+
+
+def test_a_failed_night_says_by_which_command_it_is_run_again(settings):
+    page = as_role(settings, "engineer").get("/hospitals/cnuh/2026-11-23").text
+    assert "<code>run the night again</code>" in page, "its files were put away"
+
+
 def test_an_error_that_nobody_foresaw_is_a_page_without_its_text(settings, monkeypatch, caplog):
     def broken(*_, **__):
         raise ValueError("홍길동 900101-1234567")
