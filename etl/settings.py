@@ -62,6 +62,9 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="YAML file that says who signs people in to the office"),
     ] = None
+    office_url: Annotated[
+        str | None, Field(pattern="^https?://", description="Where the office is, for a link in Airflow's pages")
+    ] = None
     threads: Annotated[int, Field(ge=1, description="Threads of the DuckDB engine")] = os.cpu_count() or 2
     memory: Annotated[str, Field(description="Memory limit of the DuckDB engine, such as 1500MB")] = "1500MB"
 

@@ -20,8 +20,8 @@ _TABLES = (
     """insert into finding (run_id, gate, number, suite, table_name, column_name, expectation, description, severity,
       success, unexpected, total)
     select hospital || '-' || i, case when f < 70 then 'source' else 'cdm' end, f, 'source.' || hospital || '.t',
-      't' || f % 20, 'c' || f,
-      'unexpected_rows_expectation', 'Rule ' || f % 40 || ' holds', 'warn', f % 37 != i % 37, f, 100000
+      't' || (f % 20), 'c' || f,
+      'unexpected_rows_expectation', 'Rule ' || (f % 40) || ' holds', 'warn', f % 37 != i % 37, f, 100000
     from n cross join h cross join (select i as f from n where i < 300)""",
     """insert into source_file (run_id, source, file, bytes, rows)
     select hospital || '-' || i, 's' || f, f || '.csv', 1000000, 100000 + i * f

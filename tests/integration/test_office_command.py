@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -14,6 +17,7 @@ from etl.cli import app
 from etl.office import passwords
 from etl.office.accounts import account, proven
 from etl.office.record import Asked, events
+from etl.settings import PROJECT
 from etl.store.ledger.ledger import Ledger
 
 PAGES = ("/", "/?sort=rate", "/hospitals/snuh", "/hospitals/snuh?page=12", "/hospitals/snuh/2026-12-31",
@@ -83,6 +87,22 @@ def test_roles_are_listed_with_what_they_may(ledger):
     assert "auditor: see, see_accounts, see_approvals, see_log" in etl("list", "--roles").stdout
     assert json.loads(etl("list", "--roles", "--json").stdout)["reader"] == ["see"]
     assert "etl office account add" in etl("list").stdout
+
+
+@pytest.mark.parametrize("address", ["https://office.test", ""])
+def test_airflow_leads_to_the_office_where_it_is_said(tmp_path, address):
+    code = (
+        "from airflow.plugins_manager import is_valid_plugin; from etl.operations.airflow.plugin import Office; import json\n"
+        "from airflow.api_fastapi.core_api.datamodels.plugins import ExternalViewResponse as View\n"
+        "assert is_valid_plugin(Office)\n"
+        "print(json.dumps([View(**view).href for view in Office.external_views]))"
+    )
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "AIRFLOW_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    env |= {"ETL_OFFICE_URL": address} if address else {}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == ([address] if address else [])
 
 
 def test_a_page_with_a_year_of_nights_is_there_within_half_a_second(tmp_path):

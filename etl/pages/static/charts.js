@@ -46,7 +46,7 @@
       yAxis: {type: "value", ...zoom, axisLabel: {...text(), showMinLabel: kind === "columns", showMaxLabel: kind === "columns", formatter: (value) => shown === percent ? percent(value) : value >= 1e6 ? value / 1e6 + " M" : value >= 1e3 ? value / 1e3 + " k" : value},
         splitLine: {lineStyle: {color: colour("line")}}, splitNumber: 4},
       series: columns.map((column, which) => ({
-        name: column.head.textContent.trim(), type: kind === "columns" ? "bar" : "line", barMaxWidth: 28, symbolSize: 7, showAllSymbol: false,
+        name: column.head.textContent.trim(), type: kind === "columns" ? "bar" : "line", barMaxWidth: 28, symbolSize: 7, showAllSymbol: rows.length <= 60,
         symbol: "circle", lineStyle: {width: 2, color: colour(which ? "warn-mark" : "mark")}, color: colour(which ? "warn-mark" : "mark"),
         data: oldestFirst.map((row) => {
           const tone = TONES[row.dataset.state];
