@@ -36,12 +36,12 @@ VENDOR := etl/pages/static/vendor
 assets: $(VENDOR)/.installed  ## scripts of others that pages draw charts with (needs npm; pages work without them)
 
 $(VENDOR)/.installed: package.json package-lock.json
-	@if command -v npm >/dev/null; then \
-	  npm ci --silent && mkdir -p $(VENDOR) \
+	@if command -v npm >/dev/null && npm ci --silent; then \
+	  mkdir -p $(VENDOR) \
 	  && cp node_modules/echarts/dist/echarts.min.js node_modules/htmx.org/dist/htmx.min.js $(VENDOR) \
 	  && cp node_modules/echarts/LICENSE $(VENDOR)/echarts.LICENSE && cp node_modules/echarts/NOTICE $(VENDOR)/echarts.NOTICE \
 	  && cp node_modules/htmx.org/LICENSE $(VENDOR)/htmx.LICENSE && touch $@; \
-	else echo "→ npm is not here, so that pages have tables in the place of charts; on Debian: apt-get install npm, make assets"; fi
+	else echo "→ without npm and its registry pages have tables in the place of charts; later: make assets"; fi
 
 .env:
 	@umask 077; echo "ETL_KEY_SECRET=$$(python3 -c 'import secrets; print(secrets.token_hex(32))')" > $@

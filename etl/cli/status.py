@@ -11,7 +11,7 @@ from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app
 from etl.errors import EtlError
 from etl.night.publish.approval import waiting
-from etl.night.worker import CUT_OFF, is_cut_off
+from etl.night.worker import CUT_OFF, CUT_OFF_HINT, is_cut_off
 from etl.quality.report.names import hospital_names
 from etl.quality.report.terminal import summary_table
 from etl.settings import Settings, load_settings
@@ -57,7 +57,7 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """A run of the ledger as it is told: one whose process has ended was cut off."""
     told = {name: value for name, value in row.items() if name not in ("number", "worker")}
-    return told | ({"state": "failed", "message": CUT_OFF} if is_cut_off(row) else {})
+    return told | ({"state": "failed", "message": CUT_OFF, "hint": CUT_OFF_HINT} if is_cut_off(row) else {})
 
 
 def _differing(settings: Settings, ledger: Ledger, hospitals: Sequence[str]) -> dict[str, str]:

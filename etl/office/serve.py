@@ -16,12 +16,14 @@ _LOCAL = ("127.0.0.1", "::1", "localhost")
 def serve(settings: Settings, host: str, port: int, certificate: Path | None, key: Path | None, proxy: str) -> None:
     """Serve until it is stopped. ConfigError for an address that others reach without TLS.
 
-    `proxy` is who may say where a request came from and whether it came over TLS: a server before this one.
+    `proxy` is who may say where a request came from and whether it came over TLS: a server before this one, which
+    stands on another machine where it is not this one's address.
     """
-    if host not in _LOCAL and certificate is None:
+    if host not in _LOCAL and certificate is None and proxy in _LOCAL:
         raise ConfigError(
             f"at {host} others reach the office, and read along: there is no TLS",
-            hint="--certificate and --key; or leave --host out and put a server with TLS before it: docs/office.md",
+            hint="--certificate and --key; or put a server with TLS before it, and say --proxy where that is not on "
+            "this machine: docs/office.md",
         )
     # requests are not written down: addresses may hold a code of the issuer, and what was done is in the record
     uvicorn.run(

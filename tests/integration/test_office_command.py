@@ -92,7 +92,8 @@ def test_roles_are_listed_with_what_they_may(ledger):
 @pytest.mark.parametrize("address", ["https://office.test", ""])
 def test_airflow_leads_to_the_office_where_it_is_said(tmp_path, address):
     code = (
-        "from airflow.plugins_manager import is_valid_plugin; from etl.operations.airflow.plugin import Office; import json\n"
+        "import json; from airflow.plugins_manager import is_valid_plugin\n"
+        "from etl.operations.airflow.plugin import Office\n"
         "from airflow.api_fastapi.core_api.datamodels.plugins import ExternalViewResponse as View\n"
         "assert is_valid_plugin(Office)\n"
         "print(json.dumps([View(**view).href for view in Office.external_views]))"

@@ -9,10 +9,11 @@ import pytest
 import texts
 from babel.messages.pofile import read_po
 
+from etl.office.record import ACTIONS
 from etl.office.rules import ROLE_NAMES, rules
 from etl.pages import formats
 from etl.pages.language import chosen, say_in
-from etl.quality.report.words import EXPECTATIONS
+from etl.quality.report.words import EXPECTATIONS, OUTCOMES, STAGES, STATES
 from etl.settings import PROJECT
 
 _PLACE = re.compile(r"%\(\w+\)s|</?b>")
@@ -49,7 +50,9 @@ def test_the_catalogue_has_nothing_that_no_page_says():
 def test_what_tables_name_is_in_the_catalogue():
     assert set(ROLE_NAMES) == set(rules().roles)
     say = say_in("ko")
-    assert all(say(name) != name for name in (*ROLE_NAMES, *EXPECTATIONS.values()))
+    assert all(
+        say(name) != name for name in (*ROLE_NAMES, *EXPECTATIONS.values(), *STATES, *STAGES, *OUTCOMES, *ACTIONS)
+    )
 
 
 def test_a_text_that_the_catalogue_lacks_is_said_in_english():
