@@ -1,4 +1,4 @@
-"""Whether the component of Airflow in this container is alive: `python health.py scheduler`; exit code 0 or 1.
+"""Whether what runs in this container is alive: `python health.py scheduler`; exit code 0 or 1.
 
 The component's own sign of life is read, by standard library and psycopg: loading Airflow for it every half minute
 would cost more than the component.
@@ -33,12 +33,21 @@ def api_answers(url: str = "http://127.0.0.1:8080/api/v2/monitor/health") -> boo
         return bool(json.load(answer)["metadatabase"]["status"] == "healthy")
 
 
+def office_answers(url: str = "http://127.0.0.1:8088/alive") -> bool:
+    """Whether the office answers; its pages tell by themselves when the ledger is away."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return bool(answer.status == 200)
+
+
 def job_beats(component: str, url: str, names: list[str]) -> bool:
     """Whether the component's job on this host has written its heartbeat lately."""
     job, patience = _JOBS[component]
     with psycopg.connect(url.replace("+psycopg2", "", 1), connect_timeout=10) as con:
         row = con.execute(_HEARTBEAT, (job, names)).fetchone()
     return bool(row and row[0] and (datetime.now(UTC) - row[0]).total_seconds() < patience)
+
+
+_ANSWERING = {"api-server": api_answers, "office": office_answers}
 
 
 def host_names() -> list[str]:
@@ -62,7 +71,10 @@ def _database_url() -> str:
 def main(component: str) -> int:
     """The exit code that Docker asks for."""
     try:
-        well = api_answers() if component == "api-server" else job_beats(component, _database_url(), host_names())
+        if component in _ANSWERING:
+            well = _ANSWERING[component]()
+        else:
+            well = job_beats(component, _database_url(), host_names())
     except (OSError, KeyError, ValueError, psycopg.Error) as error:
         print(f"{component}: {type(error).__name__}", file=sys.stderr)
         return 1

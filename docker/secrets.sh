@@ -29,6 +29,7 @@ read_secret() { cat "$folder/$1"; }
 absent key_secret && random 32 | keep key_secret
 absent postgres_password && random 24 | keep postgres_password
 absent warehouse_password && random 24 | keep warehouse_password
+absent office_password && random 24 | keep office_password
 absent airflow_password && random 24 | keep airflow_password
 absent broker_password && random 24 | keep broker_password
 absent jwt_secret && random 64 | keep jwt_secret
@@ -39,6 +40,8 @@ absent warehouse_url &&
   printf 'postgresql+psycopg://etl:%s@postgres:5432/warehouse' "$(read_secret warehouse_password)" | keep warehouse_url
 absent admin_url &&
   printf 'postgresql+psycopg://postgres:%s@postgres:5432/warehouse' "$(read_secret postgres_password)" | keep admin_url
+absent office_url &&
+  printf 'postgresql+psycopg://omop_office:%s@postgres:5432/warehouse' "$(read_secret office_password)" | keep office_url
 absent airflow_url &&
   printf 'postgresql+psycopg2://airflow:%s@postgres:5432/airflow' "$(read_secret airflow_password)" | keep airflow_url
 absent broker_url && printf 'redis://:%s@broker:6379/0' "$(read_secret broker_password)" | keep broker_url

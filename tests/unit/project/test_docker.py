@@ -166,10 +166,10 @@ def test_a_service_is_watched_bounded_and_stripped_of_rights(name: str) -> None:
     assert "privileged" not in service
 
 
-def test_only_the_api_is_published_and_to_this_machine_only() -> None:
+def test_only_pages_are_published_and_to_this_machine_only() -> None:
     published = {name: s["ports"] for name, s in services().items() if "ports" in s}
-    assert set(published) == {"api-server"}
-    assert published["api-server"][0].startswith("127.0.0.1:")
+    assert set(published) == {"api-server", "office"}
+    assert all(ports[0].startswith("127.0.0.1:") for ports in published.values())
     assert compose("compose.yaml")["networks"]["inside"]["internal"] is True
     assert all("inside" in s["networks"] for s in services().values())
 
@@ -212,6 +212,18 @@ def test_keys_and_their_secret_are_where_stages_run_and_nowhere_else() -> None:
     assert "key_secret" not in celery["secrets"]
     assert not any("keys" in volume or "lake" in volume for volume in celery["volumes"])
     assert {n for n, s in services().items() if "admin_url" in s.get("secrets", [])} == {"warehouse-init"}
+
+
+def test_the_office_has_a_login_of_its_own_and_sees_nothing_else() -> None:
+    office = services()["office"]
+    assert office["secrets"] == ["office_url"]
+    assert {n for n, s in services().items() if "office_url" in s.get("secrets", [])} == {"office"}
+    assert {v.partition(":")[0] for v in office["volumes"]} == {"../mappings", "home"}
+    assert all(v.endswith(":ro") for v in office["volumes"])
+    login = "create role omop_office login"
+    assert login in (DOCKER / "databases.sh").read_text(encoding="utf-8")
+    assert "//omop_office:" in (DOCKER / "secrets.sh").read_text(encoding="utf-8")
+    assert "etl warehouse user omop_office --role office" in services()["warehouse-init"]["command"][-1]
 
 
 def test_every_secret_is_a_file_that_the_script_makes_for_its_owner_alone(tmp_path: Path) -> None:
@@ -279,7 +291,8 @@ def test_airflow_knows_every_setting_of_its_own() -> None:
 def commands() -> list[list[str]]:
     """Every command of `etl` and `airflow` that services and scripts call."""
     called = [s["command"] for s in services().values() if s["command"][0] in {"etl", "airflow"}]
-    script = [*services()["airflow-init"]["command"], (DOCKER / "demo.sh").read_text(encoding="utf-8")]
+    inits = [*services()["airflow-init"]["command"], *services()["warehouse-init"]["command"]]
+    script = [*inits, (DOCKER / "demo.sh").read_text(encoding="utf-8")]
     for line in re.split(r"\n|&&", "\n".join(script).replace("$$", "$")):
         if line.strip().startswith(("etl ", "airflow ")):
             said = shlex.split(line.split(">/dev/null")[0])
@@ -314,7 +327,7 @@ def test_scripts_and_health_check_are_sound() -> None:
         assert os.access(script, os.X_OK)
         subprocess.run(["sh", "-n", str(script)], check=True)
     checked = {s["healthcheck"]["test"][-1] for s in services().values() if "health.py" in str(s["healthcheck"])}
-    assert checked == {"api-server", "scheduler", "dag-processor", "triggerer"}
+    assert checked == {"api-server", "scheduler", "dag-processor", "triggerer", "office"}
 
 
 def test_a_component_whose_database_is_away_is_not_healthy_and_tells_no_password(tmp_path: Path) -> None:
