@@ -124,5 +124,4 @@ def _decide(
             out.print(f"{decision}  {line}", soft_wrap=True)
     if not refuse:
         command = again(settings, run_id)
-        told = f"run the night again: {command}" if command.startswith("etl ") else command
-        err.print(f"→ {told}", soft_wrap=True)
+        err.print(f"→ run the night again{f': {command}' if command else ''}", soft_wrap=True)

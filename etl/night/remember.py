@@ -116,12 +116,12 @@ def delivery_of(settings: Settings, run_id: str) -> Delivery:
     return Delivery(said.hospital, said.night, said.folder, {f.name: f for f in files}, said.sha256, said.names)
 
 
-def again(settings: Settings, run_id: str) -> str:
-    """How a run is run again, as a command; in words where its files were put away."""
+def again(settings: Settings, run_id: str) -> str | None:
+    """The command by which a run is run again; None where its files were put away."""
     try:
         delivery = delivery_of(settings, run_id)
     except ConfigError:
-        return "run the night again"
+        return None
     return f"etl run {delivery.hospital} {delivery.folder} --night {delivery.night}"
 
 

@@ -194,6 +194,20 @@ def test_auditors_see_who_did_what(browser, address):
     signed_in(browser, address, "quality.officer")
 
 
+@pytest.mark.skipif(not PICTURES, reason="taken on request: ETL_TEST_PICTURES=docs/office")
+def test_pictures_for_the_documentation(browser, address):
+    folder = Path(PICTURES)
+    folder.mkdir(parents=True, exist_ok=True)
+    signed_in(browser, address, "quality.officer")
+    taken = (("tonight", "/", "en", False), ("night", "/hospitals/dsmc/2026-11-23", "ko", False),
+             ("hospital", "/hospitals/snuh", "en", True))  # fmt: skip
+    for name, path, language, dark in taken:
+        choose(browser, address, language)
+        page = browser.open(address + path, 1280, 900, dark=dark)
+        (folder / f"{name}.png").write_bytes(page.screenshot)
+        assert (folder / f"{name}.png").stat().st_size < 150_000
+
+
 def test_a_night_is_decided_by_a_click(browser, address, home):
     signed_in(browser, address, "quality.officer")
     choose(browser, address, "en")
@@ -237,17 +251,3 @@ def test_the_office_is_served_by_its_command(home, tmp_path):
     done = subprocess.run(open_to_all, env=env, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
     assert done.returncode == 4
     assert "there is no TLS" in done.stderr
-
-
-@pytest.mark.skipif(not PICTURES, reason="taken on request: ETL_TEST_PICTURES=docs/office")
-def test_pictures_for_the_documentation(browser, address):
-    folder = Path(PICTURES)
-    folder.mkdir(parents=True, exist_ok=True)
-    signed_in(browser, address, "quality.officer")
-    taken = (("tonight", "/", "en", False), ("night", "/hospitals/dsmc/2026-11-23", "ko", False),
-             ("hospital", "/hospitals/snuh", "en", True))  # fmt: skip
-    for name, path, language, dark in taken:
-        choose(browser, address, language)
-        page = browser.open(address + path, 1280, 900, dark=dark)
-        (folder / f"{name}.png").write_bytes(page.screenshot)
-        assert (folder / f"{name}.png").stat().st_size < 150_000

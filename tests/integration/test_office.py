@@ -369,7 +369,7 @@ def test_a_form_larger_than_any_of_ours_is_not_read(visitor):
 
 def test_a_failed_night_says_by_which_command_it_is_run_again(settings):
     page = as_role(settings, "engineer").get("/hospitals/cnuh/2026-11-23").text
-    assert "<code>run the night again</code>" in page, "its files were put away"
+    assert "→ run the night again</p>" in page, "its files were put away"
 
 
 def test_an_error_that_nobody_foresaw_is_a_page_without_its_text(settings, monkeypatch, caplog):

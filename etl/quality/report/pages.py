@@ -87,6 +87,5 @@ def _target(name: str, parts: Mapping[str, str]) -> Path | None:
     return {"tonight": Path("index.html"), "lineage": Path(LINEAGE) / "index.html"}.get(name)
 
 
-def _run_again(_run_id: str) -> str:
-    """Where the delivery lies is no matter of pages that are mailed."""
-    return "etl run …"
+def _run_again(_run_id: str) -> None:
+    """Where a delivery lies is no matter of pages that are mailed."""

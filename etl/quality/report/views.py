@@ -26,8 +26,8 @@ from etl.store.ledger.ledger import Ledger
 
 _TEMPLATES = Path(__file__).with_name("templates")
 Names = Mapping[str, HospitalName]
-#: Gives the command by which a run is run again.
-Again = Callable[[str], str]
+#: Gives the command by which a run is run again, where it can be told.
+Again = Callable[[str], str | None]
 _OUTCOMES = ("rejected", "quarantined", "filtered")
 
 
