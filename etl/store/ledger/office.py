@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from etl.store.ledger.tables import meta
+from etl.store.ledger.meta import meta
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
