@@ -121,7 +121,7 @@ def _asked(
 
 def _measured(settings: Settings, checks: list[Check], night: date | None) -> tuple[Measured, dict[str, Any]]:
     with open_warehouse(settings).reader() as con:
-        newest = con.execute("select max(source_release_date) from cdm_source").fetchone()
+        newest = con.execute("select max(cdm_release_date) from cdm_source").fetchone()
         day = night or (newest[0] if newest and newest[0] else None)
         if day is None:
             raise ConfigError("the warehouse does not say of which night it is", hint="give --night YYYY-MM-DD")

@@ -50,7 +50,7 @@ def read_consortium(mappings: Path) -> Consortium:
 
 
 def cdm_source_row(consortium: Consortium, release: Release, night: date) -> dict[str, object]:
-    """The row by column of cdm_source; both release dates are the night, so that a rerun gives the same row."""
+    """The row by column of cdm_source; its dates are the night, until the warehouse dates it by all hospitals."""
     return {
         "cdm_source_name": consortium.name,
         "cdm_source_abbreviation": consortium.abbreviation[:25],

@@ -114,6 +114,16 @@ def test_every_kept_night_can_be_gone_back_to(either: Tiny, monkeypatch: pytest.
         assert open_warehouse(either.settings).published("tiny").run_id == run_id
 
 
+def test_analysts_find_of_which_night_a_hospital_is(either: Tiny) -> None:
+    either.publish()
+    either.publish(SECOND)
+    asked = "select hospital, name_en, night, days_behind from hospital"
+    dates = "select source_release_date, cdm_release_date from cdm_source"
+    with open_warehouse(either.settings).reader() as con:
+        assert con.execute(asked).fetchall() == [("tiny", "Tiny Hospital", SECOND, 0)]
+        assert con.execute(dates).fetchall() == [(SECOND, SECOND)]
+
+
 def test_after_going_back_the_night_can_be_published_again(either: Tiny) -> None:
     either.publish()
     first = everything(either.settings)

@@ -115,12 +115,39 @@ def test_every_table_of_the_specification_is_there_with_its_columns_and_types(tm
     with lake.reader() as con:
         found = con.execute(
             "select table_name, column_name, data_type, is_nullable from duckdb_columns() "
-            "where database_name = 'warehouse' and schema_name = 'main'"
+            "where database_name = 'warehouse' and schema_name = 'main' and table_name <> 'hospital'"
         ).fetchall()
     made = {(t, c): (kind, nullable) for t, c, kind, nullable in found}
     wanted = {(t.name, f.name): (f.duckdb_type, not f.required) for t in tables().values() for f in t.fields}
     assert made == wanted
     assert len(tables()) == 39
+
+
+def test_who_asks_finds_which_hospital_is_of_which_night(tmp_path):
+    lake = DuckLake(tmp_path / "warehouse", keep=2)
+    lake.initialise()
+    for number, night in ((1, 2), (2, 3), (2, 4)):
+        publication = Publication(
+            f"h{number}", number, f"run-{number}-{night}", date(2026, 1, night), write_night(tmp_path, number, night),
+            names=(f"{number}번 병원", f"Hospital {number}"),
+        )  # fmt: skip
+        lake.publish(
+            publication, SOURCE | {"source_release_date": publication.night, "cdm_release_date": publication.night}
+        )
+    asked = "select hospital_number, hospital, name_ko, name_en, day(night), days_behind from hospital order by 1"
+    dates = "select day(source_release_date), day(cdm_release_date) from cdm_source"
+    lake.export(tmp_path / "plain.duckdb")
+    with duckdb.connect(str(tmp_path / "plain.duckdb"), read_only=True) as plain, lake.reader() as con:
+        for reader in (plain, con):
+            assert reader.execute(asked).fetchall() == [
+                (1, "h1", "1번 병원", "Hospital 1", 2, 2), (2, "h2", "2번 병원", "Hospital 2", 4, 0)
+            ]  # fmt: skip
+            assert reader.execute(dates).fetchall() == [(2, 4)]
+    lake.rollback("h2", 2, 1)
+    lake.clear("h1", 1)
+    with lake.reader() as con:
+        assert con.execute(asked).fetchall() == [(2, "h2", "2번 병원", "Hospital 2", 3, 0)]
+        assert con.execute(dates).fetchall() == [(3, 3)]
 
 
 def test_an_export_has_the_rows_and_the_primary_keys(tmp_path):

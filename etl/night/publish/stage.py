@@ -76,6 +76,7 @@ def publication_of(run: Run) -> Publication:
         files={t: f for t, f in files.items() if t in hospital_tables()},
         rows={t: rows[t] for t in hospital_tables() if t in rows},
         touched=mapped.touched, extended=derived.extended, mappings=run.fingerprint,
+        names=(hospital.name.ko, hospital.name.en),
         marks=read_layer(run.folder("land")).marks,
         check_keys=partial(refuse_misfit, store, hospital.hospital),
     )  # fmt: skip

@@ -26,6 +26,7 @@ def export(con: DuckDBPyConnection, target: Path, progress: Callable[[str], None
         con.execute(f"insert into target.{quote(name)} select * from {quote(name)}")
         if progress:
             progress(name)
+    con.execute("create table target.hospital as select * from hospital")
     con.execute("commit")
     con.execute("detach target")
     # what another program wrote to the file before and had not yet merged must not be replayed into the new one

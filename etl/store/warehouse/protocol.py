@@ -29,7 +29,8 @@ class Publication:
 
     With `touched` (files of persons) it holds these persons only: theirs are replaced, and all rows that are nobody's;
     `extended` persons only have other observation periods. `rows` is what the hospital has afterwards, by table.
-    `mappings` is the fingerprint of what it was mapped with, `marks` how far the key store of its ids had come;
+    `mappings` is the fingerprint of what it was mapped with, `names` what the hospital is called in Korean and in
+    English, `marks` how far the key store of its ids had come;
     `check_keys` raises ConfigError where that store does not fit the marks of the rows that are there.
     """
 
@@ -42,6 +43,7 @@ class Publication:
     touched: tuple[Path, ...] = ()
     extended: tuple[Path, ...] = ()
     mappings: str | None = None
+    names: tuple[str, str] | None = None
     marks: Marks | None = None
     check_keys: Callable[[Marks], None] | None = None
 

@@ -30,7 +30,16 @@ _ADMIN = {
     "key_mark": {
         "hospital": "varchar", "namespace": "varchar", "store": "varchar", "highest": "bigint", "chain": "varchar",
     },
+    "hospital_name": {"hospital": "varchar", "number": "bigint", "name_ko": "varchar", "name_en": "varchar"},
 }  # fmt: skip
+
+#: Which hospitals there are, and of which night what is published of each is: for who asks the tables of the CDM.
+_HOSPITALS = """
+create or replace view hospital as
+select n.number as hospital_number, hospital, n.name_ko, n.name_en, p.night,
+  (max(p.night) over () - p.night)::integer as days_behind
+from admin.published p left join admin.hospital_name n using (hospital)
+"""
 
 
 class Catalog:
@@ -175,6 +184,7 @@ def _make_tables(con: DuckDBPyConnection) -> None:
         for name, kind in columns.items():
             if name not in there:
                 con.execute(f"alter table admin.{table} add column {name} {kind}")
+    con.execute(_HOSPITALS)
 
 
 def columns_of(con: DuckDBPyConnection, table: str) -> list[str]:

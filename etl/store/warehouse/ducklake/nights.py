@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.spec import hospital_tables
 from etl.engine import one_number
 from etl.sql import quote
-from etl.store.warehouse.ducklake.publishing import forget_marks, make_published
+from etl.store.warehouse.ducklake.publishing import date_source, forget_marks, make_published
 from etl.store.warehouse.protocol import Night, in_range
 
 
@@ -50,7 +50,7 @@ def go_back(con: DuckDBPyConnection, hospital: str, number: int, night: Night, s
         counts[name] = one_number(con, f"insert into {quote(name)} from temp.earlier")
     con.execute("drop table temp.earlier")
     make_published(con, hospital, night)
-    _date_source(con)
+    date_source(con)
     return counts
 
 
@@ -63,13 +63,5 @@ def take_away(con: DuckDBPyConnection, hospital: str, number: int, filled: Colle
     }
     con.execute("delete from admin.published where hospital = ?", [hospital])
     forget_marks(con, hospital)
-    _date_source(con)
+    date_source(con)
     return counts
-
-
-def _date_source(con: DuckDBPyConnection) -> None:
-    """The dates of cdm_source are those of the latest night published."""
-    con.execute(
-        "update cdm_source set source_release_date = p.night, cdm_release_date = p.night "
-        "from (select max(night) as night from admin.published) p where p.night is not null"
-    )

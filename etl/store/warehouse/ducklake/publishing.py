@@ -34,6 +34,7 @@ def replace_rows(
     step = int(row[0]) if row else 1
     night = Night(publication.run_id, publication.night, step=step, mappings=publication.mappings)
     make_published(con, publication.hospital, night)
+    _keep_names(con, publication)
     _keep_marks(con, publication)
     compare(counts, publication.rows)
     return counts
@@ -46,6 +47,17 @@ def make_published(con: DuckDBPyConnection, hospital: str, night: Night) -> None
         "insert into admin.published (hospital, run_id, night, step, mappings) values (?, ?, ?, ?, ?)",
         [hospital, night.run_id, night.night, night.step, night.mappings],
     )
+
+
+def _keep_names(con: DuckDBPyConnection, publication: Publication) -> None:
+    """Keep what the hospital is called, where that is new."""
+    said = [publication.hospital, publication.number, *(publication.names or ())]
+    known = con.execute(
+        "select hospital, number, name_ko, name_en from admin.hospital_name where hospital = ?", said[:1]
+    ).fetchone()
+    if publication.names and known != tuple(said):
+        con.execute("delete from admin.hospital_name where hospital = ?", said[:1])
+        con.execute("insert into admin.hospital_name (hospital, number, name_ko, name_en) values (?, ?, ?, ?)", said)
 
 
 def read_marks(con: DuckDBPyConnection, hospital: str) -> Marks | None:
@@ -95,14 +107,16 @@ def _count(con: DuckDBPyConnection, wanted: Mapping[str, str]) -> dict[str, int]
 
 
 def replace_source(con: DuckDBPyConnection, source: Mapping[str, object]) -> None:
-    """The one row of cdm_source; its dates are the latest of all nights published."""
-    names = ", ".join(source)
-    marks = ", ".join("?" for _ in source)
-    row = con.execute("select max(source_release_date), max(cdm_release_date) from cdm_source").fetchone()
+    """The one row of cdm_source, dated by what is published."""
+    names, marks = ", ".join(source), ", ".join("?" for _ in source)
     con.execute("delete from cdm_source")
     con.execute(f"insert into cdm_source ({names}) values ({marks})", list(source.values()))
+    date_source(con)
+
+
+def date_source(con: DuckDBPyConnection) -> None:
+    """What is published reaches as far as its oldest night everywhere, and was changed last by its newest."""
     con.execute(
-        "update cdm_source set source_release_date = greatest(source_release_date, ?), "
-        "cdm_release_date = greatest(cdm_release_date, ?)",
-        list(row or (None, None)),
+        "update cdm_source set source_release_date = p.oldest, cdm_release_date = p.newest from (select "
+        "min(night) as oldest, max(night) as newest from admin.published) p where p.oldest is not null"
     )

@@ -81,6 +81,16 @@ def make_published(con: Connection, step: Step) -> None:
     )
 
 
+def keep_names(con: Connection, publication: Publication) -> None:
+    """Keep what the hospital is called."""
+    if publication.names:
+        con.execute(
+            "insert into admin.hospital_name (hospital, name_ko, name_en) values (%s, %s, %s) on conflict (hospital) "
+            "do update set name_ko = excluded.name_ko, name_en = excluded.name_en",
+            [publication.hospital, *publication.names],
+        )
+
+
 def read_published(con: Connection, hospital: str) -> Night | None:
     """What a hospital's rows are of."""
     query = "select run_id, night, step, mappings from admin.published where hospital = %s"

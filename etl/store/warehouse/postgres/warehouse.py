@@ -27,6 +27,7 @@ from etl.store.warehouse.postgres.load import Tell, load_parts
 from etl.store.warehouse.postgres.steps import (
     Step,
     keep_marks,
+    keep_names,
     make_published,
     part_of,
     read_marks,
@@ -106,6 +107,7 @@ class Postgres:
 
         def record() -> None:  # before readers are held: they feel the swap alone
             write_step(con, new)
+            keep_names(con, publication)
             keep_marks(con, publication)
             _replace_source(con, source)
 
@@ -137,6 +139,7 @@ class Postgres:
         def work() -> None:
             changes.apply(con, current.parts, found.removed, found.added)
             write_step(con, new)
+            keep_names(con, publication)
             keep_marks(con, publication)
             _replace_source(con, source)
             tell("changed, not yet committed")
@@ -237,22 +240,17 @@ class Postgres:
 
 
 def _date_source(con: Connection) -> None:
-    """The dates of cdm_source are those of the latest night published."""
+    """What is published reaches as far as its oldest night everywhere, and was changed last by its newest."""
     con.execute(
-        "update cdm.cdm_source set source_release_date = n, cdm_release_date = n "
-        "from (select max(night) as n from admin.published) p where n is not null"
+        "update cdm.cdm_source set source_release_date = oldest, cdm_release_date = newest from (select "
+        "min(night) as oldest, max(night) as newest from admin.published) p where oldest is not null"
     )
 
 
 def _replace_source(con: Connection, source: Mapping[str, object]) -> None:
-    """The one row of cdm_source; its dates are the latest of all nights published."""
+    """The one row of cdm_source, dated by what is published."""
     con.execute("lock table cdm.cdm_source in share row exclusive mode")  # keeps out other publishers, not readers
-    row = con.execute("select max(source_release_date), max(cdm_release_date) from cdm.cdm_source").fetchone()
     con.execute("delete from cdm.cdm_source")
     names, marks = ", ".join(source), ", ".join(["%s"] * len(source))
     con.execute(f"insert into cdm.cdm_source ({names}) values ({marks})", list(source.values()))
-    con.execute(
-        "update cdm.cdm_source set source_release_date = greatest(source_release_date, %s), "
-        "cdm_release_date = greatest(cdm_release_date, %s)",
-        list(row or (None, None)),
-    )
+    _date_source(con)
