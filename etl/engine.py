@@ -69,15 +69,14 @@ def open_engine(
     """An engine whose tables live in a scratch file that is removed at the end.
 
     One that reads `identifiers` encrypts what it spills, with a key that ends with it. The others read what the lake
-    keeps in the clear; loading the cipher would cost each of them a tenth of a second. It has two fifths of the
-    memory only: beside it lie the identifiers that rows are compared with.
+    keeps in the clear; loading the cipher would cost each of them a tenth of a second.
     """
     folder = settings.scratch / uuid4().hex
     folder.mkdir(parents=True)
     con = duckdb.connect(
         config={
             "threads": settings.threads,
-            "memory_limit": _part_of(settings.memory) if identifiers else settings.memory,
+            "memory_limit": settings.memory,
             "temp_directory": str(folder / "spill"),
             "preserve_insertion_order": True,
         },
@@ -101,10 +100,12 @@ def open_engine(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _part_of(size: str) -> str:
-    """Two fifths of a size such as 1500MB."""
-    number = size.rstrip("KMGTiB ")
-    return f"{float(number) * 0.4:g}{size.removeprefix(number)}"
+def leave_room(con: DuckDBPyConnection, size: int) -> None:
+    """Take `size` bytes, which are held beside an engine, off what it may use; three fifths of that at most."""
+    (told,) = con.execute("select current_setting('memory_limit')").fetchone() or ("",)
+    number, unit = told.split()
+    limit = float(number) * 1024 ** (1 + "KMGT".index(unit[0]))
+    con.execute(f"set memory_limit = {literal(f'{max(limit - size, limit * 0.4) / 1024:.0f}KiB')}")
 
 
 def parquet(path: Path) -> str:

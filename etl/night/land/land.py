@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
-from etl.engine import IN_SCRATCH, copy_to
+from etl.engine import IN_SCRATCH, copy_to, leave_room
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.delivery import Delivery
 from etl.night.lake.layers import write_layer
@@ -37,6 +37,8 @@ from etl.store.keys.keystore import KeyStore
 from etl.store.ledger.records import Accounts
 
 _REJECT_COLUMNS = {"source": pa.string(), "file": pa.string(), "line": pa.int64(), "reason": pa.string()}
+
+_EACH = 150  # bytes that are held of a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,19 @@ def land(
     """
     with unchanged(delivery):
         opened = open_sources(mapping, delivery)
+        _leave_room(con, mapping, opened)
         landed = _land_files(con, mapping, opened, keys, target, progress)
     _write_rejects(landed, target / REJECTED)
     (target / COLUMNS).write_text(json.dumps(columns_of(mapping.sources, opened, keys)), encoding="utf-8")
     names = {n: [f.file.name for f in files] for n, files in opened.items()}
     write_layer(target, number, delivery, keys.marks(), names)
     return _accounts(landed)
+
+
+def _leave_room(con: DuckDBPyConnection, mapping: HospitalMapping, opened: dict[str, list[SourceFile]]) -> None:
+    """Of who is registered identifiers, names and numbers are held in memory to the end, beside the engine."""
+    registering = (n for n in opened if identifiers.registers(mapping.sources[n]))
+    leave_room(con, _EACH * sum(file.file.lines for name in registering for file in opened[name]))
 
 
 def _land_files(
