@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from etl.quality.battery.checks import Check
 from etl.quality.battery.statement import Ground, Statement, Wide, column
+from etl.sql import quote
 
 DAYS_AFTER_DEATH, DAYS_AROUND_VISIT = 60, 7
 # the first day of the month and the days that follow it are a day of the calendar whatever the numbers are
@@ -34,32 +35,32 @@ def _is_of_visit(check: Check) -> bool:
     return check.type.name == "withinVisitDates"
 
 
-def _births(wide: Wide, mine: Sequence[Check]) -> str:
+def _births(wide: Wide, mine: Sequence[Check], rows: str) -> str:
     births = {}
     for check in mine:
         birth = "_birth" if check.type.name == "plausibleAfterBirth" else "_june"
         births[birth] = f", {BIRTH if birth == '_birth' else BIRTH_OR_JUNE} as {birth}"
         wide.add(check, wide.counted(f"{column(check)}::date < p.{birth}"), None)
-    return f"(select person_id as _person{''.join(births.values())} from person) p on p._person = t.person_id"
+    return f"(select person_id as _person{''.join(births.values())}{rows}) p on p._person = t.person_id"
 
 
-def _deaths(wide: Wide, mine: Sequence[Check]) -> str:
+def _deaths(wide: Wide, mine: Sequence[Check], rows: str) -> str:
     for check in mine:
         late = wide.counted(f"{column(check)}::date > d._died + {DAYS_AFTER_DEATH}")
         told = check.type.name == "plausibleBeforeDeath"  # of the other kind it is the rows that count: see `rows`
         of = wide.counted(f"{column(check)} is not null and d._dead is not null") if told else None
         wide.add(check, late, of)
-    return "(select person_id as _dead, death_date::date as _died from death) d on d._dead = t.person_id"
+    return f"(select person_id as _dead, death_date::date as _died{rows}) d on d._dead = t.person_id"
 
 
-def _visits(wide: Wide, mine: Sequence[Check]) -> str:
+def _visits(wide: Wide, mine: Sequence[Check], rows: str) -> str:
     for check in mine:
         day = f"{column(check)}::date"
         outside = f"{day} < v._from - {DAYS_AROUND_VISIT} or {day} > v._until + {DAYS_AROUND_VISIT}"
         wide.add(check, wide.counted(outside), wide.counted("v._visit is not null"))
     return (
-        "(select visit_occurrence_id as _visit, visit_start_date::date as _from, visit_end_date::date as _until "
-        "from visit_occurrence) v on v._visit = t.visit_occurrence_id"
+        "(select visit_occurrence_id as _visit, visit_start_date::date as _from, visit_end_date::date as _until"
+        f"{rows}) v on v._visit = t.visit_occurrence_id"
     )
 
 
@@ -67,19 +68,29 @@ def _visits(wide: Wide, mine: Sequence[Check]) -> str:
 class _Beside:
     """A table that rows of others are joined with by a key; `join` adds the figures and gives SQL of what is joined.
 
-    `found` is its key beside a row.
+    `found` is its key beside a row. `join` is told which columns more, and of which rows.
     """
 
     table: str
     key: str
     found: str
     is_mine: Callable[[Check], bool]
-    join: Callable[[Wide, Sequence[Check]], str]
+    join: Callable[[Wide, Sequence[Check], str], str]
 
     def of(self, asked: Sequence[Check], ground: Ground) -> list[Check]:
         """The checks that it answers where both tables have the key."""
         has = ground.schema.has
         return [c for c in asked if self.is_mine(c) and has(c.table, self.key) and has(self.table, self.key)]
+
+    def rows(self, own: Sequence[Check], ground: Ground) -> str:
+        """SQL of the columns that checks of ours name, and of the rows; of one that is there twice any."""
+        named = dict.fromkeys(c for check in own if check.own for c in check.own.beside[self.table])
+        once = (
+            ""
+            if (self.table, self.key) in ground.unique
+            else f" qualify row_number() over (partition by {self.key}) = 1"
+        )
+        return "".join(f", {quote(c)}" for c in named) + f" from {self.table}{once}"
 
 
 _BESIDES = (
@@ -94,9 +105,12 @@ def joined(wide: Wide, asked: Sequence[Check], ground: Ground) -> tuple[str, dic
     """Add the figures of what is there once; SQL of the joins that they need, and of whether a row's key is there."""
     joins, there = "", {}
     for beside in _BESIDES:
-        mine = beside.of(asked, ground) if (beside.table, beside.key) in ground.unique else []
-        if mine:
-            joins += f" left join {beside.join(wide, mine)}"
+        unique = (beside.table, beside.key) in ground.unique
+        mine = beside.of(asked, ground) if unique else []
+        own = [c for c in asked if c.own and beside.table in c.own.beside]
+        if mine or own:
+            joins += f" left join {beside.join(wide, mine, beside.rows(own, ground))}"
+        if mine or (own and unique):
             there[beside.table, beside.key] = f"{beside.found} is not null"
     return joins, there
 
@@ -112,5 +126,5 @@ def _alone(beside: _Beside, asked: Sequence[Check], ground: Ground) -> Statement
     if not mine:
         return None
     wide = Wide(mine[0].table, ground)
-    join = beside.join(wide, mine)
+    join = beside.join(wide, mine, f" from {beside.table}")
     return wide.statement(lambda some, on: _alone(beside, some, on), f"{mine[0].table} t join {join}")

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from etl import yamls
 from etl.cdm.spec import tables
 from etl.errors import ConfigError, Problem
+from etl.quality.battery.definition import Own, Words
 
 TYPES, CHECKS = "types.yaml", "checks.csv"
 _BOUND = re.compile(r"tomorrow|next year|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])|-?[0-9]+(\.[0-9]+)?")
@@ -26,15 +27,6 @@ _ARGUMENTS = {
     "fkDomain": re.compile(".+"), "fkClass": re.compile(".+"),
 }  # fmt: skip
 _COLUMNS = ("check", "table", "field", "concepts", "argument", "threshold", "concept_names")
-
-
-class Words(BaseModel):
-    """One text in the languages of the readers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    en: str
-    ko: str
 
 
 class CheckType(BaseModel):
@@ -61,6 +53,7 @@ class Check:
 
     `argument` is what the kind needs beside: a bound, the other field, a domain, a gender, units. `threshold` is the
     share, in percent, above which the check fails (None and 0: any violated row does). `line` is its line in the file.
+    `own` is what one of ours asks; its kind is of it alone.
     """
 
     type: CheckType
@@ -71,13 +64,21 @@ class Check:
     threshold: float | None = None
     concept_names: str = ""
     line: int = 0
+    own: Own | None = None
 
     @cached_property
     def id(self) -> str:
-        """Its name in the dashboard's results: level, kind, table, field and concepts in small letters."""
+        """Level, kind, table, field and concepts in small letters, as the dashboard names them; ours say their own."""
+        if self.own:
+            return self.type.name
         concepts = ",".join(map(str, self.concepts))
         parts = (self.type.level, self.type.name, self.table, self.field, concepts)
         return "_".join(part for part in parts if part).lower()
+
+    @property
+    def needs(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Tables and fields beside its own without which it cannot be asked."""
+        return self.own.needs if self.own else ()
 
     def sentence(self, language: Literal["en", "ko"] = "en") -> str:
         """What a violated row is, in words."""

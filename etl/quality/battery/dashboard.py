@@ -29,7 +29,8 @@ def source_of(con: DuckDBPyConnection) -> dict[str, Any]:
 
 
 def as_dashboard(results: Sequence[Result], measured: Measured, source: dict[str, Any]) -> dict[str, Any]:
-    """All results of a hospital, or of the warehouse, as one document; a scalar on top is a list of one."""
+    """The results of the dashboard's own checks, as one document; a scalar on top is a list of one."""
+    results = [r for r in results if not r.check.own]
     ended = datetime.now(UTC)
     seconds = round(measured.seconds, 1)
     return {

@@ -9,6 +9,7 @@ from typing import Literal
 from etl.quality.battery.checks import Check
 from etl.quality.battery.measure import Measured
 from etl.quality.battery.overrides import Override
+from etl.quality.battery.statement import WHOLE
 
 Status = Literal["passed", "failed", "error", "notApplicable"]
 _THERE = ("cdmTable", "cdmField")
@@ -64,7 +65,18 @@ def _verdict(check: Check, measured: Measured, hospital: int, override: Override
         status = "notApplicable"
     else:
         status = "failed" if _fails(violated, of, threshold) else "passed"
+        reason = _why(check, measured, hospital) if status == "failed" else ""
     return Result(check, hospital, violated, of, status, threshold, reason, override)
+
+
+def _why(check: Check, measured: Measured, hospital: int) -> str:
+    """What rows tell of why a check failed, of the whole warehouse by hospital; of most checks nothing."""
+    if hospital != WHOLE:
+        told = measured.reasons.get((hospital, check.id))
+        return told.en if told else ""
+    return "; ".join(
+        f"hospital {h}: {told.en}" for (h, name), told in sorted(measured.reasons.items()) if name == check.id
+    )
 
 
 def _fails(violated: int, of: int, threshold: float | None) -> bool:
@@ -96,13 +108,21 @@ def _not_applicable(check: Check, measured: Measured, hospital: int, of: int) ->
         return ""
     if not measured.schema.has(table, *([field] if field else [])):
         return f"{f'the field {table}.{field}' if measured.schema.has(table) else f'the table {table}'} is missing"
+    if lost := measured.schema.lost(check.needs):
+        return f"{' and '.join(lost)}, which it asks, is missing"
     needed = ("condition_occurrence", table) if check.type.name == "measureConditionEraCompleteness" else (table,)
     empty = [t for t in needed if not measured.rows.get((hospital, t), 0)]
     if empty:
         return f"the table {empty[0]} is empty"
+    return _nothing_asked(check, measured, hospital, of)
+
+
+def _nothing_asked(check: Check, measured: Measured, hospital: int, of: int) -> str:
+    """Why there is nothing that a check can be asked of, where its table has rows."""
+    table, field = check.table, check.field
     if field and check.type.name != "measureValueCompleteness":
         if not measured.filled.get((hospital, table, field), 0):
             return f"the field {table}.{field} is empty throughout"
         if check.type.level == "CONCEPT" and not of:
             return "no row has the concept"
-    return ""
+    return "there is no row that it is asked of" if check.own and not of else ""

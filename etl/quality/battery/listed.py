@@ -8,6 +8,8 @@ from etl.cdm.spec import tables
 from etl.quality.battery.beside import BIRTH, BIRTH_OR_JUNE, DAYS_AFTER_DEATH, DAYS_AROUND_VISIT
 from etl.quality.battery.checks import Check
 from etl.quality.battery.concepts import GENDERS
+from etl.quality.battery.definition import Own, as_on
+from etl.quality.battery.own.conditions import ALIASES, KEYS_BESIDE
 from etl.quality.battery.rows import beyond
 from etl.quality.battery.statement import column
 from etl.sql import literal, quote
@@ -24,6 +26,8 @@ def rows_sql(check: Check, hospital: int, night: str) -> str | None:
     One line a violated row; where a check counts persons, their ids, where it counts different values, the rows that
     have one. None where there is no row to name: a missing table or field, or a table without ids.
     """
+    if check.own:
+        return _of_ours(check, check.own, hospital, night)
     if check.type.name in OF_PERSONS:
         return _persons(check, hospital)
     keys = _keys(check.table)
@@ -31,6 +35,25 @@ def rows_sql(check: Check, hospital: int, night: str) -> str | None:
         return None
     ids = ", ".join(f"t.{quote(key)}" for key in keys)
     return f"select {ids} from {_mine(check.table, hospital)} t {_VIOLATES[check.type.name](check, night)} order by all"
+
+
+def _of_ours(check: Check, own: Own, hospital: int, night: str) -> str | None:
+    """Of a check over a query's rows the persons; None where these are not rows of persons."""
+    violated = as_on(own.counted(), night)
+    if own.query:
+        if own.query.owner != "person_id":
+            return None
+        mine = f"select * from ({as_on(own.query.rows, night)}) where person_id >> 24 = {hospital}"
+        return f"select t.person_id from ({mine}) t where {violated} order by all"
+    joins = "".join(_beside(table) for table in own.beside)
+    ids = ", ".join(f"t.{quote(key)}" for key in _keys(check.table))
+    return f"select {ids} from {_mine(check.table, hospital)} t{joins} where {violated} order by all" if ids else None
+
+
+def _beside(table: str) -> str:
+    alias, key = ALIASES[table], KEYS_BESIDE[table]
+    once = f"(select * from {table} qualify row_number() over (partition by {key}) = 1)"
+    return f" left join {once} {alias} on {alias}.{key} = t.{key}"
 
 
 def _keys(table: str) -> list[str]:

@@ -13,6 +13,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.quality.battery.checks import Check
+from etl.quality.battery.definition import Words
 from etl.quality.battery.schema import Schema, read_schema
 from etl.quality.battery.statement import WHOLE, Ground, Statement
 from etl.quality.battery.statements import is_unique, keys, row_counts, statements
@@ -27,7 +28,7 @@ class Measured:
 
     `violated` and `of` are by hospital (`WHOLE`: the warehouse, `NOBODY`) and id of the check; a check that is in
     neither had no row. `rows` and `filled` are by hospital and table, and hospital, table and field. `failed` are
-    checks that the engine could not answer, with the class of its error.
+    checks that the engine could not answer, with the class of its error. `reasons` are by hospital and check, of few.
     """
 
     night: date
@@ -38,6 +39,7 @@ class Measured:
     rows: dict[tuple[int, str], int] = field(default_factory=lambda: defaultdict(int))
     filled: dict[tuple[int, str, str], int] = field(default_factory=lambda: defaultdict(int))
     failed: dict[str, str] = field(default_factory=dict)
+    reasons: dict[tuple[int, str], Words] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -79,7 +81,7 @@ def _hospital(told: int | None) -> int:
     return NOBODY if told is None else told
 
 
-def _read_wide(statement: Statement, rows: Sequence[tuple[int | None, ...]], found: Measured) -> None:
+def _read_wide(statement: Statement, rows: Sequence[tuple[Any, ...]], found: Measured) -> None:
     """A figure is NULL where what it counts is known of no row."""
     for row in rows:
         hospital = _hospital(row[0])
@@ -93,6 +95,9 @@ def _read_wide(statement: Statement, rows: Sequence[tuple[int | None, ...]], fou
                 found.violated[hospital, check.id] += row[violated] or 0
             if of is not None:
                 found.of[hospital, check.id] += row[of] or 0
+        for check, en, ko in statement.reasons:
+            if row[en]:
+                found.reasons[hospital, check.id] = Words(en=row[en], ko=row[ko])
 
 
 def _read_long(statement: Statement, rows: Sequence[tuple[int, int, int, int | None]], found: Measured) -> None:

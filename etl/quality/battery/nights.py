@@ -8,7 +8,8 @@ from pathlib import Path
 
 from etl.faults import as_etl_error
 from etl.mapping.read.documents import hospital_folders, read_head
-from etl.quality.battery.checks import Check, load_checks
+from etl.quality.battery.battery import load_battery
+from etl.quality.battery.checks import Check
 from etl.quality.battery.kept import Published, is_kept, keep, keep_failure
 from etl.quality.battery.measure import Measured, measure
 from etl.settings import Settings
@@ -50,7 +51,7 @@ def measure_nights(settings: Settings, ledger: Ledger, *, again: bool = False) -
     if not checks_folder(settings).is_dir():
         return []
     due = unmeasured(settings, ledger, again=again)
-    checks = load_checks(checks_folder(settings)) if due else []
+    checks = load_battery(settings.expectations) if due else []
     return [line for _, group in groupby(due, key=lambda p: p.night)
             for line in _measure(settings, ledger, list(group), checks)]  # fmt: skip
 

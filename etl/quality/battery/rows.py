@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from etl.quality.battery.beside import joined
 from etl.quality.battery.checks import Check
+from etl.quality.battery.definition import Own, as_on
 from etl.quality.battery.statement import Ground, Statement, Wide, column, is_concept
 from etl.sql import literal, quote
 
@@ -49,7 +50,15 @@ def rows_of(asked: Sequence[Check], ground: Ground) -> Statement | None:
     for check in asked:
         if check.type.name in _ANSWERS:
             _ANSWERS[check.type.name](one, check)
+        elif check.own and not check.own.query:
+            _own(one, check, check.own)
     return one.wide.statement(rows_of, one.source, {"": one.every, **filled})
+
+
+def _own(one: _Pass, check: Check, own: Own) -> None:
+    night = one.ground.night
+    of = one.wide.counted(as_on(own.of, night)) if own.of else one.every
+    one.wide.add(check, one.wide.counted(as_on(own.counted(), night)), of)
 
 
 def _empty(one: _Pass, check: Check) -> None:

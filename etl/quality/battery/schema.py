@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
 
+#: Tables, each with some of its fields.
+Needs = Sequence[tuple[str, Sequence[str]]]
 _WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT")
 
 
@@ -22,6 +24,12 @@ class Schema:
     def has(self, table: str, *fields: str) -> bool:
         """Whether a table and these of its fields are there."""
         return table in self.fields and all(f in self.fields[table] for f in fields)
+
+    def lost(self, needs: Needs) -> list[str]:
+        """Of several tables and some of their fields those that are missing."""
+        missing = [f"the table {table}" for table, _ in needs if not self.has(table)]
+        missing += [f"the field {t}.{f}" for t, named in needs for f in named if self.has(t) and not self.has(t, f)]
+        return list(dict.fromkeys(missing))
 
     def is_whole(self, table: str, field: str) -> bool:
         """Whether a field can hold integers only."""

@@ -38,8 +38,9 @@ class Statement:
 
     Of a wide one each row is `hospital` and the figures in `columns`; `cells` are, by check, the columns of what is
     violated and of how many. Of a long one each row is `hospital`, the check's place in `cells`, violated, of how many;
-    None: not told here. `filled` are columns of a wide one that tell how many rows have a field. `build`
-    makes the statement for some of its checks.
+    None: not told here. `filled` are columns of a wide one that tell how many rows have a field, `reasons` those
+    that tell in words, English and Korean, why rows of a check are violated. `build` makes the statement for some of
+    its checks.
     """
 
     sql: str
@@ -49,14 +50,15 @@ class Statement:
     long: bool = False
     cells: list[tuple[Check, int | None, int | None]] = field(default_factory=list)
     filled: dict[str, int] = field(default_factory=dict)
+    reasons: list[tuple[Check, int, int]] = field(default_factory=list)
 
 
 class Wide:
-    """Gathers the columns of a wide statement, each once."""
+    """Gathers the columns of a wide statement, each once; `hospital` is SQL of whose a row is, where no table tells."""
 
-    def __init__(self, table: str, ground: Ground) -> None:
+    def __init__(self, table: str, ground: Ground, hospital: str | None = None) -> None:
         self._table = table
-        self._hospital = ground.schema.hospital(table)
+        self._hospital = hospital or ground.schema.hospital(table)
         self._columns: dict[str, int] = {}
         self.cells: list[tuple[Check, int | None, int | None]] = []
         self.checks: list[Check] = []

@@ -8,6 +8,7 @@ from etl.quality.battery.beside import KEYS, apart
 from etl.quality.battery.checks import Check
 from etl.quality.battery.concepts import concepts_of, genders_of, units_of, values_of
 from etl.quality.battery.persons import eras_of, periods_of, persons_of
+from etl.quality.battery.queries import queries_of
 from etl.quality.battery.rows import rows_of
 from etl.quality.battery.schema import Schema
 from etl.quality.battery.statement import Builder, Ground, Statement
@@ -20,7 +21,7 @@ _OF_ALL: tuple[Builder, ...] = (concepts_of, values_of, persons_of)
 def statements(checks: Iterable[Check], ground: Ground) -> Iterator[Statement]:
     """The statements that answer the checks which the warehouse allows to ask."""
     has = ground.schema.has
-    asked = [c for c in checks if has(c.table, *([c.field] if c.field else []))]
+    asked = [c for c in checks if has(c.table, *([c.field] if c.field else [])) and not ground.schema.lost(c.needs)]
     by_table: dict[str, list[Check]] = {}
     for check in asked:
         by_table.setdefault(check.table, []).append(check)
@@ -28,6 +29,7 @@ def statements(checks: Iterable[Check], ground: Ground) -> Iterator[Statement]:
         yield from (made for build in _OF_ONE_TABLE if (made := build(mine, ground)))
         yield from apart(mine, ground)
     yield from (made for build in _OF_ALL if (made := build(asked, ground)))
+    yield from queries_of(asked, ground)
 
 
 def row_counts(schema: Schema) -> str:

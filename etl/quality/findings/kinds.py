@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from etl.files import packaged
-from etl.quality.battery.checks import Check, Words
+from etl.quality.battery.checks import Check
+from etl.quality.battery.definition import Words
 
 Place = Literal["column", "table", "everywhere"]
 OTHER = "other"

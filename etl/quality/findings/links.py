@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from etl.errors import EtlError
 from etl.pages.formats import sql_command
-from etl.quality.battery.checks import load_checks
+from etl.quality.battery.battery import load_battery
 from etl.quality.battery.listed import rows_sql
-from etl.quality.battery.nights import checks_folder, hospital_numbers
+from etl.quality.battery.nights import hospital_numbers
 from etl.quality.findings.kinds import SOURCE, check_name
 from etl.quality.findings.read import Seen, TrackedDetail
 from etl.quality.findings.signs import findings_of
@@ -81,7 +81,7 @@ def _rows(
 def _of_battery(settings: Settings, hospital: str, seen: dict[str, Seen]) -> dict[str, str | None]:
     number = hospital_numbers(settings).get(hospital)
     try:
-        checks = load_checks(checks_folder(settings))
+        checks = load_battery(settings.expectations)
     except EtlError:  # what is wrong with the checks keeps nobody from reading the finding
         return {}
     asked = [check for check in checks if check.id in seen]

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.errors import UsageError
-from etl.quality.battery.checks import Words
+from etl.quality.battery.definition import Words
 from etl.quality.findings.actions import Current, current_from, today
 from etl.quality.findings.course import Step, course
 from etl.quality.findings.kinds import rules

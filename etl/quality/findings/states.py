@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from etl.files import packaged
-from etl.quality.battery.checks import Words
+from etl.quality.battery.definition import Words
 
 Said = Literal["reason", "until", "owner", "due"]
 SAID: tuple[Said, ...] = ("reason", "until", "owner", "due")

@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from etl.quality.battery.checks import Check, load_checks
+from etl.quality.battery.battery import load_battery
+from etl.quality.battery.checks import Check
 from etl.quality.battery.judge import judge
 from etl.quality.battery.kept import load
 from etl.quality.battery.nights import checks_folder
@@ -159,7 +160,7 @@ def _measured(settings: Settings, ledger: Ledger) -> set[str]:
     """Write down the signs of measurements since the last time; returns whose they are."""
     new = (LOOK.c.kind == BATTERY) & LOOK.c.tracked.is_(False) & LOOK.c.error.is_(None)
     looks = ledger.read(sa.select(LOOK).where(new).order_by(LOOK.c.night, LOOK.c.number))
-    checks = load_checks(checks_folder(settings)) if looks else []
+    checks = load_battery(settings.expectations) if looks else []
     for look in looks:
         results = judge(checks, load(ledger, look, checks), look["hospital_number"],
                         read_overrides(checks_folder(settings), look["hospital"], _ids(checks)))  # fmt: skip

@@ -1,0 +1,26 @@
+"""All checks of the battery: those of the dashboard, and ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from etl.errors import ConfigError
+from etl.quality.battery.checks import Check, load_checks
+from etl.quality.battery.own.load import load_own
+
+#: Folders below the expectations: the dashboard's checks, with what hospitals have otherwise; and ours.
+DASHBOARD, OWN = "dqd", "checks"
+
+
+def load_battery(expectations: Path) -> list[Check]:
+    """The checks of both; ConfigError for what is wrong with their files."""
+    theirs, ours = load_checks(expectations / DASHBOARD), load_own(expectations / OWN)
+    taken = {check.id for check in theirs}
+    twice = [
+        f"{check.own.place}: the dashboard has a check '{check.id}'"
+        for check in ours
+        if check.own and check.id in taken
+    ]
+    if twice:
+        raise ConfigError("\n".join(twice), hint="give it another name")
+    return [*theirs, *ours]
