@@ -32,6 +32,27 @@ def test_every_rule_has_a_section_and_every_section_the_tests_of_its_rule():
     ] == []
 
 
+#: Rules of which published rows do not show whether they were kept, or that a check of the dashboard holds.
+WITHOUT_A_CHECK = {
+    6: "isStandardValidConcept of the dashboard",
+    9: "fkDomain of the dashboard, for every field of a type",
+    17: "what was not given makes no row, and a row does not tell",
+    25: "a night that leaves nothing out has no row of metadata",
+    26: "any event may lie outside",
+    31: "what could not be read is empty, as what was not said",
+    33: "a row does not tell which source a value stood in",
+    34: "an infusion may end before the next one",
+    35: "which row counted is not told; duplicate_rows_… finds those that say the same",
+    36: "either may be there alone",
+}
+
+
+def test_every_rule_has_a_check_on_the_warehouse_or_a_reason_why_not():
+    checks = "".join(f.read_text(encoding="utf-8") for f in (PROJECT / "expectations" / "checks").glob("*.[ys]*"))
+    asked = {int(n) for n in re.findall(r"check: convention_(\d\d)_", checks)}
+    assert sorted([*asked, *WITHOUT_A_CHECK]) == sorted(SECTIONS)
+
+
 def test_every_file_the_page_names_exists():
     named = re.findall(r"`((?:etl|mappings|expectations|tests)/[\w./*]+)`", PAGE)
     assert [name for name in named if not list(PROJECT.glob(name.rstrip("/")))] == []
