@@ -1,4 +1,4 @@
-"""`etl battery`: what OHDSI's Data Quality Dashboard asks of the published warehouse, hospital by hospital."""
+"""`etl battery`: what OHDSI's dashboard, and checks of ours, ask of the published warehouse, hospital by hospital."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from etl.cli.battery_explain import overrides_of, show_explained
 from etl.cli.battery_kept import kept_night, show_kept
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app, day_of
-from etl.errors import ConfigError, UsageError, nearest
+from etl.errors import ConfigError, UsageError
 from etl.files import write_atomically
 from etl.mapping.load import load_mappings
-from etl.mapping.read.documents import hospital_folders
 from etl.pages.formats import count, percent
-from etl.quality.battery.checks import Check, load_checks
+from etl.quality.battery.battery import load_battery
+from etl.quality.battery.checks import Check
 from etl.quality.battery.dashboard import as_dashboard, source_of
 from etl.quality.battery.judge import Result, judge
 from etl.quality.battery.measure import Measured, measure
-from etl.quality.battery.nights import checks_folder
-from etl.quality.battery.overrides import read_overrides
 from etl.quality.battery.statement import WHOLE
 from etl.quality.battery.summary import Tally, by_category, by_dimension, errors, worst_first
 from etl.settings import Settings, load_settings
@@ -51,7 +50,9 @@ _COLOURS = {"fatal": "red", "convention": "yellow", "characterization": ""}
 
     etl battery snuh --night 2026-07-01 · a night that is kept, as it was then
 
-    etl battery --keep · measure every hospital's newest published night and keep it""",
+    etl battery --keep · measure every hospital's newest published night and keep it
+
+    etl battery snuh --explain time_one_day_holds_a_year · what a check asks, in words and SQL""",
 )
 def battery(
     hospital: Annotated[str | None, typer.Argument(help="Only this hospital's rows; default: all of them.")] = None,
@@ -69,12 +70,17 @@ def battery(
         typer.Option("--keep", help="Measure and keep the newest published night of every hospital; show nothing."),
     ] = False,
     history: Annotated[bool, typer.Option("--history", help="Measure nothing: list the nights that are kept.")] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="CHECK", help="Measure nothing: tell what this check asks, and what lies behind it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard, in one go.
+    """Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard and those of ours, in one go.
 
-    A check fails when more rows than its threshold allows violate it. Checks are in expectations/dqd/checks.csv, what
-    one hospital has otherwise in expectations/dqd/overrides/<hospital>.yaml, with reason and last day. Nothing is
+    A check fails when more rows than its threshold allows violate it. The dashboard's are in
+    expectations/dqd/checks.csv, ours in expectations/checks (docs/battery.md tells how to write one), what one hospital
+    has otherwise of either in expectations/dqd/overrides/<hospital>.yaml, with reason and last day. Nothing is
     published or held back by this: that is decided by the gates before publishing.
 
     After every published night it is measured by itself and kept: figures, no verdicts, so that another threshold gives
@@ -82,6 +88,9 @@ def battery(
     """
     with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
+        if explain is not None:
+            show_explained(settings, hospital, explain, day_of(night) or date.today(), as_json=as_json)
+            return
         if keep or history:
             if keep and (history or hospital or night or dashboard):
                 raise UsageError("--keep takes nothing beside it", hint="it measures all hospitals: etl battery --keep")
@@ -101,18 +110,11 @@ def _asked(
     settings: Settings, hospital: str | None, night: date | None
 ) -> tuple[list[Result], Measured, dict[str, Any]]:  # fmt: skip
     """The verdicts for a hospital, or for the warehouse, what they were made of, and its row of cdm_source."""
-    folder = checks_folder(settings)
-    checks = load_checks(folder)
+    checks = load_battery(settings.expectations)
     number, overrides = WHOLE, {}
     if hospital is not None:
-        known = [f.name for f in hospital_folders(settings.mappings)]
-        if hospital not in known:
-            raise ConfigError(
-                f"there is no hospital '{hospital}'{nearest(hospital, known)}",
-                hint=f"a hospital is a folder of {settings.mappings}",
-            )
+        overrides = overrides_of(settings, hospital, checks)
         number = load_mappings(settings.mappings, [hospital])[hospital].hospital.number
-        overrides = read_overrides(folder, hospital, {c.id for c in checks})
     measured, source = kept_night(settings, hospital, night, checks) or _measured(settings, checks, night)
     if number not in (WHOLE, *measured.hospitals):
         raise ConfigError(f"nothing of {hospital} is published", hint=f"run a night first: etl run {hospital} DELIVERY")
@@ -131,7 +133,8 @@ def _measured(settings: Settings, checks: list[Check], night: date | None) -> tu
 def _plain(result: Result) -> dict[str, Any]:
     check = result.check
     return {
-        "check": check.id, "severity": check.type.severity, "category": check.type.category,
+        "check": check.id, "ours": check.own is not None, "severity": check.type.severity,
+        "category": check.type.category,
         "dimension": check.type.dimension, "says": check.sentence(), "violated": result.violated, "of": result.of,
         "threshold": result.threshold, "status": result.status, "reason": result.reason or None,
         "overridden": result.override.reason if result.override else None,
@@ -186,5 +189,6 @@ def _failed(results: list[Result]) -> Table:
         if r.status == "error":
             table.add_row(kind, f"{r.check.sentence()} {r.reason}", "–", "–", "–", allowed)
         else:
-            table.add_row(kind, r.check.sentence(), count(r.violated), count(r.of), percent(r.share), allowed)
+            said = f"{r.check.sentence()} {r.reason}".rstrip()
+            table.add_row(kind, said, count(r.violated), count(r.of), percent(r.share), allowed)
     return table

@@ -12,7 +12,8 @@ from rich.table import Table
 from etl.cli.console import err, out, print_json
 from etl.errors import TransientError
 from etl.pages.formats import count, moment
-from etl.quality.battery.checks import Check, load_checks
+from etl.quality.battery.battery import load_battery
+from etl.quality.battery.checks import Check
 from etl.quality.battery.judge import judge
 from etl.quality.battery.kept import history, load
 from etl.quality.battery.measure import Measured
@@ -52,7 +53,7 @@ def show_kept(settings: Settings, hospital: str | None, limit: int, *, measure: 
         with one_at_a_time(settings):
             failed = measure_nights(settings, ledger, again=True)
             track(settings, ledger)
-    checks = load_checks(checks_folder(settings))
+    checks = load_battery(settings.expectations)
     rows = [_row(settings, ledger, look, checks) for look in history(ledger, hospital)[:limit]]
     if as_json:
         print_json(rows)

@@ -9,6 +9,7 @@ import typer
 from etl.cli.console import errors_to_exit_codes, out
 from etl.cli.options import command_app
 from etl.onboarding.definitions import check_everything
+from etl.quality.battery.battery import DASHBOARD, load_battery
 from etl.settings import load_settings
 
 app = command_app()
@@ -20,5 +21,8 @@ def check(
 ) -> None:
     """Check mappings and expectations without any data; every problem at once, with file and line."""
     with errors_to_exit_codes():
-        for line in check_everything(load_settings(), hospitals or None):
+        settings = load_settings()
+        for line in check_everything(settings, hospitals or None):
             out.print(line)
+        if (settings.expectations / DASHBOARD).is_dir():
+            out.print(f"battery: {len(load_battery(settings.expectations)):,} checks")

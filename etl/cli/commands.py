@@ -62,7 +62,7 @@ COMMANDS = (
     Command("office", "etl.cli.office", LOOK,
             "The office: the pages of the nights for people at a browser, and who may sign in."),
     Command("battery", "etl.cli.battery", LOOK,
-            "Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard, in one go."),
+            "Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard and ours, in one go."),
     Command("findings", "etl.cli.findings", LOOK,
             "What is wrong at the hospitals over nights: see it, hand it to somebody, waive it, note what was done."),
     Command("unmapped", "etl.cli.unmapped", LOOK,

@@ -191,7 +191,8 @@ def test_the_command_tells_of_one_hospital_and_names_what_it_cannot_do(hospital:
     assert etl().exit_code == 4  # there is no warehouse yet
     hospital.publish()
     results = json.loads(etl("tiny", "--json").stdout)
-    assert len(results) == 2374
+    assert len([r for r in results if not r["ours"]]) == 2374
+    assert len([r for r in results if r["ours"]]) > 100
     assert {r["status"] for r in results} == {"passed", "failed", "notApplicable"}
     assert not [r for r in results if r["severity"] == "fatal" and r["status"] == "failed"]
     shown = etl("tiny").stdout
@@ -199,5 +200,10 @@ def test_the_command_tells_of_one_hospital_and_names_what_it_cannot_do(hospital:
     assert "error-free: " in shown
     assert etl("tiny", "--dashboard", str(tmp_path / "results.json")).exit_code == 0
     assert len(json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["CheckResults"]) == 2374
+    told = json.loads(etl("tiny", "--explain", "time_one_day_holds_a_year", "--json").stdout)
+    assert {"says", "cause", "threshold", "written in", "sql"} <= set(told)
+    assert etl("--explain", "field_isrequired_person_person_id").stdout.startswith("check\n")
+    unknown = etl("--explain", "time_one_day_hold_a_year")
+    assert (unknown.exit_code, "did you mean 'time_one_day_holds_a_year'" in unknown.stderr) == (2, True)
     unknown = etl("tinny")
     assert (unknown.exit_code, "did you mean 'tiny'" in unknown.stderr) == (4, True)
