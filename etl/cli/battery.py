@@ -76,7 +76,7 @@ def battery(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard and those of ours, in one go.
+    """Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard and ours, in one go.
 
     A check fails when more rows than its threshold allows violate it. The dashboard's are in
     expectations/dqd/checks.csv, ours in expectations/checks (docs/battery.md tells how to write one), what one hospital

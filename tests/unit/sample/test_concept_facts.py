@@ -56,6 +56,21 @@ def test_the_demonstration_vocabulary_says_what_the_facts_say() -> None:
     assert [said for row in rows for said in differences(row)] == []
 
 
+def test_limits_of_values_are_of_the_concepts_that_they_name() -> None:
+    file = PROJECT / "expectations" / "checks" / "limits.csv"
+    rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    columns = ("concept_id", "concept_name", "Measurement"), ("unit_concept_id", "unit_name", "Unit")
+    named = [
+        {"concept_id": row[number], "concept_name": row[name], "domain_id": domain}
+        for row in rows
+        for number, name, domain in columns
+    ]
+    assert {row["concept_id"] for row in named} - set(facts()) == set()
+    assert [said for row in named for said in differences(row | {"standard_concept": "S"}, COLUMNS[:2])] == []
+    assert [row for row in rows if not float(row["low"]) < float(row["high"]) or not row["source"]] == []
+    assert len({(row["concept_id"], row["unit_concept_id"]) for row in rows}) == len(rows) > 150
+
+
 def test_codes_are_at_hand_for_all_but_two_concepts() -> None:
     assert {r["concept_name"] for r in demonstration() if r["concept_code"] == "-"} == {"Korean language", "Radiology"}
 
