@@ -1,4 +1,4 @@
-"""The catalogue of faults that a hospital's night may have (`data/faults/*.yaml`), each with how it is made on purpose."""
+"""The catalogue of faults that a hospital's night may have (`data/faults/*.yaml`), each with how it is made."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Change(_Strict):
     """What is done to one file of a delivery; exactly one of `set`, `drop`, `add`, `sql`, `bytes` and `take`.
 
     SQL is DuckDB's over the file as the table `t`, every column text, `_n` its row from 1; other files of the delivery
-    are tables by their names in the layout. Rows are struck with the share that is tried, in rows of which `where` holds.
+    are tables by their names in the layout. Of the rows of which `where` holds, the share that is tried is struck.
     """
 
     file: str = Field(description="name in the layout of the sample, without what the hospital adds to it")
@@ -70,7 +70,6 @@ class Fault(_Strict):
     stale: bool = Field(False, description="the delivery of the night before comes again under this night's date")
     manifest: bool = True
     leads: tuple[str, ...]
-    slow: bool = True
 
     @property
     def title(self) -> str:

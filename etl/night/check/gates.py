@@ -17,6 +17,8 @@ from etl.night.check.arrival import arrival_findings
 from etl.night.check.carried import Asked, by_asked, findings_of, of_everybody, of_its_own, together
 from etl.night.check.codemaps import map_findings
 from etl.night.check.columns import changed_columns
+from etl.night.check.drift.drift import cdm_drift, source_drift
+from etl.night.check.drift.past import changed_past
 from etl.night.check.gate import run_suites
 from etl.night.check.overall import with_figures
 from etl.night.check.overrides import overridden, read_overrides
@@ -45,11 +47,13 @@ def check_source(run: Run, progress: Progress | None = None) -> tuple[int, list[
     """Evaluate the source suites on what came; returns the rows looked at and the findings."""
     layer = read_layer(run.folder("land"))
     suites = _of_those_there(run, source_suites(run), set(layer.sources))
-    if brings_changes(run):
+    changes = brings_changes(run)
+    if changes:
         suites = without_counts(suites)
     with open_engine(run.settings, run.delivery.night) as con:
         create_sources(con, run)
         found = [*_evaluate(con, suites, progress), *comma_findings(con, run.mapping)]
+        found += source_drift(con, run, set(layer.sources), whole=not changes)
         return _rows(con, suites), [*found, *changed_columns(layer.folder), *arrival_findings(run)]
 
 
@@ -90,9 +94,10 @@ def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Fin
         rows = sum(file_rows(f) for f in candidate_files(folders).values())
         evaluated = suites if published is None else without_counts(suites)
         found = [with_figures(con, finding) for finding in _evaluate(con, evaluated, progress)]
+        past = changed_past(con, run)
         if published:
             found = _with_everybody(con, run, published, suites, found, progress)
-        return rows, found + map_findings(run.mapping, run.release)
+        return rows, [*found, *map_findings(run.mapping, run.release), *cdm_drift(con, run), *past]
 
 
 def _with_everybody(

@@ -1,7 +1,8 @@
-"""Figures of a whole hospital as tables of the CDM gate, tonight's beside those of the night published last.
+"""Figures of a whole hospital as tables of the CDM gate, tonight's beside those of nights published before.
 
 `mapping_rate(domain, records, mapped, rate, previous_rate, change)` and `table_volume(cdm_table, rows, previous_rows,
-change)`; `change` is the difference of two rates, or the share by which a table grew or, below zero, shrank.
+change)`; `change` is the difference of two rates, or the share by which a table grew or, below zero, shrank. A rate is
+held against the night published last, rows against the median of the last nights, so that a fall is not the rule after.
 `row_change(place, cdm_table, change, column_name, rows, total, share)`: what rows lost on their way, such as a field
 that could not be read, of all rows of the table.
 `identity_change(who, known, vanished, appeared, share)`: how many of the persons whom the warehouse knows the night
@@ -19,6 +20,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
 from etl.engine import rows_in
+from etl.night.check.earlier import usual_rows
 from etl.night.run import Run
 from etl.store.ledger.records import Finding
 from etl.store.warehouse.protocol import in_range
@@ -105,14 +107,12 @@ def _create_rates(con: DuckDBPyConnection, run: Run) -> None:
 
 
 def _create_volumes(con: DuckDBPyConnection, run: Run) -> None:
-    last = run.ledger.last_published(run.delivery.hospital, before=run.run_id)
-    now = run.ledger.accounts(run.run_id).rows_by_table()
-    before = run.ledger.accounts(last["run_id"]).rows_by_table() if last else {}
+    now, before = run.ledger.accounts(run.run_id).rows_by_table(), usual_rows(run)
     if now or before:
         con.executemany(
             f"insert into {VOLUMES} select t, n, p, n / nullif(p, 0) - 1 from "
             "(select ?::varchar t, ?::bigint n, ?::bigint p)",
-            [[table, now.get(table, 0), before.get(table) if last else None] for table in sorted({*now, *before})],
+            [[table, now.get(table, 0), before.get(table)] for table in sorted({*now, *before})],
         )
 
 

@@ -167,7 +167,7 @@ FINDING = sa.Table(
     sa.Column("total", sa.BigInteger, comment="rows looked at"),
     sa.Column(
         "observed",
-        sa.String(80),
+        sa.Text,
         comment="an observed figure such as a row count; never a value of a patient",
     ),
     sa.Column("error", sa.Text, comment="why the expectation could not be evaluated"),
@@ -180,6 +180,18 @@ FINDING = sa.Table(
         "earlier deliveries; none where the night is whole",
     ),
     sa.Column("definition", sa.String(16), comment="digest of what is asked; the same on nights that ask the same"),
+)
+
+DRIFT_FIGURES = sa.Table(
+    "drift_figures",
+    meta,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("gate", sa.String(20), primary_key=True, comment="source or cdm"),
+    sa.Column("is_whole", sa.Boolean, nullable=False, comment="of everybody, not of what one night brought"),
+    sa.Column(
+        "figures", sa.Text, nullable=False, comment="JSON: table, column, kind, concept, rows by item; no values"
+    ),
+    comment="what the tables of a night are like, for the nights after it; the newest runs of each hospital only",
 )
 
 #: Tables whose rows are in the order of their `number`, and what told the order before rows were numbered.

@@ -1,0 +1,71 @@
+"""The rules of drift, `expectations/drift.yaml`: what is held against the nights before, and how much of it is told."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from etl import yamls
+from etl.errors import ConfigError
+
+KINDS = (
+    "fewer", "more", "filled", "forms", "codes", "concepts", "numbers", "midnight", "hours", "weekdays", "years",
+    "same_day", "still", "past",
+)  # fmt: skip
+FILE = "drift.yaml"
+Share = Annotated[float, Field(gt=0, le=1000)]
+_SATURDAY = 5
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rule(_Strict):
+    """One kind: told when more than the share `warn` of the rows changed, held when more than `hold` did."""
+
+    says: str
+    warn: Share = 0.05
+    hold: Share | None = None
+    least: int = Field(1, ge=1)
+
+
+class Holidays(_Strict):
+    """Days on which a hospital's clinics are closed: month and day of every year, and single days."""
+
+    every_year: tuple[str, ...] = ()
+    days: tuple[date, ...] = ()
+
+
+class Rules(_Strict):
+    """All of the file; a kind that it leaves out is not asked."""
+
+    nights: int = Field(5, ge=1, le=20)
+    sample: int = Field(20_000, ge=100)
+    kept: int = Field(20, ge=1)
+    kinds: dict[Literal[KINDS], Rule]  # type: ignore[valid-type]
+    holidays: Holidays = Holidays()
+
+    def works(self, day: date) -> bool:
+        """Whether clinics are open on a day."""
+        if day.weekday() >= _SATURDAY:
+            return False
+        return day not in self.holidays.days and f"{day:%m-%d}" not in self.holidays.every_year
+
+
+def read_rules(expectations: Path) -> Rules | None:
+    """The rules in a folder of expectations; None where it has none. ConfigError with what is wrong, and where."""
+    file = expectations / FILE
+    if not file.exists():
+        return None
+    try:
+        return Rules.model_validate(yamls.load(file.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        wrong = f"is no YAML ({type(error).__name__})"
+    raise ConfigError(f"{file}: {wrong}", hint="docs/quality-gates.md says what stands in it")
