@@ -32,7 +32,7 @@ class Change(_Strict):
     bytes: Literal["cut", "gone", "empty", "recode", "delimiter", "bom", "no_header", "quote", "header_only"] | None = (
         None
     )
-    take: Literal["night_before", "week_before", "other_hospital"] | None = Field(None, description="whose file it is")
+    take: Literal["month_before", "other_hospital"] | None = Field(None, description="whose file it is")
 
     @model_validator(mode="after")
     def _one(self) -> Change:

@@ -17,6 +17,7 @@ from fault_catalogue import Change, Fault
 from etl.sample.dialect import LAYOUTS, Dialect, dialects
 from etl.sql import literal, quote
 
+MONTH = 35  # days before the night of an old file
 _PARTS = 1_000_000
 OTHER = {"boramae": "dumc", "snuh": "snubh", "cbnuh": "cnuh", "dsmc": "eumc"}  # of the same layout
 
@@ -73,7 +74,7 @@ def inject(fault: Fault, clean: Exports, target: Path, share: float) -> Path:
 def _other(change: Change, clean: Exports) -> Exports:
     if change.take == "other_hospital":
         return clean.of(hospital=OTHER[clean.hospital])
-    return clean.of(days=7 if change.take == "week_before" else 1)
+    return clean.of(days=MONTH)
 
 
 def _strike_bytes(change: Change, there: Exports, share: float) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 from fault_catalogue import Fault
-from fault_injection import OTHER, Exports, inject
+from fault_injection import MONTH, OTHER, Exports, inject
 from pydantic import SecretStr
 
 from etl.errors import EtlError
@@ -96,7 +96,7 @@ class Nights:
     def clean(self) -> Exports:
         """The clean deliveries, written once."""
         out = self.folder / "exports"
-        for days in (7, *range(self.before, -1, -1)):
+        for days in (MONTH, *range(self.before, -1, -1)):
             self._export(out, self.hospital, self.night - timedelta(days=days))
         return Exports(out, self.hospital, self.night)
 

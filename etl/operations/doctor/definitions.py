@@ -13,6 +13,7 @@ from etl.errors import EtlError, MappingError
 from etl.mapping.consortium import read_consortium
 from etl.mapping.language.landed import landed_columns_sql
 from etl.mapping.load import load_mappings
+from etl.night.check.drift.rules import read_rules
 from etl.night.check.overrides import read_overrides
 from etl.night.check.suites import load_suites
 from etl.operations.doctor.finding import Finding, Look, from_error
@@ -46,8 +47,9 @@ def check_mappings(look: Look) -> Iterator[Finding]:
 
 
 def check_shared(look: Look) -> Iterator[Finding]:
-    """The consortium's row and the suites of the CDM."""
+    """The consortium's row, the suites of the CDM and what nights are held against."""
     read_consortium(look.settings.mappings)
+    read_rules(look.settings.expectations)
     cdm = look.settings.expectations / "cdm"
     suites = load_suites(cdm, columns={n: t.columns for n, t in tables().items()})
     for hospital in look.hospitals:

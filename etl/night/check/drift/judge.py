@@ -10,6 +10,7 @@ from etl.night.check.drift.rules import Rule, Rules
 from etl.store.ledger.records import Finding
 
 SUITE = "drift"
+_OTHERWISE = {"filled": "empty", "midnight": "other", "same_day": "other"}  # of two items, the one that goes unsaid
 _LITTLE = 30  # rows of a concept below which its numbers are not looked at
 _FEW = 3  # times the rows that are told at least: from there on a night waits
 _UNTOLD = ("codes", "numbers")  # kinds whose items are no words
@@ -71,7 +72,8 @@ def _told(kind: str, changed: Sequence[tuple[Key, Moved]]) -> str:
         return f"{changed[0][1].share:.1%} of the rows have other ones" + (
             f", {new:.1%} ones never seen" if new else ""
         )
-    return ", ".join(f"{item} {was:.1%} → {now:.1%}" for item, was, now in items[:2])
+    told = sorted(items, key=lambda item: item[0] == _OTHERWISE.get(kind))[: 1 if kind in _OTHERWISE else 2]
+    return ", ".join(f"{item} {was:.1%} → {now:.1%}" for item, was, now in told)
 
 
 def _finding(kind: str, key: Key, rule: Rule, off: float, total: float, told: str) -> Finding:

@@ -40,6 +40,6 @@ def _query(name: str, day: str) -> str:
         f"where {column} <= omop_night() group by 1), "
         "newest as (select max(d) as last from known), "
         "year as (select d, n, d - lag(d) over (order by d) as apart from known, newest where d > last - 365) "
-        "select (omop_night() - any_value(last))::integer, coalesce(max(apart), 0), sum(n) / (max(d) - min(d) + 1) from year, newest "
-        "having count(*) > 1"
+        "select (omop_night() - any_value(last))::integer, coalesce(max(apart), 0), sum(n) / (max(d) - min(d) + 1) "
+        "from year, newest having count(*) > 1"
     )
