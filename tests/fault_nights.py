@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -133,7 +133,20 @@ class Nights:
 
     def alarms(self) -> Alarms:
         """What is told of the clean night that was not told of the nights before it."""
-        calm = self.calm
+        return self._told(self.calm)
+
+    def one_after_the_other(self, nights: int) -> Iterator[Alarms]:
+        """Clean nights, as many as asked: each told beside those before it; the first ones are the history."""
+        history = self.history
+        assert history.exists()
+        for days in range(nights):
+            night = self.night + timedelta(days=days)
+            self._export(self.folder / "exports", self.hospital, night)
+            delivery = Exports(self.folder / "exports", self.hospital, night).delivery
+            yield self._told(self._run(delivery, night=night))
+            shutil.rmtree(delivery)
+
+    def _told(self, calm: _Outcome) -> Alarms:
         state = "not opened" if calm.run is None else str(calm.run["state"])
         return Alarms(state, len(calm.news), tuple(f"{f.where}: {f.says}" for f, _ in calm.news))
 
@@ -161,15 +174,16 @@ class Nights:
                 _rewrite(bundle / name, sql)
             load_bundle(self.settings, bundle)
 
-    def _run(self, delivery: Path, calm: _Outcome | None = None) -> _Outcome:
+    def _run(self, delivery: Path, calm: _Outcome | None = None, night: date | None = None) -> _Outcome:
+        night = night or self.night
         stopped: EtlError | None = None
         try:
-            run_delivery(self.settings, self.hospital, delivery, self.night)
+            run_delivery(self.settings, self.hospital, delivery, night)
         except EtlError as error:
             stopped = error
         ledger = Ledger(self.settings.ledger_url)
         run = ledger.newest_run(self.hospital)
-        if run is None or run["night"] != self.night:
+        if run is None or run["night"] != night:
             return _Outcome(stopped, None, [], [])
         failed = (FINDING.c.run_id == run["run_id"]) & FINDING.c.success.is_(False)
         findings = ledger.read(sa.select(FINDING).where(failed).order_by(FINDING.c.gate.desc(), FINDING.c.number))
@@ -177,8 +191,8 @@ class Nights:
             return _Outcome(stopped, run, findings, [])
         told = follow_up(self.settings)  # what the gates let pass is what the battery is for
         assert not told, told
-        news = [f for f in list_findings(ledger, self.hospital, news=True) if f.course_night == self.night]
-        signs = {f.number: {s.kind for s in show(ledger, f.number).signs if s.night == self.night} for f in news}
+        news = [f for f in list_findings(ledger, self.hospital, news=True) if f.course_night == night]
+        signs = {f.number: {s.kind for s in show(ledger, f.number).signs if s.night == night} for f in news}
         return _Outcome(stopped, run, findings, [(f, "battery" in signs[f.number]) for f in news])
 
 

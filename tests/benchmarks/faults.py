@@ -14,18 +14,19 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fault_catalogue import Fault, catalogue
-from fault_nights import Nights, Verdict, judge_all, realistic
+from fault_nights import Alarms, Nights, Verdict, judge_all, realistic
 
 from etl.settings import PROJECT
 
 PAGE = PROJECT / "docs" / "faults.md"
-_FIRST = date(2026, 9, 22)  # the nights of clean runs begin before Chuseok and go on over weekends
+_FIRST = date(2026, 9, 22)  # clean nights begin before Chuseok and go on over weekends and holidays
+_OF_A_SEED = 40
 _HEAD = """# Faults on purpose
 
 Written by `make faults`; the catalogue is `tests/data/faults/`. A hospital of the sample (250 patients) publishes four
@@ -68,17 +69,19 @@ def _page(faults: Sequence[Fault], found: Sequence[Verdict]) -> str:
     return _HEAD + summary + head + "\n".join(_line(f, by_fault[f.id]) for f in faults) + "\n"
 
 
-def _clean(folder: Path, hospital: str, nights: int) -> list[dict[str, object]]:
-    """What is told of clean nights, each of a seed of its own with its own history before it."""
-    rows: list[dict[str, object]] = []
-    for seed in range(2, nights + 2):
-        began = time.perf_counter()
-        night = _FIRST + timedelta(days=seed * 5 % 61)
-        told = Nights(folder / str(seed), hospital, seed=seed, night=night).alarms()
-        rows.append({"seed": seed, "night": str(night), "state": told.state, "new": told.new, "told": told.told,
-                     "seconds": round(time.perf_counter() - began, 1)})  # fmt: skip
-        print(json.dumps(rows[-1]), flush=True)
-    return rows
+def _clean(folder: Path, hospital: str, nights: int) -> None:
+    """What is told of clean nights, of each seed some weeks one after the other: growth, weekends, holidays."""
+    told: list[Alarms] = []
+    began = time.perf_counter()
+    for seed in range(2, 2 + -(-nights // _OF_A_SEED)):
+        made = Nights(folder / str(seed), hospital, seed=seed, night=_FIRST)
+        for alarms in made.one_after_the_other(min(_OF_A_SEED, nights - len(told))):
+            told.append(alarms)
+            print(json.dumps({"night": len(told), **asdict(alarms)}, ensure_ascii=False), flush=True)
+    stopped = sum(t.state != "published" for t in told)
+    seconds = (time.perf_counter() - began) / len(told)
+    print(f"{len(told)} nights, {stopped} not published, {sum(t.new for t in told)} new findings, at most "
+          f"{max(t.new for t in told)} a night, {seconds:.1f} s a night")  # fmt: skip
 
 
 def _main() -> None:

@@ -32,6 +32,7 @@ for _letters, _sign in (("[0-9]+", "9"), ("[A-Za-z]+", "A"), ("[가-힣ㄱ-ㅎ�
     _FORM = f"regexp_replace({_FORM}, {literal(_letters)}, {literal(_sign)}, 'g')"
 _FORM = f"left({_FORM}, {_LONGEST})"
 _MOMENT = r"[0-9]{4}[-/.]?[0-9]{2}[-/.]?[0-9]{2}[ T]?[0-9]{2}:?[0-9]{2}(:?[0-9]{2})?"
+_DAY = r"(1[89]|2[0-9]|99)[0-9]{2}[-/.]?(0[1-9]|1[0-2])[-/.]?[0-3][0-9].*"
 _ZERO = r".*[ T]?00:?00(:?00)?"
 _SCALE = "case when {n} = 0 then '0' when {n} < 0 then '-' else round(20 * log10({n}))::integer::varchar end"
 
@@ -84,6 +85,7 @@ def _measure_source(con: DuckDBPyConnection, name: str, source: Source, rows: in
         "codes": "select c, left(md5(v), 10) as i, n from long",
         "numbers": f"select c, {steps} as i, n from long where {number} is not null and length(v) < 8",
         "midnight": f"select c, {midnight} as i, n from long where {moment}",
+        "years": f"select c, left(v, 4) as i, n from long where regexp_full_match(v, {literal(_DAY)})",
     }
     for kind, query in items.items():
         for column, item, count in con.execute(_common(query)).fetchall():
@@ -102,10 +104,12 @@ def _common(query: str) -> str:
 
 
 def _without_scattered(found: dict[Key, Mix], name: str) -> None:
-    """Forget the codes of columns that hold hardly any: dates, numbers and texts, which their other figures tell of."""
+    """Forget codes of columns that hold hardly any: dates, numbers, texts. What holds codes has no years."""
     for key in [k for k in found if k.table == name and k.kind == "codes"]:
         if found[key].get(_RARE, 0) * 3 > sum(found[key].values()):
             del found[key]
+        else:
+            found.pop(Key(name, key.column, "years"), None)
 
 
 def _measure_table(con: DuckDBPyConnection, table: Table, rows: int, found: dict[Key, Mix]) -> None:
