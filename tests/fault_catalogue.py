@@ -29,9 +29,10 @@ class Change(_Strict):
     drop: bool = Field(False, description="the rows that are struck are gone")
     add: dict[str, str] | None = Field(None, description="the rows that are struck come again, with these values")
     sql: str | None = Field(None, description="all rows of the file; `hit` tells which are struck")
-    bytes: Literal["cut", "gone", "empty", "recode", "delimiter", "bom", "no_header", "quote", "header_only"] | None = (
-        None
-    )
+    bytes: (
+        Literal["cut", "tail", "gone", "empty", "recode", "delimiter", "bom", "no_header", "quote", "header_only"]
+        | None
+    ) = None
     take: Literal["month_before", "other_hospital"] | None = Field(None, description="whose file it is")
 
     @model_validator(mode="after")

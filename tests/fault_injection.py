@@ -88,6 +88,8 @@ def _strike_bytes(change: Change, there: Exports, share: float) -> None:
             return
         case "cut":
             content = content[: int(len(content) * (1 - share))]
+        case "tail":
+            content = content[: content.rindex(end, 0, int(len(content) * (1 - share))) + len(end)]
         case "empty":
             content = b""
         case "header_only":

@@ -71,7 +71,8 @@ def test_of_codes_no_digest_is_told(rules: Rules) -> None:
 
 def test_nine_records_close_nothing(rules: Rules) -> None:
     assert told(rules, SEX, {"a": 9}, {"b": 9}) == []
-    assert told(rules, ROWS, {"rows": 1}, {"rows": 10}) == []
+    assert told(rules, ROWS, {"rows": 1}, {"rows": 10}) == ["expect_fewer_to_stay told"]
+    assert told(rules, ROWS, {"rows": 6}, {"rows": 10}) == []
 
 
 def test_what_is_drawn_anew_every_night_may_differ_by_chance(rules: Rules) -> None:
