@@ -21,6 +21,7 @@ from etl.mapping.consortium import read_consortium
 from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.load import load_mappings
 from etl.mapping.read.codemaps import format_of
+from etl.night.check.drift.rules import read_rules
 from etl.night.check.overall import FIGURES
 from etl.night.check.overrides import check_names, read_overrides, told
 from etl.night.check.suites import SuiteError, load_suites
@@ -52,6 +53,7 @@ def check_everything(settings: Settings, hospitals: Sequence[str] | None) -> Ite
     """One line per hospital that is right, then warnings; raises the errors of all that is wrong, at once."""
     mappings = load_mappings(settings.mappings, hospitals)
     read_consortium(settings.mappings)
+    read_rules(settings.expectations)
     if not hospitals:
         check_names(settings.expectations / "cdm", mappings)
     release = current_release(settings) if releases(settings) else None

@@ -46,7 +46,8 @@ def _of_mixes(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whol
     keys = sorted(key for key in tonight if key.kind in rules.kinds)
     for (table, column, kind), groups in groupby(keys, key=lambda k: (k.table, k.column, k.kind)):
         rule = rules.kinds[kind]
-        changed = [m for key in groups if (m := _changed(rule, key, tonight[key], before, whole=whole))]
+        same = whole and sum(tonight.get(Key(table, "", "rows"), {}).values()) <= rules.sample
+        changed = [m for key in groups if (m := _changed(rule, key, tonight[key], before, whole=same))]
         if not changed:
             continue
         rows, total = sum(m.rows for _, m in changed), sum(m.total for _, m in changed)
@@ -55,7 +56,10 @@ def _of_mixes(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whol
 
 
 def _changed(rule: Rule, key: Key, now: Mix, before: Sequence[Figures], *, whole: bool) -> tuple[Key, Moved] | None:
-    """What changed of one mix, beyond the rule's share and chance; None if it is as usual."""
+    """What changed of one mix, beyond the rule's share and chance; None if it is as usual.
+
+    `whole`: the rows looked at are those of the nights before and new ones, none was left to chance.
+    """
     then = usual([figures[key] for figures in before if key in figures])
     if then is None or (key.group and min(then.rows, sum(now.values())) < _LITTLE):
         return None

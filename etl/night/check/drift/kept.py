@@ -17,9 +17,9 @@ def keep(run: Run, gate: str, figures: Figures, rules: Rules, *, whole: bool) ->
     """Write down the figures of a gate, and forget those of runs that nobody looks back on any more."""
     said = [[k.table, k.column, k.kind, k.group, mix] for k, mix in sorted(figures.items())]
     mine = sa.select(RUN.c.run_id).where(RUN.c.hospital == run.delivery.hospital)
-    recent = mine.order_by(RUN.c.number.desc()).limit(rules.kept).scalar_subquery()
+    recent = mine.order_by(RUN.c.number.desc()).limit(rules.kept)
     key = (DRIFT_FIGURES.c.run_id == run.run_id) & (DRIFT_FIGURES.c.gate == gate)
-    old = DRIFT_FIGURES.c.run_id.in_(mine.scalar_subquery()) & DRIFT_FIGURES.c.run_id.not_in(recent)
+    old = DRIFT_FIGURES.c.run_id.in_(mine) & DRIFT_FIGURES.c.run_id.not_in(recent)
     with run.ledger.engine.begin() as con:
         con.execute(sa.delete(DRIFT_FIGURES).where(key | old))
         row = {"run_id": run.run_id, "gate": gate, "is_whole": whole, "figures": json.dumps(said, ensure_ascii=False)}

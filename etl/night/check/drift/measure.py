@@ -17,7 +17,7 @@ from etl.sql import literal, quote
 _LEAST = 5  # rows of an item below which it is not told apart from others
 _CODES = 300  # items of one column that are told apart
 _LONGEST = 24  # letters of a form
-_RARE = "rare"
+_RARE = "others"
 _GROUPED = {("measurement", "value_as_number"): "measurement_concept_id"}  # of each of these its own scale
 _PAIRS = {
     "visit_occurrence": ("visit_start_date", "visit_end_date"),
@@ -95,7 +95,7 @@ def _measure_source(con: DuckDBPyConnection, name: str, source: Source, rows: in
 
 
 def _common(query: str) -> str:
-    """Items by column with their rows; those of few rows, and beyond the most frequent, are one: `rare`."""
+    """Items by column with their rows; those of few rows, and beyond the most frequent, are one: `others`."""
     return (
         f"select c, case when n >= {_LEAST} and place <= {_CODES} then i else {literal(_RARE)} end, sum(n)::bigint "
         "from (select *, row_number() over (partition by c order by n desc, i) as place from "
