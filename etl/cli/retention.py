@@ -16,7 +16,7 @@ from etl.operations.retention.clean import Rules
 from etl.operations.retention.clean import clean as clean_all
 from etl.operations.retention.plan import Removal
 from etl.pages.formats import size
-from etl.quality.report.names import hospital_names
+from etl.quality.names import hospital_names
 from etl.quality.report.pages import write_reports
 from etl.settings import load_settings
 from etl.store.ledger.ledger import Ledger

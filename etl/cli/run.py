@@ -23,7 +23,7 @@ from etl.night.publish.difference import TableChange
 from etl.night.remember import resume
 from etl.night.stages import STAGE_NAMES
 from etl.quality.morning import follow_up
-from etl.quality.report.names import hospital_names
+from etl.quality.names import hospital_names
 from etl.quality.report.pages import write_reports
 from etl.quality.report.terminal import summary_table
 from etl.settings import Settings, load_settings

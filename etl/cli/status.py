@@ -12,7 +12,7 @@ from etl.cli.options import AsJson, command_app
 from etl.errors import EtlError
 from etl.night.publish.approval import waiting
 from etl.night.worker import CUT_OFF, CUT_OFF_HINT, is_cut_off
-from etl.quality.report.names import hospital_names
+from etl.quality.names import hospital_names
 from etl.quality.report.terminal import summary_table
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger

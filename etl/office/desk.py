@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from threading import Lock
@@ -9,7 +10,10 @@ from threading import Lock
 from etl.errors import EtlError
 from etl.night.remember import again
 from etl.office.oidc import Issuer, issuer_of
-from etl.quality.report.names import HospitalName, hospital_names
+from etl.quality.battery.checks import Check
+from etl.quality.battery.nights import checks_by_id, checks_folder
+from etl.quality.findings.told import small_cells
+from etl.quality.names import HospitalName, hospital_names
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 
@@ -34,6 +38,18 @@ class Desk:
     def names(self) -> dict[str, HospitalName]:
         """Hospitals' names."""
         return hospital_names(self.settings)
+
+    @cached_property
+    def small_cells(self) -> Mapping[str, int]:
+        """Below how many persons a number is not told, by hospital."""
+        return small_cells(self.settings)
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """The battery's checks by id; none where there is no battery, or what is written of it is wrong."""
+        with suppress(EtlError):
+            return checks_by_id(checks_folder(self.settings))
+        return {}
 
     @cached_property
     def issuer(self) -> Issuer | None:

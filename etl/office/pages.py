@@ -12,7 +12,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 
 from etl.office.decisions import outcome_said
 from etl.office.looks import counts_for, office_page
-from etl.office.visit import visit_of
+from etl.office.visit import number_of, visit_of
+from etl.quality.findings.chosen import news_of
+from etl.quality.findings.views import news_part
 from etl.quality.report.approvals import decided_with_hospitals, waiting_needs
 from etl.quality.report.figures import Night
 from etl.quality.report.hospital import hospital_nights, neighbours, night_of, night_of_run
@@ -26,10 +28,12 @@ router = APIRouter(default_response_class=HTMLResponse)
 def first_page(request: Request, sort: str = "state", down: str = "") -> HTMLResponse:
     """All hospitals at a glance."""
     visit = visit_of(request)
-    figures = tonight(visit.desk.ledger, visit.desk.names, visit.say)
+    desk, site = visit.desk, visit.site("tonight", counts_for(visit))
+    figures = tonight(desk.ledger, desk.names, visit.say)
     return HTMLResponse(tonight_page(
-        visit.site("tonight", counts_for(visit)), figures, visit.desk.names, visit.desk.again,
-        sort=sort if sort in ORDERS else "state", down={"1": True, "0": False}.get(down), said=outcome_said(request),
+        site, figures, desk.names, desk.again, sort=sort if sort in ORDERS else "state",
+        down={"1": True, "0": False}.get(down), said=outcome_said(request),
+        news=news_part(site, news_of(desk.ledger), desk.names, desk.small_cells),
     ))  # fmt: skip
 
 
@@ -37,10 +41,12 @@ def first_page(request: Request, sort: str = "state", down: str = "") -> HTMLRes
 def of_hospital(request: Request, hospital: str, page: str = "1") -> HTMLResponse:
     """A hospital's nights."""
     visit = visit_of(request)
-    figures = hospital_nights(visit.desk.ledger, hospital, number_of(page))
+    desk, site = visit.desk, visit.site("hospital", counts_for(visit))
+    figures = hospital_nights(desk.ledger, hospital, number_of(page))
     if figures is None:
         raise HTTPException(404)
-    return HTMLResponse(hospital_page(visit.site("hospital", counts_for(visit)), figures, visit.desk.names))
+    news = news_part(site, news_of(desk.ledger, hospital), desk.names, desk.small_cells, hospital)
+    return HTMLResponse(hospital_page(site, figures, desk.names, news=news))
 
 
 @router.get("/hospitals/{hospital}/{night}")
@@ -91,8 +97,3 @@ def design(request: Request) -> HTMLResponse:
 def alive() -> PlainTextResponse:
     """For whoever watches over the office: it answers."""
     return PlainTextResponse("ok\n")
-
-
-def number_of(page: str) -> int:
-    """The number of a page as a link says it; the first where it says none."""
-    return int(page) if page.isdigit() and len(page) < 7 else 1

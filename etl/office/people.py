@@ -13,7 +13,6 @@ from etl.errors import UsageError
 from etl.office.accounts import account, accounts, change_password, proven
 from etl.office.attempts import forgive, heard
 from etl.office.looks import office_page
-from etl.office.pages import number_of
 from etl.office.record import ACTIONS, Actor, Asked, actors, events, record_alone
 from etl.office.rules import rules
 from etl.office.sessions import digest_of, end_session, open_session
@@ -24,6 +23,7 @@ from etl.office.visit import (
     THEME_COOKIE,
     VISITOR_COOKIE,
     Visit,
+    number_of,
     set_cookie,
     visit_of,
 )

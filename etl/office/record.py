@@ -17,7 +17,9 @@ EVENTS_OF_A_PAGE = 50
 ACTIONS = (
     noted("signed in"), noted("sign-in failed"), noted("sign-in refused: too many attempts"), noted("signed out"),
     noted("password changed"), noted("account added"), noted("role changed"), noted("account disabled"),
-    noted("account enabled"), noted("approved"), noted("refused"),
+    noted("account enabled"), noted("approved"), noted("refused"), noted("finding acknowledged"),
+    noted("finding taken into work"), noted("finding waived"), noted("finding resolved"), noted("finding opened again"),
+    noted("finding assigned"), noted("finding noted"),
 )  # fmt: skip
 
 

@@ -126,3 +126,8 @@ def set_cookie(request: Request, response: Any, name: str, value: str, seconds: 
     response.set_cookie(
         name, value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=request.url.scheme == "https"
     )
+
+
+def number_of(page: str) -> int:
+    """The number of a page as a link says it; the first where it says none."""
+    return int(page) if page.isdigit() and len(page) < 7 else 1

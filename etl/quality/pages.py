@@ -7,7 +7,7 @@ from pathlib import Path
 
 from etl.errors import ConfigError
 from etl.quality.lineage.pages import write_pages
-from etl.quality.report.names import hospital_names
+from etl.quality.names import hospital_names
 from etl.quality.report.pages import LINEAGE, write_reports
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger

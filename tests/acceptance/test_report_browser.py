@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from devtools import Browser
 
-from etl.quality.report.names import HospitalName
+from etl.quality.names import HospitalName
 from etl.quality.report.pages import write_reports
 from etl.store.ledger.ledger import Ledger
 

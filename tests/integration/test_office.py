@@ -20,13 +20,14 @@ from etl.office import passwords, visit
 from etl.office.accounts import change_role, disable
 from etl.office.record import Actor, Asked, events
 from etl.office.rules import ANYBODY, OWN, rules
+from etl.quality.findings.track import track
 from etl.store.ledger.ledger import Ledger, now
 from etl.store.ledger.office import SESSION
 from etl.store.ledger.tables import APPROVAL, RUN
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "report_ledger.sql"
 #: What stands for the parts of a route in a call.
-PARTS = {"{hospital}": "snuh", "{night}": "2026-11-23", "{run}": "snuh-20261126-abc"}
+PARTS = {"{hospital}": "snuh", "{night}": "2026-11-23", "{run}": "snuh-20261126-abc", "{number}": "1"}
 
 
 CHEAP = passwords.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -45,6 +46,7 @@ def prepared(tmp_path_factory):
     with sqlite3.connect(home / "ledger.sqlite") as con:
         con.executescript(EXAMPLE.read_text(encoding="utf-8"))
     waiting_run(ledger)
+    track(settings_of(home), ledger)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", lambda: CHEAP)
         add_accounts(settings_of(home))
@@ -82,7 +84,8 @@ def done(ledger):
 
 
 def test_nobody_sees_a_page_before_signing_in(visitor):
-    for path in ("/", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", "/approvals", "/log", "/accounts", "/account"):
+    for path in ("/", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", "/approvals", "/log", "/accounts", "/account",
+                 "/findings", "/findings/1"):  # fmt: skip
         answer = visitor.get(path)
         assert answer.status_code == 303
         assert answer.headers["location"].startswith("/sign-in")
@@ -138,7 +141,7 @@ def test_a_route_without_a_rule_keeps_the_office_from_opening(settings, monkeypa
 def test_every_link_of_a_page_is_one_that_the_role_may_follow(settings):
     for role in ROLES:
         visitor = as_role(settings, role)
-        for page in ("/", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", "/account"):
+        for page in ("/", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", "/account", "/findings", "/findings/1"):
             for link in set(re.findall(r'href="(/[^"]*)"', visitor.get(page).text)):
                 assert visitor.get(link.replace("&amp;", "&")).status_code == 200, (role, page, link)
 
@@ -248,7 +251,8 @@ def test_every_answer_has_the_headers_that_bind_a_browser(settings):
 def test_a_page_runs_no_script_of_its_own_and_styles_nothing_inline(settings):
     for role in ("quality officer", "auditor"):
         visitor = as_role(settings, role)
-        for path in ("/", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", "/approvals", "/account", "/office/design"):
+        for path in ("/", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", "/approvals", "/account", "/office/design",
+                     "/findings", "/findings/1"):  # fmt: skip
             page = visitor.get(path).text
             assert not re.search(r"<script(?! src=\"/static/)|<style|\sstyle=|\son\w+=|https?://(?!www.w3.org)", page)
 
@@ -306,7 +310,8 @@ def test_who_may_not_decide_is_not_offered_it(settings):
 
 def test_a_night_that_is_not_there_is_a_page_that_says_so(settings):
     visitor = as_role(settings, "reader")
-    for path in ("/hospitals/nowhere", "/hospitals/snuh/2020-01-01", "/hospitals/snuh/soon", "/runs/x", "/nothing"):
+    for path in ("/hospitals/nowhere", "/hospitals/snuh/2020-01-01", "/hospitals/snuh/soon", "/runs/x", "/nothing",
+                 "/findings/0", "/findings/x", "/findings/99999999999999999999"):  # fmt: skip
         answer = visitor.get(path)
         assert answer.status_code == 404
         assert "There is no such page" in answer.text

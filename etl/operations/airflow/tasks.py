@@ -45,7 +45,7 @@ from etl.operations.plan import Plan, load_scheduling, read_plans
 from etl.quality.findings.digest import digest, is_worth_telling, subject, text
 from etl.quality.lineage.events import stage_events
 from etl.quality.morning import follow_up, morning
-from etl.quality.report.names import hospital_names
+from etl.quality.names import hospital_names
 from etl.quality.report.pages import write_reports
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import RUN

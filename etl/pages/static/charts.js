@@ -5,6 +5,7 @@
   if (!window.echarts) return;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
   const font = getComputedStyle(document.body).fontFamily;
+  const SERIES = ["mark", "warn-mark", "good-mark", "bad-mark", "quiet"];
   const TONES = {blocked: "warn-mark", waiting: "busy", failed: "bad-mark", lost: "bad-mark"};
   const percent = (value) => (100 * value).toFixed(1) + " %";
   const count = (value) => Number(value).toLocaleString("en-US");
@@ -47,7 +48,7 @@
         splitLine: {lineStyle: {color: colour("line")}}, splitNumber: 4},
       series: columns.map((column, which) => ({
         name: column.head.textContent.trim(), type: kind === "columns" ? "bar" : "line", barMaxWidth: 28, symbolSize: 7, showAllSymbol: rows.length <= 60,
-        symbol: "circle", lineStyle: {width: 2, color: colour(which ? "warn-mark" : "mark")}, color: colour(which ? "warn-mark" : "mark"),
+        symbol: "circle", lineStyle: {width: 2, color: colour(SERIES[which % 5])}, color: colour(SERIES[which % 5]),
         data: oldestFirst.map((row) => {
           const tone = TONES[row.dataset.state];
           return {value: number(row, column.at), itemStyle: {borderRadius: kind === "columns" ? 2 : 0, ...(tone && {color: colour(tone)})}};

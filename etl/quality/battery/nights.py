@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from etl.faults import as_etl_error
 from etl.mapping.read.documents import hospital_folders, read_head
 from etl.quality.battery.battery import load_battery
 from etl.quality.battery.checks import Check
+from etl.quality.battery.checks import CHECKS, TYPES, Check, load_checks
 from etl.quality.battery.kept import Published, is_kept, keep, keep_failure
 from etl.quality.battery.measure import Measured, measure
 from etl.settings import Settings
@@ -22,6 +24,18 @@ FOLDER = "dqd"
 def checks_folder(settings: Settings) -> Path:
     """Where the checks are written down; where it is missing, no battery is asked."""
     return settings.expectations / FOLDER
+
+
+def checks_by_id(folder: Path) -> Mapping[str, Check]:
+    """The checks by their ids, read again when their files change; ConfigError as `load_checks`."""
+    return _read(
+        folder, tuple((folder / name).stat().st_mtime_ns for name in (TYPES, CHECKS) if (folder / name).exists())
+    )
+
+
+@lru_cache(maxsize=2)
+def _read(folder: Path, _changed: tuple[int, ...]) -> Mapping[str, Check]:
+    return {check.id: check for check in load_checks(folder)}
 
 
 def hospital_numbers(settings: Settings) -> dict[str, int]:

@@ -8,9 +8,8 @@ import sqlalchemy as sa
 
 from etl.errors import EtlError
 from etl.pages.formats import sql_command
-from etl.quality.battery.battery import load_battery
 from etl.quality.battery.listed import rows_sql
-from etl.quality.battery.nights import hospital_numbers
+from etl.quality.battery.nights import checks_by_id, checks_folder, hospital_numbers
 from etl.quality.findings.kinds import SOURCE, check_name
 from etl.quality.findings.read import Seen, TrackedDetail
 from etl.quality.findings.signs import findings_of
@@ -81,8 +80,8 @@ def _rows(
 def _of_battery(settings: Settings, hospital: str, seen: dict[str, Seen]) -> dict[str, str | None]:
     number = hospital_numbers(settings).get(hospital)
     try:
-        checks = load_battery(settings.expectations)
+        checks = checks_by_id(checks_folder(settings))
     except EtlError:  # what is wrong with the checks keeps nobody from reading the finding
         return {}
-    asked = [check for check in checks if check.id in seen]
+    asked = [checks[name] for name in seen if name in checks]
     return {c.id: rows_sql(c, number, seen[c.id].night.isoformat()) for c in asked} if number is not None else {}

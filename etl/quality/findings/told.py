@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from etl.mapping.read.documents import hospital_folders, read_head
 from etl.pages.disclosure import SMALL_CELL, few, in_steps, told_records
 from etl.pages.formats import count, percent
+from etl.pages.language import ENGLISH, Say
 from etl.quality.findings.share import share_of
 from etl.settings import Settings
 
@@ -16,7 +17,7 @@ def small_cells(settings: Settings) -> Mapping[str, int]:
     return {f.name: int(read_head(f).data.get("small_cell", SMALL_CELL)) for f in hospital_folders(settings.mappings)}
 
 
-def rows_told(violated: int | None, total: int | None, small_cell: int = SMALL_CELL) -> str:
+def rows_told(violated: int | None, total: int | None, small_cell: int = SMALL_CELL, say: Say = ENGLISH) -> str:
     """`120 of 4,000 (3.0 %)`; of fewer rows than a small cell `≤5 of 4,000`; empty where nothing was counted."""
     if violated is None:
         return ""
@@ -25,6 +26,7 @@ def rows_told(violated: int | None, total: int | None, small_cell: int = SMALL_C
         return told_records(in_steps(violated, hidden), hidden)
     if hidden:
         of = told_records(in_steps(total, few(small_cell, total)), few(small_cell, total))
-        return f"{told_records(in_steps(violated, hidden), hidden)} of {of}"
+        return say("%(part)s of %(whole)s", part=told_records(in_steps(violated, hidden), hidden), whole=of)
     share = share_of(violated, total)
-    return f"{count(violated)} of {count(total)}" + (f" ({percent(share.value)})" if share else "")
+    told = say("%(part)s of %(whole)s", part=count(violated), whole=count(total))
+    return told + (f" ({percent(share.value)})" if share else "")

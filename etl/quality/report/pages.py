@@ -7,9 +7,9 @@ from pathlib import Path
 
 from etl.files import write_atomically
 from etl.pages.site import Site, write_assets
+from etl.quality.names import HospitalName
 from etl.quality.report.figures import RunSummary
 from etl.quality.report.hospital import hospital_nights, neighbours
-from etl.quality.report.names import HospitalName
 from etl.quality.report.read import last_deliveries, night, summaries
 from etl.quality.report.tonight import tonight
 from etl.quality.report.views import hospital_page, night_page, tonight_page

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from etl.pages.formats import DASH, count, duration, percent
+from etl.quality.names import HospitalName
 from etl.quality.report.figures import RunSummary
-from etl.quality.report.names import HospitalName
 from etl.quality.report.read import summaries
 from etl.store.ledger.ledger import Ledger
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from etl.pages.charts import Point
 from etl.pages.formats import count, points, relative
 from etl.pages.language import ENGLISH, Say
+from etl.quality.names import HospitalName
 from etl.quality.report.figures import RunSummary
-from etl.quality.report.names import HospitalName
 from etl.quality.report.needs import NEEDING, Need, need_of
 from etl.quality.report.read import last_deliveries, newest_night, summaries
 from etl.store.ledger.ledger import Ledger

@@ -12,10 +12,10 @@ from etl.pages.language import noted
 from etl.pages.page import render_on
 from etl.pages.site import Site
 from etl.pages.tables import Order, Pages
+from etl.quality.names import Names, name_of
 from etl.quality.report.decisions import Asked
 from etl.quality.report.figures import Night, RunSummary
 from etl.quality.report.hospital import HospitalNights
-from etl.quality.report.names import HospitalName
 from etl.quality.report.needs import Need, need_of
 from etl.quality.report.read import UNIT_DOMAIN
 from etl.quality.report.reasons import changed, explained
@@ -25,7 +25,6 @@ from etl.quality.report.words import asked_as, gate_name, stage_name
 from etl.store.ledger.ledger import Ledger
 
 _TEMPLATES = Path(__file__).with_name("templates")
-Names = Mapping[str, HospitalName]
 #: Gives the command by which a run is run again, where it can be told.
 Again = Callable[[str], str | None]
 _OUTCOMES = ("rejected", "quarantined", "filtered")
@@ -33,23 +32,23 @@ _OUTCOMES = ("rejected", "quarantined", "filtered")
 
 def tonight_page(
     site: Site, figures: Tonight, names: Names, again: Again, *, sort: str = "state", down: bool | None = None,
-    said: str | None = None,
+    said: str | None = None, news: str = "",
 ) -> str:  # fmt: skip
-    """All hospitals at a glance; `said` is what a decision just came to."""
+    """All hospitals at a glance; `said` is what a decision just came to, `news` what is new of tracked findings."""
     lines, reverse = sorted_lines(figures, sort, down=down)
     order = Order(sort, reverse, site.link("tonight") or "", "hospitals")
     return _page(
         site, "tonight.html.j2", names, again=again, tonight=figures, lines=lines, order=order, said=said,
-        lineage=site.link("lineage"),
+        lineage=site.link("lineage"), news=news,
     )  # fmt: skip
 
 
-def hospital_page(site: Site, figures: HospitalNights, names: Names) -> str:
-    """A hospital's nights, its figures over time, and what its newest night found."""
+def hospital_page(site: Site, figures: HospitalNights, names: Names, *, news: str = "") -> str:
+    """A hospital's nights, its figures over time, what its newest night found, what is new of tracked findings."""
     address = site.link("hospital", hospital=figures.hospital) or ""
     pages = Pages(figures.page, figures.pages, address)
     name = name_of(names, figures.hospital)
-    return _page(site, "hospital.html.j2", names, figures=figures, pages=pages, name=name)
+    return _page(site, "hospital.html.j2", names, figures=figures, pages=pages, name=name, news=news)
 
 
 def night_page(
@@ -79,11 +78,6 @@ def approvals_page(
     return _page(
         site, "approvals.html.j2", names, again=again, needs=needs, decided=decided, hospitals=hospitals, said=said
     )
-
-
-def name_of(names: Names, hospital: str) -> HospitalName:
-    """A hospital's name; where its `hospital.yaml` gives none, its short one."""
-    return names.get(hospital) or HospitalName(hospital, hospital)
 
 
 def _page(site: Site, template: str, names: Names, **values: Any) -> str:

@@ -17,7 +17,7 @@ from rich.console import Console
 from etl.mapping.reasons import texts
 from etl.pages import charts, formats
 from etl.pages.charts import Point
-from etl.quality.report.names import HospitalName
+from etl.quality.names import HospitalName
 from etl.quality.report.pages import write_reports
 from etl.quality.report.read import last_deliveries, night, summaries
 from etl.quality.report.reasons import explained

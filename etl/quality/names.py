@@ -1,7 +1,8 @@
-"""The names of hospitals as reports head them."""
+"""The names of hospitals as pages head them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from etl.mapping.read.documents import hospital_folders, read_head
@@ -24,3 +25,12 @@ def hospital_names(settings: Settings) -> dict[str, HospitalName]:
         if isinstance(name, dict):
             found[folder.name] = HospitalName(str(name.get("ko")), str(name.get("en")))
     return found
+
+
+#: Hospitals' names by their short ones.
+Names = Mapping[str, HospitalName]
+
+
+def name_of(names: Names, hospital: str) -> HospitalName:
+    """A hospital's name; where its `hospital.yaml` gives none, its short one."""
+    return names.get(hospital) or HospitalName(hospital, hospital)
