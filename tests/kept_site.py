@@ -7,7 +7,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from etl.cdm.spec import hospital_tables
+from etl.cdm.spec import tables
 from etl.quality.battery.checks import Check
 from etl.quality.battery.kept import Published, keep
 from etl.quality.battery.measure import Measured
@@ -29,7 +29,7 @@ class Made:
     def __init__(self, checks: list[Check], number: int) -> None:
         self.number, self.checks = number, checks
         self.draw = random.Random(number)
-        fields = {n: {f.name: f.duckdb_type for f in t.fields} for n, t in hospital_tables().items()}
+        fields = {n: {f.name: f.duckdb_type for f in t.fields} for n, t in tables().items()}
         self.schema = Schema(fields)
         self.wrong = {c.id: self._share(c) for c in checks}
 

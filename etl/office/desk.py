@@ -11,6 +11,7 @@ from etl.errors import EtlError
 from etl.night.remember import again
 from etl.office.oidc import Issuer, issuer_of
 from etl.quality.battery.checks import Check
+from etl.quality.battery.newest import Known
 from etl.quality.battery.nights import checks_by_id, checks_folder
 from etl.quality.findings.told import small_cells
 from etl.quality.names import HospitalName, hospital_names
@@ -25,6 +26,7 @@ class Desk:
         self.settings = settings
         self._ledger: Ledger | None = None
         self._opening = Lock()
+        self.judged: Known = {}
 
     @property
     def ledger(self) -> Ledger:

@@ -18,6 +18,8 @@ ADDRESSES = {
     "approvals": "/approvals",
     "findings": "/findings",
     "finding": "/findings/{number}",
+    "battery": "/battery",
+    "check": "/checks/{check}",
     "act": "/findings/{number}/act",
     "log": "/log",
     "accounts": "/accounts",

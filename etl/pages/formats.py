@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -36,6 +37,11 @@ def percent(part: float | None, whole: float | None = 1) -> str:
     if 99.95 <= share < 100:
         return ">99.9 %"
     return f"{share:.1f} %"
+
+
+def thousandths(share: float | None) -> str:
+    """A share in percent with three decimals, rounded towards the worse: `100.000 %` is all."""
+    return DASH if share is None else f"{math.floor(share * 100_000 + 1e-6) / 1000:.3f} %"
 
 
 def rows_found(found: int | None, total: int | None, carried: int | None = None) -> str:

@@ -37,6 +37,7 @@ _FILTERS = (
     formats.size,
     formats.sql_command,
     formats.tagged,
+    formats.thousandths,
     formats.times,
     formats.words,
 )

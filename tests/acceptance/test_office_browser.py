@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from devtools import Browser
+from kept_site import measured_nights
 from office_site import NIGHT, PASSWORD, add_accounts, settings_of, waiting_run
 
 from etl.office.app import create_app
@@ -31,7 +32,9 @@ AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = os.environ.get("ETL_TEST_PICTURES", "")
 CHROMIUM = shutil.which("chromium")
 OF_ALL = ("/", "/approvals", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", f"/hospitals/snuh/{NIGHT}",
-          "/hospitals/dsmc/2026-11-23", "/account", "/office/design", "/nothing")  # fmt: skip
+          "/hospitals/dsmc/2026-11-23", "/account", "/office/design", "/nothing",
+          "/findings", "/findings/1", "/findings/8", "/battery", "/checks/field_isrequired_device_exposure_person_id",
+          "/checks/source%20values_in_set%20724c1e0468f8c7d3")  # fmt: skip
 OF_AUDITORS = ("/log", "/accounts")
 
 pytestmark = [
@@ -50,6 +53,7 @@ def home(tmp_path_factory):
     (home / "mappings").mkdir()
     for hospital in ("snuh", "dsmc", "cnuh"):
         shutil.copytree(PROJECT / "mappings" / hospital, home / "mappings" / hospital)
+    measured_nights(settings_of(home))
     add_accounts(settings_of(home))
     return home
 
@@ -124,7 +128,9 @@ def test_a_page_is_quiet_self_contained_and_accessible(officer, address, path, l
     assert officer.evaluate("document.querySelectorAll('main h1').length") == 1
 
 
-@pytest.mark.parametrize("path", ["/", "/hospitals/snuh/2026-11-23", "/approvals"])
+@pytest.mark.parametrize(
+    "path", ["/", "/hospitals/snuh/2026-11-23", "/approvals", "/findings", "/findings/8", "/battery"]
+)
 def test_a_page_fits_a_phone(officer, address, path):
     choose(officer, address, "en")
     look(officer, address, path, dark=False, width=400)

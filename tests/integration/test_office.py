@@ -27,7 +27,13 @@ from etl.store.ledger.tables import APPROVAL, RUN
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "report_ledger.sql"
 #: What stands for the parts of a route in a call.
-PARTS = {"{hospital}": "snuh", "{night}": "2026-11-23", "{run}": "snuh-20261126-abc", "{number}": "1"}
+PARTS = {
+    "{hospital}": "snuh",
+    "{night}": "2026-11-23",
+    "{run}": "snuh-20261126-abc",
+    "{number}": "1",
+    "{check}": "field_isrequired_person_gender_concept_id",
+}
 
 
 CHEAP = passwords.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -85,7 +91,7 @@ def done(ledger):
 
 def test_nobody_sees_a_page_before_signing_in(visitor):
     for path in ("/", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", "/approvals", "/log", "/accounts", "/account",
-                 "/findings", "/findings/1"):  # fmt: skip
+                 "/findings", "/findings/1", "/battery"):  # fmt: skip
         answer = visitor.get(path)
         assert answer.status_code == 303
         assert answer.headers["location"].startswith("/sign-in")

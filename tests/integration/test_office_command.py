@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+import year_of_battery
 import year_of_nights
 from office_site import PASSWORD, Visitor, add_accounts, settings_of
 from typer.testing import CliRunner
@@ -21,7 +22,10 @@ from etl.settings import PROJECT
 from etl.store.ledger.ledger import Ledger
 
 PAGES = ("/", "/?sort=rate", "/hospitals/snuh", "/hospitals/snuh?page=12", "/hospitals/snuh/2026-12-31",
-         "/hospitals/snuh/2026-06-30", "/approvals", "/log", "/accounts")  # fmt: skip
+         "/hospitals/snuh/2026-06-30", "/approvals", "/log", "/accounts",
+         "/findings", "/findings?course=news", "/findings/1", "/battery", "/battery?hospital=snuh&text=person",
+         "/checks/field_isrequired_person_gender_concept_id",
+         "/checks/field_cdmdatatype_cost_cost_event_id?page=5")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +114,7 @@ def test_a_page_with_a_year_of_nights_is_there_within_half_a_second(tmp_path):
     settings = settings_of(tmp_path)
     Ledger(settings.ledger_url)
     year_of_nights.fill(tmp_path / "ledger.sqlite")
+    year_of_battery.measure(tmp_path / "ledger.sqlite")
     add_accounts(settings)
     visitor = Visitor(settings)
     visitor.sign_in("auditor")

@@ -151,18 +151,13 @@ def _layout(con: sa.Connection, schema: Schema) -> int:
 
 def _figures(con: sa.Connection, hospital: int, look: int) -> dict[str, Figure]:
     """A hospital's figures by name, as they stood at a look."""
-    figure = BATTERY_FIGURE
-    newest = (
-        sa.select(figure.c.asked, sa.func.max(figure.c.look).label("look"))
-        .where(figure.c.hospital_number == hospital, figure.c.look <= look)
-        .group_by(figure.c.asked)
-        .subquery()
+    figure, earlier = BATTERY_FIGURE.c, BATTERY_FIGURE.alias("earlier").c
+    last = sa.select(sa.func.max(earlier.look)).where(
+        earlier.hospital_number == hospital, earlier.asked == CHECK_NAME.c.number, earlier.look <= look
     )
-    same = (figure.c.asked == newest.c.asked) & (figure.c.look == newest.c.look)
-    query = (
-        sa.select(CHECK_NAME.c.name, figure.c.violated, figure.c.total)
-        .join_from(figure, newest, same)
-        .join(CHECK_NAME, CHECK_NAME.c.number == figure.c.asked)
-        .where(figure.c.hospital_number == hospital)
-    )
+    # one look into the key for each name, however many nights there are
+    newest = sa.select(CHECK_NAME.c.number, CHECK_NAME.c.name, last.scalar_subquery().label("look")).cte("newest")
+    newest = newest.prefix_with("materialized")
+    same = (figure.hospital_number == hospital) & (figure.asked == newest.c.number) & (figure.look == newest.c.look)
+    query = sa.select(newest.c.name, figure.violated, figure.total).join_from(newest, BATTERY_FIGURE, same)
     return {name: (violated, total) for name, violated, total in con.execute(query)}

@@ -16,7 +16,7 @@ DIMENSIONS = {
     "accuracy": "정확성",
     "uniqueness": "유일성",
 }
-_SEVERITIES = ("fatal", "convention", "characterization")
+SEVERITIES = ("fatal", "convention", "characterization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +62,4 @@ def errors(results: Iterable[Result]) -> Tally:
 def worst_first(results: Iterable[Result]) -> list[Result]:
     """What failed or gave no answer: the grave first, among these the largest share."""
     bad = [r for r in results if r.status in ("failed", "error")]
-    return sorted(bad, key=lambda r: (_SEVERITIES.index(r.check.type.severity), -r.share, -r.violated, r.check.id))
+    return sorted(bad, key=lambda r: (SEVERITIES.index(r.check.type.severity), -r.share, -r.violated, r.check.id))

@@ -144,10 +144,12 @@ def list_findings(
     query = _query()
     if hospital is not None:
         query = query.where(TRACKED_FINDING.c.hospital == hospital)
+    if news:
+        query = query.where(TRACKED_FINDING.c.course.in_(NEWS))
     found = [_tracked(row) for row in ledger.read(query)]
     found = [f for f in found if f.course is not None]  # of all its nights gone back from nothing is left to say
     found = [f for f in found if (states is None or f.state in states) and (owner is None or f.owner == owner)]
-    return sorted((f for f in found if not news or f.course in NEWS), key=_worst_first)
+    return sorted(found, key=_worst_first)
 
 
 def show(ledger: Ledger, number: int) -> TrackedDetail:
