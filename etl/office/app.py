@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from etl.errors import ConfigError, InputError, TransientError, UsageError
 from etl.faults import as_etl_error
-from etl.office import checks, decisions, findings, pages, people, vouching
+from etl.office import checks, decisions, findings, pages, people, together, vouching
 from etl.office.desk import Desk
 from etl.office.looks import error_page
 from etl.office.passwords import fits
@@ -47,7 +47,15 @@ def create_app(settings: Settings) -> FastAPI:
     desk = Desk(settings)
     _ = desk.issuer  # what is wrong with it is told now, not to the first who signs in
     fits("", None)  # the first who tries a name that nobody has waits no longer than others
-    for router in (pages.router, findings.router, checks.router, people.router, decisions.router, vouching.router):
+    for router in (
+        pages.router,
+        findings.router,
+        checks.router,
+        together.router,
+        people.router,
+        decisions.router,
+        vouching.router,
+    ):
         app.include_router(router)
     _require_rules(app)
     app.mount(STATIC, StaticFiles(directory=str(files("etl.pages").joinpath("static"))))

@@ -10,8 +10,6 @@ from starlette.responses import HTMLResponse
 from etl.office.looks import counts_for
 from etl.office.visit import number_of, visit_of
 from etl.quality.battery.failing import ChecksAsked
-from etl.quality.battery.newest import judged, newest_looks
-from etl.quality.battery.nights import checks_folder
 from etl.quality.battery.views import battery_page, check_page
 from etl.quality.findings.checks import check_shown
 
@@ -26,9 +24,7 @@ def battery(
     """What fails at which hospital."""
     visit = visit_of(request)
     desk, site = visit.desk, visit.site("battery", counts_for(visit))
-    checks = desk.checks
-    looks = newest_looks(desk.ledger) if checks else []
-    nights = judged(desk.ledger, looks, checks, checks_folder(desk.settings), desk.judged)
+    nights = desk.measured()
     asked = ChecksAsked(hospital, category, dimension, severity, text)
     return HTMLResponse(battery_page(site, nights, asked, desk.names, desk.small_cells, page=number_of(page)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import date
 from functools import cached_property
 from threading import Lock
 
@@ -11,7 +12,7 @@ from etl.errors import EtlError
 from etl.night.remember import again
 from etl.office.oidc import Issuer, issuer_of
 from etl.quality.battery.checks import Check
-from etl.quality.battery.newest import Known
+from etl.quality.battery.newest import Judged, Known, judged, newest_looks
 from etl.quality.battery.nights import checks_by_id, checks_folder
 from etl.quality.findings.told import small_cells
 from etl.quality.names import HospitalName, hospital_names
@@ -26,7 +27,7 @@ class Desk:
         self.settings = settings
         self._ledger: Ledger | None = None
         self._opening = Lock()
-        self.judged: Known = {}
+        self._judged: Known = {}
 
     @property
     def ledger(self) -> Ledger:
@@ -52,6 +53,11 @@ class Desk:
         with suppress(EtlError):
             return checks_by_id(checks_folder(self.settings))
         return {}
+
+    def measured(self, until: date | None = None) -> list[Judged]:
+        """Every hospital's newest measured night, or the newest up to a day, judged by the thresholds of today."""
+        looks = newest_looks(self.ledger, until) if self.checks else []
+        return judged(self.ledger, looks, self.checks, checks_folder(self.settings), self._judged)
 
     @cached_property
     def issuer(self) -> Issuer | None:

@@ -20,6 +20,8 @@ ADDRESSES = {
     "finding": "/findings/{number}",
     "battery": "/battery",
     "check": "/checks/{check}",
+    "coverage": "/coverage",
+    "comparison": "/comparison",
     "act": "/findings/{number}/act",
     "log": "/log",
     "accounts": "/accounts",

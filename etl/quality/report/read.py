@@ -173,12 +173,16 @@ def _rates(ledger: Ledger, run_id: str) -> tuple[DomainRate, ...]:
     return tuple(DomainRate(**row) for row in ledger.rows(MAPPING_RATE, run_id, *order))
 
 
+def in_steps_told(code: Any) -> sa.ColumnElement[int]:
+    """SQL of a code's records as `in_steps` tells them; what earlier versions wrote is exact."""
+    steps = (code.records + code.fewer_than - 1) // code.fewer_than * code.fewer_than
+    return sa.case((code.fewer_than.is_(None), code.records), else_=steps)
+
+
 def _unmapped(ledger: Ledger, run_id: str, previous_id: str | None) -> Unmapped:
     """The top codes with the running sum over their rank; `new` are those the previous night did not have."""
     code, before = UNMAPPED.c, UNMAPPED.alias("before")
-    # as `in_steps`; what earlier versions wrote is exact
-    steps = (code.records + code.fewer_than - 1) // code.fewer_than * code.fewer_than
-    told = sa.case((code.fewer_than.is_(None), code.records), else_=steps)
+    told = in_steps_told(code)
     rank = [sa.desc(told), code.domain, code.vocabulary, code.code]
     key = ("domain", "vocabulary", "code")
     same = sa.and_(before.c.run_id == previous_id, *(before.c[k] == code[k] for k in key))
