@@ -19,7 +19,7 @@ ACTIONS = (
     noted("password changed"), noted("account added"), noted("role changed"), noted("account disabled"),
     noted("account enabled"), noted("approved"), noted("refused"), noted("finding acknowledged"),
     noted("finding taken into work"), noted("finding waived"), noted("finding resolved"), noted("finding opened again"),
-    noted("finding assigned"), noted("finding noted"),
+    noted("finding assigned"), noted("finding noted"), noted("monthly report written"),
 )  # fmt: skip
 
 

@@ -34,7 +34,8 @@ CHROMIUM = shutil.which("chromium")
 OF_ALL = ("/", "/approvals", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", f"/hospitals/snuh/{NIGHT}",
           "/hospitals/dsmc/2026-11-23", "/account", "/office/design", "/nothing",
           "/findings", "/findings/1", "/findings/8", "/battery", "/checks/field_isrequired_device_exposure_person_id",
-          "/checks/source%20values_in_set%20724c1e0468f8c7d3", "/coverage", "/comparison")  # fmt: skip
+          "/checks/source%20values_in_set%20724c1e0468f8c7d3", "/coverage", "/comparison",
+          "/months/2026-11")  # fmt: skip
 OF_AUDITORS = ("/log", "/accounts")
 
 pytestmark = [

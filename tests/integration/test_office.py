@@ -32,6 +32,7 @@ PARTS = {
     "{night}": "2026-11-23",
     "{run}": "snuh-20261126-abc",
     "{number}": "1",
+    "{month}": "2026-11",
     "{check}": "field_isrequired_person_gender_concept_id",
 }
 

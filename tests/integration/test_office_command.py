@@ -24,7 +24,7 @@ from etl.store.ledger.ledger import Ledger
 PAGES = ("/", "/?sort=rate", "/hospitals/snuh", "/hospitals/snuh?page=12", "/hospitals/snuh/2026-12-31",
          "/hospitals/snuh/2026-06-30", "/approvals", "/log", "/accounts",
          "/findings", "/findings?course=news", "/findings/1", "/battery", "/battery?hospital=snuh&text=person",
-         "/coverage", "/coverage?text=c1&hospital=snuh", "/comparison",
+         "/coverage", "/coverage?text=c1&hospital=snuh", "/comparison", "/months/2026-06",
          "/checks/field_isrequired_person_gender_concept_id",
          "/checks/field_cdmdatatype_cost_cost_event_id?page=5")  # fmt: skip
 

@@ -1,8 +1,8 @@
-"""The pages about all hospitals together, as functions: mapping coverage, comparison."""
+"""The pages about all hospitals together, as functions: mapping coverage, comparison, the month's report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from etl.quality.battery.views import CERTIFIED
 from etl.quality.names import Names, name_of
 from etl.quality.report.comparison import Comparison
 from etl.quality.report.coverage import Coverage
+from etl.quality.report.month import ON_TIME, Month, month_name
 from etl.quality.report.read import UNIT_DOMAIN
+from etl.quality.report.texts import PARTS, Text
 
 _FORMS: dict[str, Callable[[float | None], str]] = {
     "count": count, "percent": percent, "points": points, "thousandths": thousandths,
@@ -35,6 +37,19 @@ def comparison_page(site: Site, figures: Comparison, names: Names) -> str:
         return duration(value, site.say) if form == "duration" else _FORMS[form](value)
 
     return _page(site, "comparison.html.j2", names, figures=figures, certified=CERTIFIED, shown=shown)
+
+
+def month_page(
+    site: Site, figures: Month, texts: Mapping[str, Text], names: Names, *, said: str | None = None,
+    overtaken: str | None = None, kept: Text | None = None,
+) -> str:  # fmt: skip
+    """A month's report; `kept` is a text that was not taken because somebody else wrote meanwhile."""
+    return _page(
+        site, "month.html.j2", names, month=figures, texts=texts, parts=PARTS, certified=CERTIFIED,
+        hour=f"{ON_TIME:%H:%M}", said=said, overtaken=overtaken, kept=kept,
+        earlier=month_name(figures.earlier) if figures.earlier else None,
+        later=month_name(figures.later) if figures.later else None,
+    )  # fmt: skip
 
 
 def _page(site: Site, template: str, names: Names, **values: Any) -> str:
