@@ -10,7 +10,7 @@ import typer
 from etl.cli.console import errors_to_exit_codes, out
 from etl.cli.options import command_app
 from etl.quality.lineage.pages import write_pages
-from etl.quality.report.pages import LINEAGE
+from etl.quality.report.folder import LINEAGE
 from etl.settings import load_settings
 
 app = command_app()

@@ -16,6 +16,7 @@ from etl.operations.retention.clean import Rules
 from etl.operations.retention.clean import clean as clean_all
 from etl.operations.retention.plan import Removal
 from etl.pages.formats import size
+from etl.quality.findings.told import small_cells
 from etl.quality.names import hospital_names
 from etl.quality.report.pages import write_reports
 from etl.settings import load_settings
@@ -67,7 +68,13 @@ def clean(
         rules = Rules(keep or settings.keep_nights, hours, page_days)
         found = clean_all(settings, hospitals or (), rules, dry_run=dry_run, failed=failed)
         if not dry_run and any(r.kind == "page" for r in found):  # the index no longer links to them
-            write_reports(Ledger(settings.ledger_url), settings.reports, hospital_names(settings), run_ids=[])
+            write_reports(
+                Ledger(settings.ledger_url),
+                settings.reports,
+                hospital_names(settings),
+                cells=small_cells(settings),
+                run_ids=[],
+            )
     if as_json:
         print_json([_as_json(r) for r in found])
     else:

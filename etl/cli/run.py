@@ -22,6 +22,7 @@ from etl.night.publish.approval import open_questions
 from etl.night.publish.difference import TableChange
 from etl.night.remember import resume
 from etl.night.stages import STAGE_NAMES
+from etl.quality.findings.told import small_cells
 from etl.quality.morning import follow_up
 from etl.quality.names import hospital_names
 from etl.quality.report.pages import write_reports
@@ -67,7 +68,9 @@ def run_nights(settings: Settings, work: Sequence[Due], how: How) -> int:
         err.print(line, soft_wrap=True)
     code = max(int(r["exit_code"]) for r in results)
     try:
-        index: Path | None = write_reports(ledger, settings.reports, hospital_names(settings), run_ids=ids)
+        index: Path | None = write_reports(
+            ledger, settings.reports, hospital_names(settings), cells=small_cells(settings), run_ids=ids
+        )
     except Exception as raised:  # the nights are done: what became of them is told all the same
         error = as_etl_error(raised)
         show_error(error)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlencode
+
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +39,11 @@ class Pages:
     def link(self, number: int) -> str:
         """Another page of the same."""
         return f"{self.address}?{urlencode([*self.asked, ('page', number)])}"
+
+
+def part_of(every: Sequence[Thing], page: int, size: int | None) -> tuple[Sequence[Thing], int, int]:
+    """What is on a page of `size` (None: of all), its number as far as there is one, and how many pages there are."""
+    size = size or max(1, len(every))
+    last = max(1, -(-len(every) // size))
+    page = min(max(page, 1), last)
+    return every[(page - 1) * size : page * size], page, last

@@ -43,6 +43,7 @@ from etl.operations.grown import Grown, first_night
 from etl.operations.grown import grown_deliveries as find_grown
 from etl.operations.plan import Plan, load_scheduling, read_plans
 from etl.quality.findings.digest import digest, is_worth_telling, subject, text
+from etl.quality.findings.told import small_cells
 from etl.quality.lineage.events import stage_events
 from etl.quality.morning import follow_up, morning
 from etl.quality.names import hospital_names
@@ -182,7 +183,9 @@ def ask_approval(run_id: str) -> list[str]:
         lines = [line for question in ask(ledger, run_id) for line in question.lines]
         if lines:
             ledger.update_run(run_id, state="waiting")
-            write_reports(ledger, settings.reports, hospital_names(settings), run_ids=[run_id])
+            write_reports(
+                ledger, settings.reports, hospital_names(settings), cells=small_cells(settings), run_ids=[run_id]
+            )
         return lines
 
 
@@ -218,7 +221,13 @@ def write_report(run_id: str | None, *, ended: bool = True) -> str:
             ledger.close_run(run_id, "failed", row["stage"], _CUT_OFF, CUT_OFF_HINT)
         for line in follow_up(settings, measure=False):  # of all hospitals at once, by `write_everything`
             log.warning("%s", line)
-        index = write_reports(ledger, settings.reports, hospital_names(settings), run_ids=[run_id] if run_id else [])
+        index = write_reports(
+            ledger,
+            settings.reports,
+            hospital_names(settings),
+            cells=small_cells(settings),
+            run_ids=[run_id] if run_id else [],
+        )
         log.info("report: %s", index)
         return str(index)
 

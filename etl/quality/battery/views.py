@@ -11,7 +11,7 @@ from etl.pages.disclosure import SMALL_CELL, few, in_steps, told_records
 from etl.pages.formats import DASH, count, percent
 from etl.pages.page import render_on
 from etl.pages.site import Site
-from etl.pages.tables import Pages
+from etl.pages.tables import Pages, part_of
 from etl.quality.battery.checks import Check, Words
 from etl.quality.battery.failing import CHECKS_OF_A_PAGE, DIMENSION_NAMES, SEVERITY_NAMES, ChecksAsked, crossed, failing
 from etl.quality.battery.history import Cell, History
@@ -61,11 +61,10 @@ def battery_page(
 ) -> str:  # fmt: skip
     """Every hospital's newest measured night: by dimension and category, and what fails, a page of it."""
     found = failing(nights, asked)
-    last = max(1, -(-len(found) // CHECKS_OF_A_PAGE))
-    page = min(max(page, 1), last)
+    shown, page, last = part_of(found, page, CHECKS_OF_A_PAGE if site.live else None)
     return _page(
         site, "battery.html.j2", names, cells, nights=nights, asked=asked, number=len(found),
-        shown=found[(page - 1) * CHECKS_OF_A_PAGE : page * CHECKS_OF_A_PAGE], crossed=crossed(nights, asked.hospital),
+        shown=shown, crossed=crossed(nights, asked.hospital),
         pages=Pages(page, last, site.link("battery") or "", asked.asked), categories=CATEGORIES,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from etl.pages.disclosure import SMALL_CELL
 from etl.pages.language import noted
 from etl.pages.page import render_on
 from etl.pages.site import Site
-from etl.pages.tables import Pages
+from etl.pages.tables import Pages, part_of
 from etl.quality.battery.checks import Check, Words
 from etl.quality.findings.actions import today
 from etl.quality.findings.chosen import ANY, COURSES, FINDINGS_OF_A_PAGE, NEW, Listed, sentence
@@ -56,10 +56,8 @@ class Written:
 
 
 def findings_page(site: Site, figures: Listed, names: Names, cells: SmallCells, *, page: int = 1) -> str:
-    """The findings that are asked for, a page of them."""
-    last = max(1, -(-len(figures.findings) // FINDINGS_OF_A_PAGE))
-    page = min(max(page, 1), last)
-    shown = figures.findings[(page - 1) * FINDINGS_OF_A_PAGE : page * FINDINGS_OF_A_PAGE]
+    """The findings that are asked for: a page of them, or all where the page is a file."""
+    shown, page, last = part_of(figures.findings, page, FINDINGS_OF_A_PAGE if site.live else None)
     return _page(
         site, "findings.html.j2", names, cells, figures=figures, shown=shown,
         pages=Pages(page, last, site.link("findings") or "", figures.chosen.asked),

@@ -39,7 +39,7 @@ def tonight_page(
     order = Order(sort, reverse, site.link("tonight") or "", "hospitals")
     return _page(
         site, "tonight.html.j2", names, again=again, tonight=figures, lines=lines, order=order, said=said,
-        lineage=site.link("lineage"), news=news,
+        beside=_beside(site), news=news,
     )  # fmt: skip
 
 
@@ -90,6 +90,15 @@ def _page(site: Site, template: str, names: Names, **values: Any) -> str:
         "say": site.say,
     }
     return render_on(site, _TEMPLATES, template, {**said, **values})
+
+
+def _beside(site: Site) -> list[tuple[str, str]]:
+    """What lies beside exported reports: addresses and names."""
+    pages = {
+        "findings": site.say("Findings"), "battery": site.say("Battery"), "coverage": site.say("Mapping coverage"),
+        "comparison": site.say("Comparison of hospitals"), "lineage": site.say("Lineage: from sources to the CDM"),
+    }  # fmt: skip
+    return [(address, name) for page, name in pages.items() if (address := site.link(page))]
 
 
 def _linked(site: Site, run: RunSummary, night: date | None) -> tuple[date, str] | None:
