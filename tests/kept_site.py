@@ -11,7 +11,7 @@ from etl.cdm.spec import tables
 from etl.quality.battery.checks import Check
 from etl.quality.battery.kept import Published, keep
 from etl.quality.battery.measure import Measured
-from etl.quality.battery.nights import checks_by_id, checks_folder
+from etl.quality.battery.nights import checks_by_id
 from etl.quality.battery.schema import Schema
 from etl.quality.findings.track import track
 from etl.settings import Settings
@@ -58,7 +58,7 @@ class Made:
 def measured_nights(settings: Settings) -> None:
     """Keep made-up figures of every published run, then track what gates and battery say."""
     ledger = Ledger(settings.ledger_url)
-    checks = list(checks_by_id(checks_folder(settings)).values())
+    checks = list(checks_by_id(settings).values())
     made = {hospital: Made(checks, number) for hospital, number in NUMBERS.items()}
     runs = ledger.read(sa.select(RUN).where(RUN.c.state == "published").order_by(RUN.c.night, RUN.c.number))
     for n, run in enumerate(runs):

@@ -51,7 +51,7 @@ class Desk:
     def checks(self) -> Mapping[str, Check]:
         """The battery's checks by id; none where there is no battery, or what is written of it is wrong."""
         with suppress(EtlError):
-            return checks_by_id(checks_folder(self.settings))
+            return checks_by_id(self.settings)
         return {}
 
     def measured(self, until: date | None = None) -> list[Judged]:

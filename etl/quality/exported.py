@@ -93,7 +93,7 @@ class Exported:
     @cached_property
     def _asked(self) -> Mapping[str, Check]:
         with suppress(ConfigError):  # checks that are written wrongly keep no other page from being read
-            return checks_by_id(checks_folder(self.settings))
+            return checks_by_id(self.settings)
         return {}
 
     @cached_property

@@ -9,33 +9,29 @@ from pathlib import Path
 
 from etl.faults import as_etl_error
 from etl.mapping.read.documents import hospital_folders, read_head
-from etl.quality.battery.battery import load_battery
+from etl.quality.battery.battery import DASHBOARD, OWN, load_battery
 from etl.quality.battery.checks import Check
-from etl.quality.battery.checks import CHECKS, TYPES, Check, load_checks
 from etl.quality.battery.kept import Published, is_kept, keep, keep_failure
 from etl.quality.battery.measure import Measured, measure
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.open import open_warehouse
 
-FOLDER = "dqd"
-
 
 def checks_folder(settings: Settings) -> Path:
     """Where the checks are written down; where it is missing, no battery is asked."""
-    return settings.expectations / FOLDER
+    return settings.expectations / DASHBOARD
 
 
-def checks_by_id(folder: Path) -> Mapping[str, Check]:
-    """The checks by their ids, read again when their files change; ConfigError as `load_checks`."""
-    return _read(
-        folder, tuple((folder / name).stat().st_mtime_ns for name in (TYPES, CHECKS) if (folder / name).exists())
-    )
+def checks_by_id(settings: Settings) -> Mapping[str, Check]:
+    """All checks by their ids, read again when their files change; ConfigError as `load_battery`."""
+    files = (file for name in (DASHBOARD, OWN) for file in (settings.expectations / name).rglob("*") if file.is_file())
+    return _read(settings.expectations, tuple(sorted((str(file), file.stat().st_mtime_ns) for file in files)))
 
 
 @lru_cache(maxsize=2)
-def _read(folder: Path, _changed: tuple[int, ...]) -> Mapping[str, Check]:
-    return {check.id: check for check in load_checks(folder)}
+def _read(expectations: Path, _changed: tuple[tuple[str, int], ...]) -> Mapping[str, Check]:
+    return {check.id: check for check in load_battery(expectations)}
 
 
 def hospital_numbers(settings: Settings) -> dict[str, int]:

@@ -12,7 +12,8 @@ from etl.pages.formats import DASH, count, percent
 from etl.pages.page import render_on
 from etl.pages.site import Site
 from etl.pages.tables import Pages, part_of
-from etl.quality.battery.checks import Check, Words
+from etl.quality.battery.checks import Check
+from etl.quality.battery.definition import Words
 from etl.quality.battery.failing import CHECKS_OF_A_PAGE, DIMENSION_NAMES, SEVERITY_NAMES, ChecksAsked, crossed, failing
 from etl.quality.battery.history import Cell, History
 from etl.quality.battery.newest import Judged

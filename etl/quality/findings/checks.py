@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.pages.language import noted
-from etl.quality.battery.checks import Check, Words
+from etl.quality.battery.checks import Check
+from etl.quality.battery.definition import Words
 from etl.quality.battery.history import NIGHTS_OF_A_PAGE, Cell, History, history_of
 from etl.quality.battery.judge import Status
 from etl.quality.battery.listed import rows_sql

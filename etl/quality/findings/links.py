@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from etl.errors import EtlError
 from etl.pages.formats import sql_command
 from etl.quality.battery.listed import rows_sql
-from etl.quality.battery.nights import checks_by_id, checks_folder, hospital_numbers
+from etl.quality.battery.nights import checks_by_id, hospital_numbers
 from etl.quality.findings.kinds import SOURCE, check_name
 from etl.quality.findings.read import Seen, TrackedDetail
 from etl.quality.findings.signs import findings_of
@@ -80,7 +80,7 @@ def _rows(
 def _of_battery(settings: Settings, hospital: str, seen: dict[str, Seen]) -> dict[str, str | None]:
     number = hospital_numbers(settings).get(hospital)
     try:
-        checks = checks_by_id(checks_folder(settings))
+        checks = checks_by_id(settings)
     except EtlError:  # what is wrong with the checks keeps nobody from reading the finding
         return {}
     asked = [checks[name] for name in seen if name in checks]

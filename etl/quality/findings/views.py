@@ -14,7 +14,8 @@ from etl.pages.language import noted
 from etl.pages.page import render_on
 from etl.pages.site import Site
 from etl.pages.tables import Pages, part_of
-from etl.quality.battery.checks import Check, Words
+from etl.quality.battery.checks import Check
+from etl.quality.battery.definition import Words
 from etl.quality.findings.actions import today
 from etl.quality.findings.chosen import ANY, COURSES, FINDINGS_OF_A_PAGE, NEW, Listed, sentence
 from etl.quality.findings.links import Links
