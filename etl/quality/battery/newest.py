@@ -11,7 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.quality.battery.checks import CHECKS, TYPES, Check
+from etl.quality.battery.battery import states_of
+from etl.quality.battery.checks import Check
 from etl.quality.battery.judge import Result, judge
 from etl.quality.battery.kept import load
 from etl.quality.battery.overrides import FOLDER, read_overrides
@@ -63,7 +64,7 @@ def newest_looks(ledger: Ledger, until: date | None = None) -> list[Mapping[str,
 
 
 #: What was judged before, by the look and when what it is judged by was written.
-Known = dict[tuple[int, datetime, tuple[int, ...]], Judged]
+Known = dict[tuple[int, datetime, tuple[tuple[str, int], ...]], Judged]
 _MOST_KNOWN = 100  # a judged night takes half a megabyte
 
 
@@ -94,7 +95,7 @@ def _judged(ledger: Ledger, look: Mapping[str, Any], checks: Mapping[str, Check]
     return Judged(look["hospital"], look["night"], look["run_id"], tuple(results))
 
 
-def _written(folder: Path, hospital: str) -> tuple[int, ...]:
-    """When the files were written that a hospital is judged by; 0: there is none."""
-    files = (folder / TYPES, folder / CHECKS, folder / FOLDER / f"{hospital}.yaml")
-    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+def _written(folder: Path, hospital: str) -> tuple[tuple[str, int], ...]:
+    """When the files were written that a hospital is judged by; 0: it has none of its own."""
+    own = folder / FOLDER / f"{hospital}.yaml"
+    return (*states_of(folder.parent), (own.name, own.stat().st_mtime_ns if own.exists() else 0))

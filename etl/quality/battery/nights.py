@@ -9,7 +9,7 @@ from pathlib import Path
 
 from etl.faults import as_etl_error
 from etl.mapping.read.documents import hospital_folders, read_head
-from etl.quality.battery.battery import DASHBOARD, OWN, load_battery
+from etl.quality.battery.battery import DASHBOARD, load_battery, states_of
 from etl.quality.battery.checks import Check
 from etl.quality.battery.kept import Published, is_kept, keep, keep_failure
 from etl.quality.battery.measure import Measured, measure
@@ -25,8 +25,7 @@ def checks_folder(settings: Settings) -> Path:
 
 def checks_by_id(settings: Settings) -> Mapping[str, Check]:
     """All checks by their ids, read again when their files change; ConfigError as `load_battery`."""
-    files = (file for name in (DASHBOARD, OWN) for file in (settings.expectations / name).rglob("*") if file.is_file())
-    return _read(settings.expectations, tuple(sorted((str(file), file.stat().st_mtime_ns) for file in files)))
+    return _read(settings.expectations, states_of(settings.expectations))
 
 
 @lru_cache(maxsize=2)
