@@ -27,8 +27,8 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
-    """A small hospital with three clean nights behind it."""
-    yield Nights(tmp_path_factory.mktemp("faults"), "boramae", patients=120, before=3)
+    """A small hospital with two clean nights behind it."""
+    yield Nights(tmp_path_factory.mktemp("faults"), "boramae", patients=120, before=2)
 
 
 def fault(name: str) -> Fault:
