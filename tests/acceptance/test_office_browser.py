@@ -5,8 +5,10 @@ With ETL_TEST_PICTURES the pictures of the documentation are taken anew, into th
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -23,7 +25,8 @@ from kept_site import measured_nights
 from office_site import NIGHT, PASSWORD, add_accounts, settings_of, waiting_run
 
 from etl.office.app import create_app
-from etl.quality.report.pages import write_reports
+from etl.quality.findings.read import list_findings
+from etl.quality.pages import write_all_reports
 from etl.settings import PROJECT
 from etl.store.ledger.ledger import Ledger
 
@@ -31,9 +34,10 @@ EXAMPLE = PROJECT / "tests" / "data" / "report_ledger.sql"
 AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = os.environ.get("ETL_TEST_PICTURES", "")
 CHROMIUM = shutil.which("chromium")
+FAILING = "/checks/field_isrequired_device_exposure_person_id"
 OF_ALL = ("/", "/approvals", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", f"/hospitals/snuh/{NIGHT}",
           "/hospitals/dsmc/2026-11-23", "/account", "/office/design", "/nothing",
-          "/findings", "/findings/1", "/findings/8", "/battery", "/checks/field_isrequired_device_exposure_person_id",
+          "/findings", "/findings/1", "/findings/8", "/battery", FAILING,
           "/checks/source%20values_in_set%20724c1e0468f8c7d3", "/coverage", "/comparison",
           "/months/2026-11")  # fmt: skip
 OF_AUDITORS = ("/log", "/accounts")
@@ -202,15 +206,20 @@ def test_auditors_see_who_did_what(browser, address):
 
 
 @pytest.mark.skipif(not PICTURES, reason="taken on request: ETL_TEST_PICTURES=docs/office")
-def test_pictures_for_the_documentation(browser, address):
+def test_pictures_for_the_documentation(browser, address, home):
     folder = Path(PICTURES)
     folder.mkdir(parents=True, exist_ok=True)
     signed_in(browser, address, "quality.officer")
-    taken = (("tonight", "/", "en", False), ("night", "/hospitals/dsmc/2026-11-23", "ko", False),
-             ("hospital", "/hospitals/snuh", "en", True))  # fmt: skip
-    for name, path, language, dark in taken:
+    worse = next(f.number for f in list_findings(Ledger(settings_of(home).ledger_url)) if f.course == "worse")
+    taken = (("tonight", "/", "en", False, 900), ("night", "/hospitals/dsmc/2026-11-23", "ko", False, 900),
+             ("hospital", "/hospitals/snuh", "en", True, 900), ("findings", "/findings", "en", False, 560),
+             ("finding", f"/findings/{worse}", "ko", False, 900), ("battery", "/battery", "en", False, 800),
+             ("check", FAILING, "ko", True, 800), ("coverage", "/coverage", "en", False, 640),
+             ("comparison", "/comparison", "ko", False, 800),
+             ("month", "/months/2026-11", "ko", False, 800))  # fmt: skip
+    for name, path, language, dark, height in taken:
         choose(browser, address, language)
-        page = browser.open(address + path, 1280, 900, dark=dark)
+        page = browser.open(address + path, 1280, height, dark=dark)
         (folder / f"{name}.png").write_bytes(page.screenshot)
         assert (folder / f"{name}.png").stat().st_size < 150_000
 
@@ -227,9 +236,43 @@ def test_a_night_is_decided_by_a_click(browser, address, home):
     assert faults(browser) == []
 
 
-def test_exported_pages_keep_the_same_promises_from_a_folder(browser, home, tmp_path):
-    index = write_reports(Ledger(settings_of(home).ledger_url), tmp_path / "out", {})
-    for path in ("index.html", "hospitals/snuh.html", "2026-11-23/dsmc.html"):
+def test_a_finding_is_acted_on_by_keyboard_and_click(browser, address):
+    signed_in(browser, address, "quality.officer")
+    choose(browser, address, "en")
+    browser.open(f"{address}/findings/1", 1280)
+    for summary in ("Waive until a day", "Note"):
+        browser.evaluate(f"[...document.querySelectorAll('summary')].find(s => s.textContent == '{summary}').click()")
+    opened = "[...document.querySelectorAll('.acts details[open] summary')].map(s => s.textContent)"
+    assert browser.evaluate(opened) == ["Note"], "one form at a time"
+    browser.evaluate("document.querySelector('#note-reason').focus()")
+    browser.call("Input.insertText", text="병원에 확인 요청함")
+    browser.follow("document.activeElement.form.querySelector('button').click()")
+    assert "It is done and recorded." in browser.evaluate("document.querySelector('.message').textContent")
+    assert "병원에 확인 요청함" in browser.evaluate("document.querySelector('#history').textContent")
+    assert faults(browser) == []
+
+
+def test_the_month_prints_without_its_forms_on_the_paper_of_its_readers(browser, address):
+    signed_in(browser, address, "quality.officer")
+    browser.open(f"{address}/months/2026-11", 1280)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        shown = "[...document.querySelectorAll('.bar, form, .unwritten')].filter(e => e.offsetParent).length"
+        assert browser.evaluate(shown) == 0
+        assert browser.evaluate("document.querySelectorAll('main table').length") >= 4
+        printed = browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+    pdf = base64.b64decode(printed["data"])
+    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+    assert 1 <= len(boxes) <= 3
+    assert {(round(float(w)), round(float(h))) for w, h in boxes} <= {(595, 842), (594, 841), (596, 842)}
+
+
+def test_exported_pages_keep_the_same_promises_from_a_folder(browser, home):
+    index = write_all_reports(settings_of(home))
+    for path in ("index.html", "hospitals/snuh.html", "2026-11-23/dsmc.html", "findings.html", "findings/1.html",
+                 "battery.html", "coverage.html", "comparison.html", "months/2026-11.html"):  # fmt: skip
         page = browser.open((index.parent / path).as_uri(), 1280)
         assert page.complaints == []
         assert all(request.startswith(("file:", "data:")) for request in page.requests)
