@@ -55,9 +55,9 @@ class Made:
         return found
 
 
-def measured_nights(settings: Settings) -> None:
+def measured_nights(settings: Settings, ledger: Ledger | None = None) -> None:
     """Keep made-up figures of every published run, then track what gates and battery say."""
-    ledger = Ledger(settings.ledger_url)
+    ledger = ledger or Ledger(settings.ledger_url)
     checks = list(checks_by_id(settings).values())
     made = {hospital: Made(checks, number) for hospital, number in NUMBERS.items()}
     runs = ledger.read(sa.select(RUN).where(RUN.c.state == "published").order_by(RUN.c.night, RUN.c.number))

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import quote
 from uuid import uuid4
 
 import postgres_server
 import psycopg
 import pytest
 import sqlalchemy as sa
+from kept_site import measured_nights
 from office_site import NIGHT, Visitor, add_accounts, hidden, waiting_run
 
 from etl.office import passwords
 from etl.office.record import Asked, events
+from etl.quality.findings.read import list_findings, show
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
-from etl.store.ledger.tables import APPROVAL
+from etl.store.ledger.tables import APPROVAL, RUN
 from etl.store.warehouse.postgres.init import initialise
 from etl.store.warehouse.postgres.roles import make_login
 
 SECRET = "a-password-of-tests"
+FIELD = "/checks/field_isrequired_person_gender_concept_id"
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +73,28 @@ def test_a_login_of_the_office_serves_its_pages_and_records_decisions(office):
     auditor = Visitor(settings)
     auditor.sign_in("auditor")
     assert "half of a file" in auditor.get("/log").text
+
+
+def test_a_login_of_the_office_acts_on_findings_and_writes_the_months_texts(office):
+    ledger, settings, _ = office
+    for run in (row for row in ledger.read(sa.select(RUN)) if row["state"] != "waiting"):
+        ledger.close_run(run["run_id"], "published", "publish", None)
+    measured_nights(settings, ledger)
+    [finding] = [f for f in list_findings(ledger) if f.course == "new" and f.place == "source"]
+    visitor = Visitor(settings)
+    visitor.sign_in("quality.officer")
+    check = quote(show(ledger, finding.number).signs[0].check)
+    month = f"/months/{NIGHT:%Y-%m}"
+    for path in ("/findings", f"/findings/{finding.number}", "/battery", f"/checks/{check}", FIELD, "/coverage",
+                 "/comparison", month):  # fmt: skip
+        assert visitor.get(path).status_code == 200, path
+    fields = hidden(visitor.get(f"/findings/{finding.number}").text, f"/findings/{finding.number}/act")
+    form = {**fields, "action": "work", "owner": "lee", "reason": "asked the hospital"}
+    assert visitor.client.post(f"/findings/{finding.number}/act", data=form).status_code == 303
+    assert show(ledger, finding.number).actions[0].actor == "quality.officer"
+    fields = hidden(visitor.get(month).text, f"{month}/text")
+    assert visitor.client.post(f"{month}/text", data={**fields, "text": "All is well."}).status_code == 303
+    assert "All is well." in visitor.get(month).text
 
 
 def test_while_the_server_is_away_pages_say_so_and_work_again_when_it_is_back(office, database):
