@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from etl.errors import ConfigError, InputError, TransientError, UsageError
 from etl.faults import as_etl_error
-from etl.office import checks, decisions, findings, pages, people, together, vouching
+from etl.office import checks, decisions, findings, lineage, pages, people, together, vouching
 from etl.office.desk import Desk
 from etl.office.looks import error_page
 from etl.office.passwords import fits
@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
         findings.router,
         checks.router,
         together.router,
+        lineage.router,
         people.router,
         decisions.router,
         vouching.router,
@@ -93,7 +94,8 @@ def _require_rules(app: FastAPI) -> None:
 
 
 def _dressed(request: Request, response: Response) -> Response:
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     if request.url.path.startswith(f"{STATIC}/"):
         response.headers["Cache-Control"] = _FOR_A_YEAR if response.status_code == 200 else "no-store"
         return response

@@ -22,6 +22,7 @@ ADDRESSES = {
     "check": "/checks/{check}",
     "coverage": "/coverage",
     "comparison": "/comparison",
+    "lineage_of": "/lineage/{hospital}",
     "months": "/months",
     "month": "/months/{month}",
     "month_text": "/months/{month}/text",

@@ -269,6 +269,13 @@ def test_the_month_prints_without_its_forms_on_the_paper_of_its_readers(browser,
     assert {(round(float(w)), round(float(h))) for w, h in boxes} <= {(595, 842), (594, 841), (596, 842)}
 
 
+def test_a_lineage_page_runs_its_own_style_and_script_under_its_policy(browser, address):
+    signed_in(browser, address, "quality.officer")
+    page = browser.open(f"{address}/lineage/dsmc", 1280)
+    assert page.complaints == []
+    assert browser.evaluate("document.documentElement.classList.contains('js')")
+
+
 def test_exported_pages_keep_the_same_promises_from_a_folder(browser, home):
     index = write_all_reports(settings_of(home))
     for path in ("index.html", "hospitals/snuh.html", "2026-11-23/dsmc.html", "findings.html", "findings/1.html",

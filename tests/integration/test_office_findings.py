@@ -114,8 +114,8 @@ def test_findings_are_filtered(settings, ledger, asked, holds):
 
 
 def test_a_page_of_several_keeps_what_was_asked(settings):
-    page = as_role(settings, "reader").get("/findings?hospital=snuh&state=any").text
-    assert "?hospital=snuh&amp;state=any&amp;page=2" in page
+    page = as_role(settings, "reader").get("/findings?hospital=&state=any&late=0").text
+    assert "?state=any&amp;page=2" in page
 
 
 def test_tonight_and_a_hospital_show_what_is_new(settings, ledger):
@@ -244,3 +244,16 @@ def test_who_may_not_act_is_offered_nothing_and_refused(settings, ledger, role):
     answer = visitor.post(f"/findings/{number}/act", {"action": "resolve", "reason": "x", "seen": "0"})
     assert answer.status_code == 403
     assert show(ledger, number).actions == ()
+
+
+def test_a_finding_leads_to_the_mapping_entries_on_the_lineage_page(settings, ledger):
+    visitor, finding = as_role(settings, "reader"), one(ledger, hospital="dsmc", table="drug_exposure")
+    page = visitor.get(f"/findings/{finding.number}").text
+    assert 'href="/lineage/dsmc#table-drug_exposure"' in page
+    lineage = visitor.get("/lineage/dsmc")
+    assert 'id="table-drug_exposure"' in lineage.text
+    policy = lineage.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert visitor.get("/lineage/nowhere").status_code == 404
