@@ -38,13 +38,13 @@ def of_comparison(request: Request) -> HTMLResponse:
 
 
 @router.get("/months")
-def newest_month(request: Request) -> Response:
+def newest_month(request: Request) -> HTMLResponse:
     """The newest month that has nights."""
     visit = visit_of(request)
     there = months(visit.desk.ledger)
     if not there:
         return HTMLResponse(office_page(visit, "no_month.html.j2", "months"))
-    return RedirectResponse(f"/months/{month_name(there[-1])}", 303)
+    return HTMLResponse(_month(visit, month_name(there[-1])))
 
 
 @router.get("/months/{month}")

@@ -47,8 +47,8 @@ def _of_part(page, part):
 
 def test_the_newest_month_is_the_first_that_is_shown(settings):  # noqa: F811
     visitor = as_role(settings, "reader")
-    assert visitor.get("/months").headers["location"] == "/months/2026-11"
-    assert "2026-11-01 to 2026-11-30" in visitor.get("/months/2026-11").text
+    for path in ("/months", "/months/2026-11"):
+        assert "2026-11-01 to 2026-11-30" in visitor.get(path).text
     for name in ("2026-10", "2026-13", "november", "2026-11-01"):
         assert visitor.get(f"/months/{name}").status_code == 404
 

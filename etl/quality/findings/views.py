@@ -81,7 +81,8 @@ def finding_page(
     return _page(
         site, "finding.html.j2", names, cells, finding=detail.finding, detail=detail, links=links, checks=checks,
         nights=nights_of(detail, checks), share=lambda sign: share_told(sign, small), sentence_of=sentence_of,
-        said=said, written=written, forms={name: states().actions[name] for name in detail.possible},
+        said=said, written=written, is_known=detail.finding.hospital in names,
+        forms={name: states().actions[name] for name in detail.possible},
     )  # fmt: skip
 
 
