@@ -63,11 +63,12 @@ def measure_cdm(con: DuckDBPyConnection, counted: Mapping[str, int], rows: int) 
 def _measure_source(con: DuckDBPyConnection, name: str, source: Source, rows: int, found: dict[Key, Mix]) -> None:
     kinds = landed_columns_sql(source)
     texts = [c for c, kind in kinds.items() if kind == "varchar" and not source.declared[c].scrub]
+    free = [c for c in kinds if c not in texts and kinds[c] == "varchar"]  # only whether there is any text
     ids = [c for c, kind in kinds.items() if kind == "bigint"]
-    con.execute(f"create or replace table drawn as select {', '.join(map(quote, [*texts, *ids]))} from "
-                f"{_sample(con, name, '_row', rows)}")  # fmt: skip
-    for column, given, total in _filled(con, "drawn", {**{c: f"omop_blank({quote(c)})" for c in texts},
-                                                     **{c: f"nullif({quote(c)}, 0)" for c in ids}}):  # fmt: skip
+    drawn = [*map(quote, [*texts, *ids]), *(f"left(omop_blank({quote(c)}), 1) as {quote(c)}" for c in free)]
+    con.execute(f"create or replace table drawn as select {', '.join(drawn)} from {_sample(con, name, '_row', rows)}")
+    given_if = {**{c: f"omop_blank({quote(c)})" for c in [*texts, *free]}, **{c: f"nullif({quote(c)}, 0)" for c in ids}}
+    for column, given, total in _filled(con, "drawn", given_if):
         _fill(found, name, column.removesuffix("__id"), given, total)
     if not texts:
         return
