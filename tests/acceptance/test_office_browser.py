@@ -56,7 +56,7 @@ def home(tmp_path_factory):
         con.executescript(EXAMPLE.read_text(encoding="utf-8"))
     waiting_run(ledger)
     (home / "mappings").mkdir()
-    for hospital in ("snuh", "dsmc", "cnuh"):
+    for hospital in ("snuh", "dsmc", "cnuh", "shared"):
         shutil.copytree(PROJECT / "mappings" / hospital, home / "mappings" / hospital)
     measured_nights(settings_of(home))
     add_accounts(settings_of(home))

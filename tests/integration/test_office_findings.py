@@ -256,4 +256,6 @@ def test_a_finding_leads_to_the_mapping_entries_on_the_lineage_page(settings, le
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
+    assert 'href="index.html"' in lineage.text
+    assert visitor.get("/lineage/index.html").headers["location"] == "/"
     assert visitor.get("/lineage/nowhere").status_code == 404

@@ -161,7 +161,7 @@ select
 insert into cdm_source by name
 select
     'Sample' as cdm_source_name, 'SMP' as cdm_source_abbreviation, 'Consortium' as cdm_holder,
-    date '2020-06-01' as source_release_date, date '2020-06-02' as cdm_release_date, 756265 as cdm_version_concept_id,
+    date '2020-06-01' as source_release_date, date '2020-06-01' as cdm_release_date, 756265 as cdm_version_concept_id,
     'v5.0 27-FEB-25' as vocabulary_version;
 
 insert into mapping_rate values

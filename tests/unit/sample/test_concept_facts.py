@@ -24,7 +24,7 @@ NUMBER = re.compile(
     r"(?<![\w.,#$:/+-])(?!0|19\d\d\b|20\d\d\b|2100\b|(?:19|20|29|99)\d{6}\b)\d{4,10}(?![\w%]|[.,-]\d)", re.ASCII
 )
 #: Numbers in these files that are no concept ids: ports, rows, seconds, dates and LOINC codes taken apart.
-OTHER = {"1000", "2900", "3650", "8080", "8125", "9999", "10000", "10001", "40960", "60000", "198003", "800315",
+OTHER = {"8088", "1000", "2900", "3650", "8080", "8125", "9999", "10000", "10001", "40960", "60000", "198003", "800315",
          "1850", "2299", "1012", "1959", "11526", "18748", "10023", "1000000", "12000", "12345678",
          "900101", "1234567", "1234", "3164"}  # fmt: skip
 #: Ids written down though they are not standard: home, who is still in. Domains and relationships are metadata.
@@ -91,7 +91,8 @@ def test_the_terms_of_the_conventions_say_what_the_facts_say() -> None:
 
 def _written(pattern: str) -> list[tuple[str, str]]:
     """File and number of every number in files of a pattern that may be a concept id."""
-    files = [f for f in PROJECT.glob(pattern) if "migrations" not in f.parts]
+    # what runs said of made nights holds numbers of lines
+    files = [f for f in PROJECT.glob(pattern) if "migrations" not in f.parts and f.name != "faults.md"]
     assert files, pattern
     return [
         (str(f.relative_to(PROJECT)), number)
