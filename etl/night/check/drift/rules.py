@@ -45,7 +45,7 @@ class Rules(_Strict):
     """All of the file; a kind that it leaves out is not asked."""
 
     nights: int = Field(5, ge=1, le=20)
-    sample: int = Field(20_000, ge=100)
+    sample: int = Field(5_000, ge=100)
     kept: int = Field(20, ge=1)
     kinds: dict[Literal[KINDS], Rule]  # type: ignore[valid-type]
     holidays: Holidays = Holidays()
