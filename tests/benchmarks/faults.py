@@ -36,14 +36,15 @@ says is held against what it says of the clean delivery of the same seed.
 *First seen* is the stage that told it, *so grave* the gravest of what is new: blocked (a gate closed or the files were
 refused), held (waits for a person), warned (a finding). *Leads* means that one new finding names the table, and the
 column or the kind of fault. *Size* is the share of rows that is struck (of the rows that the fault is about),
-*smallest* the least of the shares tried that was seen.
+*smallest* the least of the shares tried that was seen (`-`: no other was tried).
 
 """
 
 
 def _line(fault: Fault, found: Sequence[Verdict]) -> str:
     first = realistic(found)
-    smallest = min((v.share for v in found if v.seen), default=None)
+    tried = len(found) > 1 or len(fault.shares) == 1
+    smallest = min((v.share for v in found if v.seen), default=None) if tried else None
     says = (first.leads or first.says).replace("\n", " ").replace("|", "/")
     columns = (
         f"`{fault.id}`<br>{fault.en} · {fault.ko}", fault.hospital, f"{first.share:g}",
