@@ -38,6 +38,8 @@ refused), held (waits for a person), warned (a finding). *Leads* means that one 
 column or the kind of fault. *Size* is the share of rows that is struck (of the rows that the fault is about),
 *smallest* the least of the shares tried that was seen (`-`: no other was tried).
 
+The rules were written beside this catalogue: there is no set of faults that they had not seen.
+
 """
 
 
