@@ -14,7 +14,7 @@ from etl.engine import define_functions, define_night
 from etl.errors import ConfigError
 from etl.night.check.drift.judge import judge
 from etl.night.check.drift.measure import measure_cdm
-from etl.night.check.drift.mixes import Figures, Key, Mix
+from etl.night.check.drift.mixes import Figures, Key, Mix, large
 from etl.night.check.drift.rules import Rules, read_rules
 from etl.night.check.drift.still import standing_still
 from etl.quality.findings.kinds import rules as kinds_of_findings
@@ -190,3 +190,10 @@ def test_figures_of_the_cdm_tell_how_rows_divide(cdm: duckdb.DuckDBPyConnection)
     assert found[Key("visit_occurrence", "visit_concept_id", "concepts")] == {"9202": 200}
     assert found[Key("visit_occurrence", "visit_end_date", "same_day")] == {"same day": 200}
     assert not [key for key in found if key.table == "death"]
+
+
+def test_items_of_fewer_rows_than_a_hospital_tells_are_not_kept() -> None:
+    years, filled = Key("patients", "birth", "years"), Key("patients", "birth", "filled")
+    figures = {years: {"1947": 7, "1950": 12, "others": 3}, filled: {"given": 22, "empty": 1}}
+    assert large(figures, 5) == figures
+    assert large(figures, 10) == {years: {"1950": 12, "others": 3}, filled: {"given": 22, "empty": 1}}

@@ -9,6 +9,7 @@ from duckdb import DuckDBPyConnection
 from etl.night.check.drift.judge import judge
 from etl.night.check.drift.kept import earlier, keep
 from etl.night.check.drift.measure import measure_cdm, measure_sources
+from etl.night.check.drift.mixes import large
 from etl.night.check.drift.rules import read_rules
 from etl.night.check.drift.still import standing_still
 from etl.night.run import Run
@@ -20,7 +21,7 @@ def source_drift(con: DuckDBPyConnection, run: Run, came: Iterable[str], *, whol
     rules = read_rules(run.settings.expectations)
     if rules is None:
         return []
-    tonight = measure_sources(con, run.mapping, came, rules.sample)
+    tonight = large(measure_sources(con, run.mapping, came, rules.sample), run.mapping.hospital.small_cell)
     keep(run, "source", tonight, rules, whole=whole)
     return judge(rules, tonight, earlier(run, "source", rules, whole=whole), whole=whole)
 
@@ -30,7 +31,8 @@ def cdm_drift(con: DuckDBPyConnection, run: Run) -> list[Finding]:
     rules = read_rules(run.settings.expectations)
     if rules is None:
         return []
-    tonight = measure_cdm(con, run.ledger.accounts(run.run_id).rows_by_table(), rules.sample)
+    measured = measure_cdm(con, run.ledger.accounts(run.run_id).rows_by_table(), rules.sample)
+    tonight = large(measured, run.mapping.hospital.small_cell)
     keep(run, "cdm", tonight, rules, whole=True)
     found = judge(rules, tonight, earlier(run, "cdm", rules, whole=True), whole=True)
     return [*found, *standing_still(con, rules)]

@@ -11,13 +11,12 @@ from etl.engine import one_number
 from etl.mapping.language.contract import Source
 from etl.mapping.language.landed import landed_columns_sql
 from etl.mapping.language.mapping import HospitalMapping
-from etl.night.check.drift.mixes import Key, Mix
+from etl.night.check.drift.mixes import RARE, Key, Mix
 from etl.sql import literal, quote
 
 _LEAST = 5  # rows of an item below which it is not told apart from others
 _CODES = 300  # items of one column that are told apart
 _LONGEST = 24  # letters of a form
-_RARE = "others"
 _GROUPED = {("measurement", "value_as_number"): "measurement_concept_id"}  # of each of these its own scale
 _PAIRS = {
     "visit_occurrence": ("visit_start_date", "visit_end_date"),
@@ -98,7 +97,7 @@ def _measure_source(con: DuckDBPyConnection, name: str, source: Source, rows: in
 def _common(query: str) -> str:
     """Items by column with their rows; those of few rows, and beyond the most frequent, are one: `others`."""
     return (
-        f"select c, case when n >= {_LEAST} and place <= {_CODES} then i else {literal(_RARE)} end, sum(n)::bigint "
+        f"select c, case when n >= {_LEAST} and place <= {_CODES} then i else {literal(RARE)} end, sum(n)::bigint "
         "from (select *, row_number() over (partition by c order by n desc, i) as place from "
         f"(select c, i, sum(n) as n from ({query}) group by all)) group by all order by all"
     )
@@ -107,7 +106,7 @@ def _common(query: str) -> str:
 def _without_scattered(found: dict[Key, Mix], name: str) -> None:
     """Forget codes of columns that hold hardly any: dates, numbers, texts. What holds codes has no years."""
     for key in [k for k in found if k.table == name and k.kind == "codes"]:
-        if found[key].get(_RARE, 0) * 3 > sum(found[key].values()):
+        if found[key].get(RARE, 0) * 3 > sum(found[key].values()):
             del found[key]
         else:
             found.pop(Key(name, key.column, "years"), None)

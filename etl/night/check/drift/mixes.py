@@ -13,6 +13,8 @@ from statistics import median
 from etl.night.check.earlier import confirmed
 
 Mix = Mapping[str, int]
+RARE = "others"  # all items of few rows together
+_COUNTED = ("rows", "filled")  # kinds that only count
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,6 +50,14 @@ class Moved:
     def share(self) -> float:
         """0 to 1."""
         return self.rows / self.total if self.total else 0.0
+
+
+def large(figures: Figures, small_cell: int) -> Figures:
+    """Figures without items of so few rows that a hospital does not tell them; rows and values are counted as ever."""
+    return {
+        key: mix if key.kind in _COUNTED else {i: n for i, n in mix.items() if n >= small_cell or i == RARE}
+        for key, mix in figures.items()
+    }
 
 
 def usual(mixes: Sequence[Mix]) -> Usual | None:
