@@ -41,14 +41,19 @@ def concepts_of(asked: Sequence[Check], ground: Ground) -> Statement | None:
 
 
 def _by_value(table: str, fields: Sequence[tuple[int, str]], ground: Ground) -> str:
-    """SQL of how many rows, `n`, by `field` (its number), `hospital` and `value`: one pass for all fields."""
+    """SQL of how many rows, `n`, by `field` (its number), `hospital` and `value`: one pass for all fields.
+
+    Rows are counted by all fields together first: concepts go with each other, so few combinations are left to count.
+    """
     columns = ", ".join(f"t.{quote(f)} as f{n}" for n, f in fields)
     sets = ", ".join(f"(hospital, f{n})" for n, _ in fields)
     which = " ".join(f"when grouping(f{n}) = 0 then {n}" for n, _ in fields)
     value = " ".join(f"when grouping(f{n}) = 0 then f{n}" for n, _ in fields)
-    rows = f"(select {ground.schema.hospital(table)} as hospital, {columns} from {table} t) t"
+    rows = (
+        f"(select {ground.schema.hospital(table)} as hospital, {columns}, count(*) as n from {table} t group by all) t"
+    )
     return (
-        f"select case {which} end as field, hospital, case {value} end as value, count(*) as n from {rows} "
+        f"select case {which} end as field, hospital, case {value} end as value, sum(n)::bigint as n from {rows} "
         f"group by grouping sets ({sets})"
     )
 

@@ -50,7 +50,7 @@ def measure(con: DuckDBPyConnection, checks: Sequence[Check], night: date) -> Me
     found = Measured(night, schema)
     rows = dict(con.execute(row_counts(schema)).fetchall()) if schema.fields else {}
     asked = [c for c in checks if rows.get(c.table)]
-    unique = (key for key in keys(asked, schema) if (con.execute(is_unique(*key)).fetchone() or (False,))[0])
+    unique = (key for key in keys(asked, schema) if (con.execute(is_unique(*key, schema)).fetchone() or (False,))[0])
     ground = Ground(schema, night.isoformat(), frozenset(unique))
     for statement in statements(asked, ground):
         _ask(con, statement, found, ground)

@@ -12,7 +12,8 @@ from etl.cdm.spec import tables
 
 #: Tables, each with some of its fields.
 Needs = Sequence[tuple[str, Sequence[str]]]
-_WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT")
+_WORDS = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT")
+_WHOLE = (*_WORDS, "HUGEINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Schema:
     def is_whole(self, table: str, field: str) -> bool:
         """Whether a field can hold integers only."""
         return self.fields[table][field] in _WHOLE
+
+    def is_word(self, table: str, field: str) -> bool:
+        """Whether a field holds signed integers of at most 64 bits."""
+        return self.fields[table][field] in _WORDS
 
     def hospital(self, table: str) -> str:
         """SQL of the number of the hospital that a row of a table belongs to; NULL where rows belong to none."""
