@@ -64,5 +64,5 @@ def measured_nights(settings: Settings, ledger: Ledger | None = None) -> None:
     for n, run in enumerate(runs):
         measured = made[run["hospital"]].night(run["night"], n // 3)
         published = Published(run["hospital"], NUMBERS[run["hospital"]], run["night"], run["run_id"], run["number"])
-        keep(ledger, measured, published, checks)
+        keep(ledger, measured, published, checks, "basis")
     track(settings, ledger)

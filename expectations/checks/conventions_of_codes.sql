@@ -1,6 +1,7 @@
 /*
 # Rules 4 and 5: what a source concept leads to in the vocabulary is there. Rows that a map of the hospital sends elsewhere are
 # not asked.
+by: person
 checks:
   - check: convention_04_every_target_has_a_row
     table: condition_occurrence

@@ -1,5 +1,6 @@
 /*
 # Rows that say the same twice, and single entries of a source that became a crowd. Rules 4 and 35.
+by: person
 checks:
   - check: duplicate_rows_{table}
     each: &tables

@@ -2,6 +2,7 @@
 # What no living person has: limits.csv, by concept and unit; a number with an operator is a bound, and not asked. And rule 20,
 # numbers that may be negative. Of all numbers.
 reads: [limits, negative_values]
+by: person
 checks:
   - check: limits_no_impossible_value
     table: measurement

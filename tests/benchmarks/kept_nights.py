@@ -80,7 +80,7 @@ def main() -> None:
         for n in range(asked.nights):
             night = _FIRST + timedelta(days=n)
             measured = growing.night(night)
-            keep(ledger, measured, Published("tiny", _HOSPITAL, night, f"r{n}", n), checks)
+            keep(ledger, measured, Published("tiny", _HOSPITAL, night, f"r{n}", n), checks, "basis")
             if n % 100 == 0:
                 expected[night] = judge(checks, measured, _HOSPITAL)
         written = (time.perf_counter() - began) / asked.nights

@@ -58,7 +58,7 @@ def test_a_kept_night_is_judged_as_a_fresh_measurement_and_under_another_thresho
     for n in range(5):
         night = NIGHT + timedelta(days=n)
         measured = measure(warehouse, CHECKS, night)
-        keep(ledger, measured, published(night, n), CHECKS)
+        keep(ledger, measured, published(night, n), CHECKS, "basis")
         fresh[night] = measured
         change(warehouse, draw)
     looks = history(ledger, "tiny")
@@ -78,12 +78,12 @@ def test_a_night_measured_again_is_there_once_and_the_nights_after_it_stay_as_th
     for n in range(4):
         night = NIGHT + timedelta(days=n)
         measured = measure(warehouse, CHECKS, night)
-        keep(ledger, measured, published(night, n), CHECKS)
+        keep(ledger, measured, published(night, n), CHECKS, "basis")
         expected[night] = verdicts(measured)
         change(warehouse, draw)
     again = NIGHT + timedelta(days=1)
     measured = measure(warehouse, CHECKS, again)
-    keep(ledger, measured, published(again, 9), CHECKS)
+    keep(ledger, measured, published(again, 9), CHECKS, "basis")
     expected[again] = verdicts(measured)
     found = {look["night"]: verdicts(load(ledger, look, CHECKS)) for look in history(ledger, "tiny")}
     assert found == expected
@@ -97,9 +97,9 @@ def test_a_night_that_changes_nothing_costs_one_row(warehouse: DuckDBPyConnectio
         return [next(iter(ledger.read(query)[0].values())) for query in counts]
 
     measured = measure(warehouse, CHECKS, NIGHT)
-    keep(ledger, measured, published(NIGHT, 1), CHECKS)
+    keep(ledger, measured, published(NIGHT, 1), CHECKS, "basis")
     figures, looks = rows()
-    keep(ledger, measured, published(NIGHT + timedelta(days=1), 2), CHECKS)
+    keep(ledger, measured, published(NIGHT + timedelta(days=1), 2), CHECKS, "basis")
     assert rows() == [figures, looks + 1]
 
 
@@ -110,5 +110,5 @@ def test_a_night_that_could_not_be_measured_is_told_and_made_up_for(
     keep_failure(ledger, night, "the disk was full")
     assert [look["error"] for look in history(ledger)] == ["the disk was full"]
     assert not is_kept(ledger, night)
-    keep(ledger, measure(warehouse, CHECKS, NIGHT), night, CHECKS)
+    keep(ledger, measure(warehouse, CHECKS, NIGHT), night, CHECKS, "basis")
     assert [look["error"] for look in history(ledger)] == [None]

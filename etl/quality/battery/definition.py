@@ -27,7 +27,8 @@ class Query:
     """SQL of a file: `rows` are the rows `t` of its checks, `of` the rows of which they are, where it says so.
 
     `owner` is the column that tells whose a row is; `weighted`: each stands for as many as its column `n` says.
-    `of_owner` and `of_weighted` are of the other rows.
+    `of_owner` and `of_weighted` are of the other rows. `by_person`: what is told of a person, the person's own rows
+    tell, so that of a night of changes only the persons who changed are asked about.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Query:
     of_owner: str = "person_id"
     weighted: bool = False
     of_weighted: bool = False
+    by_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

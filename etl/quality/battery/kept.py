@@ -34,10 +34,13 @@ class Published:
     publication: int
 
 
-def keep(ledger: Ledger, measured: Measured, published: Published, checks: Sequence[Check]) -> int:
-    """Write a measurement down in the place of an earlier one of the same run; returns its number."""
+def keep(ledger: Ledger, measured: Measured, published: Published, checks: Sequence[Check], basis: str) -> int:
+    """Write a measurement down in the place of an earlier one of the same run; returns its number.
+
+    `basis` tells which other measurements it can be added to (`parted.basis`).
+    """
     with ledger.engine.begin() as con:
-        look = _open(con, published, seconds=measured.seconds, layout=_layout(con, measured.schema),
+        look = _open(con, published, basis=basis, seconds=measured.seconds, layout=_layout(con, measured.schema),
                      failed=json.dumps(measured.failed) if measured.failed else None)  # fmt: skip
         before = _figures(con, published.number, look)
         found = encode(measured, published.number, checks, before)
@@ -66,6 +69,15 @@ def is_kept(ledger: Ledger, published: Published) -> bool:
         LOOK.c.error.is_(None),
     )  # fmt: skip
     return bool(ledger.read(there))
+
+
+def look_of(ledger: Ledger, run_id: str, publication: int, basis: str) -> Mapping[str, Any] | None:
+    """The measurement of a publication, if it was made on this basis."""
+    there = sa.select(LOOK).where(
+        LOOK.c.run_id == run_id, LOOK.c.kind == BATTERY, LOOK.c.opening == publication, LOOK.c.basis == basis,
+        LOOK.c.error.is_(None),
+    )  # fmt: skip
+    return next(iter(ledger.read(there)), None)
 
 
 def history(ledger: Ledger, hospital: str | None = None, night: date | None = None) -> list[Mapping[str, Any]]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
+from duckdb import DuckDBPyConnection
+
 from etl.faults import as_etl_error
 from etl.mapping.read.documents import hospital_folders, read_head
 from etl.quality.battery.battery import DASHBOARD, load_battery, states_of
+from etl.quality.battery.changed import Change, DoesNotAddUp, changes_of, measure_changed
 from etl.quality.battery.checks import Check
 from etl.quality.battery.kept import Published, is_kept, keep, keep_failure
 from etl.quality.battery.measure import Measured, measure
+from etl.quality.battery.parted import basis
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.open import open_warehouse
@@ -54,32 +59,30 @@ def unmeasured(settings: Settings, ledger: Ledger, *, again: bool = False) -> li
 def measure_nights(settings: Settings, ledger: Ledger, *, again: bool = False) -> list[str]:
     """Measure and keep what is published and not kept yet; a line for each hospital of which it failed.
 
-    Hospitals of the same night are measured in the same passes. What cannot be measured now is noted, and tried again
-    the next time.
+    Hospitals of the same night are measured in the same passes, and after nights of changes by what changed. What
+    cannot be measured now is noted, and tried again the next time; `again` everything is measured.
     """
     if not checks_folder(settings).is_dir():
         return []
     due = unmeasured(settings, ledger, again=again)
     checks = load_battery(settings.expectations) if due else []
     return [line for _, group in groupby(due, key=lambda p: p.night)
-            for line in _measure(settings, ledger, list(group), checks)]  # fmt: skip
+            for line in _measure(settings, ledger, list(group), checks, again=again)]  # fmt: skip
 
 
-def _measure(settings: Settings, ledger: Ledger, due: Sequence[Published], checks: Sequence[Check]) -> Iterator[str]:
+def _measure(
+    settings: Settings, ledger: Ledger, due: Sequence[Published], checks: Sequence[Check], *, again: bool
+) -> Iterator[str]:  # fmt: skip
+    warehouse = open_warehouse(settings)
     try:
-        with open_warehouse(settings).reader() as con:
-            measured = measure(con, checks, due[0].night)
+        asked = basis(checks, warehouse.vocabulary())
+        changes = None if again else changes_of(settings, ledger, warehouse, due, asked)
+        with warehouse.reader() as con:
+            measured = _look(settings, ledger, con, checks, due[0].night, changes)
     except Exception as raised:  # the nights are published: nothing that is wrong here may disturb them
         error = as_etl_error(raised)
         yield from (_not_kept(ledger, each, error.message) for each in due)
         return
-    yield from _kept(settings, ledger, due, measured, checks)
-
-
-def _kept(
-    settings: Settings, ledger: Ledger, due: Iterable[Published], measured: Measured, checks: Sequence[Check]
-) -> Iterator[str]:  # fmt: skip
-    warehouse = open_warehouse(settings)
     for each in due:
         held = warehouse.published(each.hospital)
         if published(ledger, each.hospital, each.number) != each or held is None or held.run_id != each.run_id:
@@ -87,7 +90,20 @@ def _kept(
         elif each.number not in measured.hospitals:
             yield _not_kept(ledger, each, "the warehouse has no person of the hospital")
         else:
-            keep(ledger, measured, each, checks)
+            keep(ledger, measured, each, checks, asked)
+
+
+def _look(
+    settings: Settings, ledger: Ledger, con: DuckDBPyConnection, checks: Sequence[Check], night: date,
+    changes: Sequence[Change] | None,
+) -> Measured:  # fmt: skip
+    """A measurement of all rows, or of those that changed where that tells the same."""
+    if changes:
+        try:
+            return measure_changed(settings, ledger, con, checks, changes)
+        except DoesNotAddUp:
+            pass
+    return measure(con, checks, night)
 
 
 def _not_kept(ledger: Ledger, each: Published, error: str) -> str:

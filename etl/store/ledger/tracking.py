@@ -23,6 +23,9 @@ LOOK = sa.Table(
     sa.Column("tracked", sa.Boolean, nullable=False, comment="its signs are written down"),
     sa.Column("seconds", sa.Float, comment="how long the battery took"),
     sa.Column("layout", sa.Integer, comment="which tables and fields the warehouse had: battery_layout"),
+    sa.Column(
+        "basis", sa.String(64), comment="digest of what was asked and of the vocabulary: figures of one basis add up"
+    ),
     sa.Column("failed", sa.Text, comment="JSON: checks that the engine could not answer, and its errors' classes"),
     sa.Column("error", sa.Text, comment="why nothing was measured; it is tried again"),
     sa.UniqueConstraint("run_id", "kind"),

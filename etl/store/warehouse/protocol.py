@@ -98,6 +98,9 @@ class Warehouse(Protocol):
     def publish_vocabulary(self, release: Release) -> bool:
         """Make a release the warehouse's vocabulary, in one transaction; False when it is already."""
 
+    def vocabulary(self) -> str | None:
+        """The name of the release that is the warehouse's vocabulary, or None."""
+
     def publish(
         self, publication: Publication, source: Mapping[str, object], progress: Callable[[str], None] | None = None
     ) -> dict[str, int]:

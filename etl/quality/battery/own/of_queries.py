@@ -1,7 +1,8 @@
 """Checks of `.sql` files: conditions over the rows that a query makes, with a head of YAML that names them.
 
-The head is a comment with `checks`, and `reads`: lists that the query joins. The query gives `person_id` or `owner`,
-and `n` where a row stands for several. A second one, behind a `;`, gives the rows that they are of.
+The head is a comment with `checks`, with `reads`: lists that the query joins, and with `by: person` where a person's
+own rows tell all that is told of the person. The query gives `person_id` or `owner`, and `n` where a row stands for
+several. A second one, behind a `;`, gives the rows that they are of.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from etl.quality.battery.own.ready import Ready, ready
 from etl.quality.battery.own.said import Said, each_of, holes, read
 
 _HEAD = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
-_HEAD_KEYS = ("checks", "reads")
+_HEAD_KEYS = ("checks", "reads", "by")
 _OWNERS = ("person_id", "owner")
 
 
@@ -43,9 +44,8 @@ def checks_of(file: Path, text: str, con: DuckDBPyConnection) -> Iterator[Check 
         raise Misshapen(file.name, head.line, "checks: is missing")
     body = text[found.end() :].lstrip()
     try:
-        yield from _of_queries(
-            items(nodes_of(node)["checks"], file.name, above), read_queries(body, _lists(head, file.parent)), con
-        )
+        written = items(nodes_of(node)["checks"], file.name, above)
+        yield from _of_queries(written, read_queries(body, _lists(head, file.parent)), con, by_person=_by_person(head))
     except QueryError as error:
         line = text[: len(text) - len(body)].count("\n")
         raise Misshapen(file.name, line + error.line, str(error)) from None
@@ -62,14 +62,21 @@ def _lists(head: Item, folder: Path) -> list[Listed]:
     return [read_list(name, folder) for name in said]
 
 
+def _by_person(head: Item) -> bool:
+    if head.said.get("by", "person") != "person":
+        raise Misshapen(head.file, head.lines["by"], "by: can be person, or is left out")
+    return "by" in head.said
+
+
 def _of_queries(
-    written: Sequence[Item], queries: Sequence[Written], con: DuckDBPyConnection
+    written: Sequence[Item], queries: Sequence[Written], con: DuckDBPyConnection, *, by_person: bool
 ) -> Iterator[Check | Problem]:  # fmt: skip
     given = [_given(query, con) for query in queries]
     owners = [_owner(columns) for columns in given]
     query = Query(
         name=written[0].file if written else "", rows=queries[0].sql, of=queries[1].sql if len(queries) > 1 else "",
         owner=owners[0], of_owner=owners[-1], weighted="n" in given[0], of_weighted="n" in given[-1],
+        by_person=by_person,
     )  # fmt: skip
     found: list[Ready] = []
     for one in written:

@@ -68,13 +68,7 @@ class DuckLake:
         """Replace the vocabulary tables by a release's; False when that release is published already."""
         # a folder of its own: when a release comes back, the files of the first time may be about to be removed
         marker = self.data / "vocabulary" / release.name / uuid4().hex[:8]
-        with self._catalog.writing() as con:
-            row = con.execute(
-                "select count(*) from __ducklake_metadata_warehouse.ducklake_data_file "
-                "where end_snapshot is null and path like ?",
-                [f"%/vocabulary/{release.name}/%concept.parquet"],
-            ).fetchone()
-        if row and row[0]:
+        if self.vocabulary() == release.name:
             return False
         marker.mkdir(parents=True)
         files = {t: link(release.table(t), marker / f"{t}.parquet") for t in vocabulary_tables()}
@@ -86,6 +80,17 @@ class DuckLake:
 
         self._catalog.transaction(replace)
         return True
+
+    def vocabulary(self) -> str | None:
+        """See Warehouse.vocabulary."""
+        if not self._catalog.brought_up_to_date():
+            return None
+        with self._catalog.writing() as con:
+            row = con.execute(
+                "select path from __ducklake_metadata_warehouse.ducklake_data_file "
+                "where end_snapshot is null and path like '%/vocabulary/%/concept.parquet'"
+            ).fetchone()
+        return Path(row[0]).parents[1].name if row else None
 
     def publish(
         self, publication: Publication, source: Mapping[str, object], progress: Callable[[str], None] | None = None

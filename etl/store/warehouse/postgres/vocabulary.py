@@ -27,7 +27,7 @@ def publish_vocabulary(url: URL, release: Release, patience: float) -> bool:
     """
     busy = f"another publisher has been loading the vocabulary for {patience:.0f} s"
     with turn(url, VOCABULARY_TURN, patience, busy), connect(url) as con:  # others wait for the same release
-        if _current(con) == release.name:
+        if current_release(con) == release.name:
             return False
         attached = _attached(con)
         parts = {t: _beside(t, attached.get(t)) for t in vocabulary_tables()}
@@ -58,7 +58,8 @@ def publish_vocabulary(url: URL, release: Release, patience: float) -> bool:
         return True
 
 
-def _current(con: Connection) -> str | None:
+def current_release(con: Connection) -> str | None:
+    """The name of the release that is published, or None."""
     row = con.execute("select name from admin.vocabulary_release").fetchone()
     return str(row[0]) if row else None
 

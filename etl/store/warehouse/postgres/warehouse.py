@@ -38,7 +38,7 @@ from etl.store.warehouse.postgres.steps import (
 )
 from etl.store.warehouse.postgres.swap import swap, transaction, wait_for_old_readers
 from etl.store.warehouse.postgres.turns import hospital_turn, turn
-from etl.store.warehouse.postgres.vocabulary import publish_vocabulary
+from etl.store.warehouse.postgres.vocabulary import current_release, publish_vocabulary
 from etl.store.warehouse.protocol import Night, Publication, compare, in_range
 from etl.vocabulary.release import Release
 
@@ -71,6 +71,11 @@ class Postgres:
         busy = "another publisher of this hospital is at work"
         with turn(self.url, hospital_turn(number), 0, busy), connect(self.url) as con:
             yield con
+
+    def vocabulary(self) -> str | None:
+        """See Warehouse.vocabulary."""
+        with connect(self.url) as con:
+            return current_release(con)
 
     def publish(
         self, publication: Publication, source: Mapping[str, object], progress: Tell | None = None

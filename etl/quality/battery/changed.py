@@ -1,0 +1,154 @@
+"""Measures a night of changes by what it changed: the figures of the night before, less what the persons whom it
+touched had in them, more what they have now. Their rows lie in the lake; the warehouse is asked the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from etl.cdm.spec import empty, tables, vocabulary_tables
+from etl.engine import open_engine, rows_in
+from etl.errors import EtlError
+from etl.night.derive.derive import derivations
+from etl.night.lake.mapped import Mapped, current
+from etl.night.lake.published import Published as Night
+from etl.night.run import Run
+from etl.quality.battery.checks import Check
+from etl.quality.battery.kept import Published, load, look_of
+from etl.quality.battery.measure import Measured, measure
+from etl.quality.battery.parted import is_by_person, is_of_persons
+from etl.quality.lineage.places import night_of_run, published
+from etl.settings import Settings
+from etl.sql import quote
+from etl.store.ledger.ledger import Ledger
+from etl.store.warehouse.protocol import Warehouse
+
+_SIDES = ("before", "after")
+
+
+class DoesNotAddUp(Exception):
+    """What was kept of the night before and what changed since do not fit; everything is to be measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A published night of changes; `base` is the measurement that is kept of the night which it changed."""
+
+    published: Published
+    run: Run
+    night: Night
+    base: Mapping[str, Any]
+
+
+def changes_of(
+    settings: Settings, ledger: Ledger, warehouse: Warehouse, due: Iterable[Published], basis: str
+) -> list[Change] | None:
+    """What the due nights changed; None where one is no night of changes, or the one before was not measured alike."""
+    release = warehouse.vocabulary()
+    found = [_change(settings, ledger, each, basis, release) for each in due]
+    told = [change for change in found if change]
+    return told if len(told) == len(found) else None
+
+
+def _change(settings: Settings, ledger: Ledger, due: Published, basis: str, release: str | None) -> Change | None:
+    last = ledger.last_published(due.hospital, before=due.run_id)
+    base = look_of(ledger, last["run_id"], last["number"], basis) if last else None
+    if base is None or base["failed"]:
+        return None
+    try:
+        run = published(settings, due.hospital)
+        night = night_of_run(run)
+    except EtlError:  # mapped by other mappings than those of now, or its files are gone
+        return None
+    built_on = night.state.base
+    if run.run_id != due.run_id or built_on is None or built_on.run_id != base["run_id"] or run.release.name != release:
+        return None
+    return Change(due, run, night, base)
+
+
+def measure_changed(
+    settings: Settings, ledger: Ledger, con: DuckDBPyConnection, checks: Sequence[Check], changes: Sequence[Change]
+) -> Measured:
+    """As `measure` of the warehouse that `con` reads, for the hospitals of the changes; DoesNotAddUp where it is not.
+
+    Reasons are of what was asked of the warehouse only.
+    """
+    told = [check for check in checks if is_by_person(check)]
+    rest = [check for check in checks if not is_by_person(check)]
+    found = measure(con, rest, changes[0].published.night)
+    for change in changes:
+        base = load(ledger, change.base, checks)
+        if base.schema.fields != found.schema.fields:
+            raise DoesNotAddUp
+        with open_engine(settings, change.published.night) as engine:
+            before, after = (_measure_side(engine, change, told, side) for side in _SIDES)
+        _add(found, (base, before, after), told, change.published.number)
+    return found
+
+
+def _measure_side(con: DuckDBPyConnection, change: Change, checks: Sequence[Check], side: str) -> Measured:
+    """The figures of the persons touched, as they were or as they are."""
+    _create_side(con, change, side)
+    try:
+        found = measure(con, checks, change.published.night, part=True)
+    finally:
+        con.execute("use scratch.main")
+    if found.failed:
+        raise DoesNotAddUp
+    return found
+
+
+def _create_side(con: DuckDBPyConnection, change: Change, side: str) -> None:
+    """A schema with the CDM of the persons touched, with what belongs to nobody, and with the vocabulary."""
+    con.execute(f"create schema {side}; use scratch.{side}")
+    touched = change.night.mapped[-1].touched
+    for name, table in tables().items():
+        layers = change.night.derived if name in derivations() else change.night.mapped
+        rows = "" if table.owner is None else _rows(layers, side, name, str(table.owner), personal=table.personal)
+        columns = ", ".join(map(quote, table.columns))
+        if name in vocabulary_tables():
+            con.execute(f"create view {name} as from {rows_in(change.run.release.table(name))}")
+        elif not rows:
+            con.execute(f"create view {quote(name)} as {empty(table)}")
+        elif is_of_persons(name):
+            theirs = f"({table.owner}) in (select person from {rows_in(*touched)})"
+            con.execute(f"create table {quote(name)} as select {columns} from ({rows}) where {theirs}")
+        else:
+            con.execute(f"create view {quote(name)} as select {columns} from ({rows})")
+
+
+def _rows(layers: Sequence[Mapped], side: str, name: str, owner: str, *, personal: bool) -> str:
+    """SQL of a table's rows: of persons those of all layers, or of the last; what is nobody's is whole in each."""
+    if side == "after":
+        return current(layers[-1:], name, f"({owner})")
+    return current(layers[:-1] if personal else layers[-2:-1], name, f"({owner})")
+
+
+def _add(found: Measured, parts: tuple[Measured, Measured, Measured], checks: Iterable[Check], hospital: int) -> None:
+    """Put the figures of checks and their tables into a measurement: what was, less what it was of, more what is."""
+    asked = list(checks)
+    base, _, after = parts
+    queried = {(hospital, check.table) for check in asked if check.own and check.own.query}
+    if any(after.rows.get(table) and not base.rows.get(table) for table in queried):
+        raise DoesNotAddUp  # a query that reads several tables was not asked while its check's own had no row
+    ids = {(hospital, check.id) for check in asked}
+    own = {(hospital, check.table) for check in asked}
+    fields = {(hospital, check.table, check.field) for check in asked if check.field}
+    _sum(found.rows, [part.rows for part in parts], own)
+    _sum(found.filled, [part.filled for part in parts], fields)
+    _sum(found.violated, [part.violated for part in parts], ids)
+    _sum(found.of, [part.of for part in parts], ids)
+
+
+def _sum(found: dict[Any, int], parts: Sequence[Mapping[Any, int]], keys: Iterable[Any]) -> None:
+    base, before, after = parts
+    for key in keys:
+        if key not in base and key not in after:
+            continue
+        found[key] = base.get(key, 0) - before.get(key, 0) + after.get(key, 0)
+        if found[key] < 0:
+            raise DoesNotAddUp
