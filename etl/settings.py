@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -95,7 +94,7 @@ class Settings(BaseSettings):
             raise ValueError("expected at least 32 characters")
         return value
 
-    @cached_property
+    @property
     def warehouse(self) -> URL:
         """The warehouse's URL, parsed."""
         if self.warehouse_url is None:

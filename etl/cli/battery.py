@@ -23,10 +23,12 @@ from etl.quality.battery.battery import load_battery
 from etl.quality.battery.checks import Check
 from etl.quality.battery.dashboard import as_dashboard, source_of
 from etl.quality.battery.judge import Result, judge
+from etl.quality.battery.lake import read_from_lake
 from etl.quality.battery.measure import Measured, measure
 from etl.quality.battery.statement import WHOLE
 from etl.quality.battery.summary import Tally, by_category, by_dimension, errors, worst_first
 from etl.settings import Settings, load_settings
+from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.open import open_warehouse
 
 app = command_app()
@@ -122,12 +124,15 @@ def _asked(
 
 
 def _measured(settings: Settings, checks: list[Check], night: date | None) -> tuple[Measured, dict[str, Any]]:
-    with open_warehouse(settings).reader() as con:
+    warehouse = open_warehouse(settings)
+    with warehouse.reader() as con:
         newest = con.execute("select max(cdm_release_date) from cdm_source").fetchone()
         day = night or (newest[0] if newest and newest[0] else None)
         if day is None:
             raise ConfigError("the warehouse does not say of which night it is", hint="give --night YYYY-MM-DD")
-        return measure(con, checks, day), source_of(con)
+        source = source_of(con)
+        read_from_lake(settings, Ledger(settings.ledger_url), warehouse, con)
+        return measure(con, checks, day), source
 
 
 def _plain(result: Result) -> dict[str, Any]:

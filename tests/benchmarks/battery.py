@@ -31,19 +31,19 @@ from etl.settings import PROJECT
 
 
 @dataclass(frozen=True)
-class _Cost:
+class Cost:
     seconds: float
     processor: float
 
 
-def _timed(work: Callable[[], object]) -> _Cost:
+def timed(work: Callable[[], object]) -> Cost:
     def processor() -> float:
         used = resource.getrusage(resource.RUSAGE_SELF)
         return used.ru_utime + used.ru_stime
 
     wall, before = time.perf_counter(), processor()
     work()
-    return _Cost(time.perf_counter() - wall, processor() - before)
+    return Cost(time.perf_counter() - wall, processor() - before)
 
 
 def _one_by_one(con: DuckDBPyConnection, night: str) -> dict[str, tuple[int, int]]:
@@ -81,7 +81,7 @@ def main() -> int:
         def with_ours() -> None:
             measure(con, every, date.fromisoformat(given.night))
 
-        costs = [[_timed(work) for work in (battery, one_by_one, with_ours)] for _ in range(3)]
+        costs = [[timed(work) for work in (battery, one_by_one, with_ours)] for _ in range(3)]
     table = Table(box=None, header_style="bold")
     for name in ("", "seconds", "of processor"):
         table.add_column(name, justify="right" if name else "left")

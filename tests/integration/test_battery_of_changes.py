@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from etl.quality.battery.battery import load_battery
 from etl.quality.battery.changed import DoesNotAddUp
 from etl.quality.battery.judge import judge
 from etl.quality.battery.kept import history, load
+from etl.quality.battery.lake import read_from_lake
 from etl.quality.battery.measure import Measured, measure
 from etl.quality.battery.nights import measure_nights
 from etl.quality.battery.parted import is_by_person
@@ -94,6 +96,22 @@ def test_it_is_so_on_postgresql(changing: Tiny, asked: list[str], database: URL)
     changing.settings = changing.settings.model_copy(update={"warehouse_url": url})
     check_history(changing, 7)
     assert "changes" in asked
+
+
+def test_a_server_is_read_where_a_night_does_not_lie_in_the_lake(changing: Tiny, database: URL) -> None:
+    initialise(database, database)
+    url = database.render_as_string(hide_password=False)
+    changing.settings = changing.settings.model_copy(update={"warehouse_url": url})
+    publish(changing, histories.write(changing.drops, 0, histories.many_nights(0, 12, 1)[0]))
+    warehouse, ledger = open_warehouse(changing.settings), Ledger(changing.settings.ledger_url)
+    places = []
+    for gone in (False, True):
+        if gone:
+            shutil.rmtree(changing.settings.lake)
+        with warehouse.reader() as con:
+            assert read_from_lake(changing.settings, ledger, warehouse, con) is not gone
+            places.append(con.execute("select count(*), sum(person_id) from condition_occurrence").fetchone())
+    assert places[0] == places[1]
 
 
 def two_nights(hospital: Tiny, after_the_first: object = None) -> None:

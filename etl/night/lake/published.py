@@ -9,6 +9,7 @@ from etl.night.lake.mapped import EXTENDED, Mapped
 from etl.night.lake.names import MARKER
 from etl.night.lake.state import TOUCHED, State, read_link, read_state
 from etl.night.run import Run
+from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.protocol import Warehouse
 
@@ -25,25 +26,34 @@ class Published:
 
 def layers_of(run: Run, state: State, name: str) -> tuple[Mapped, Mapped]:
     """The layers that the stages `map` and `derive` made of a state; `name` is that of the delivery's folders."""
-    mapped, derived = (run.folder(stage).with_name(name) for stage in ("map", "derive"))
+    return _layers(run.settings, run.delivery.hospital, state, name)
+
+
+def _layers(settings: Settings, hospital: str, state: State, name: str) -> tuple[Mapped, Mapped]:
+    mapped, derived = (settings.stage_folder(stage, hospital) / name for stage in ("map", "derive"))
     touched = () if state.whole else (state.file(TOUCHED),)
     return Mapped(mapped, touched), Mapped(derived, touched, () if state.whole else (derived / EXTENDED,))
 
 
 def chain_of(run: Run, run_id: str, digest: str | None = None) -> Published | None:
     """The published night `run_id` with all that it builds on; None when a part of it is not there any more."""
+    return chain_at(run.settings, run.delivery.hospital, run_id, digest)
+
+
+def chain_at(settings: Settings, hospital: str, run_id: str, digest: str | None = None) -> Published | None:
+    """See `chain_of`: by the hospital's name, whatever mappings there are now."""
     mapped: list[Mapped] = []
     derived: list[Mapped] = []
     top: State | None = None
     seen: set[str] = set()
+    merged, landed = (settings.stage_folder(stage, hospital) for stage in ("merge", "land"))
     at: str | None = run_id
     while at is not None:
-        name = f"delivery={at.removeprefix(f'{run.delivery.hospital}-')}"
-        folder = run.folder("merge").with_name(name)
-        state = read_link(folder) if top else read_state(folder, run.folder("land").parent)
+        name = f"delivery={at.removeprefix(f'{hospital}-')}"
+        state = read_link(merged / name) if top else read_state(merged / name, landed)
         if state is None or at in seen or (digest is not None and state.digest != digest):
             return None
-        layers = layers_of(run, state, name)
+        layers = _layers(settings, hospital, state, name)
         if not all((x.folder / MARKER).exists() for x in layers):
             return None
         mapped.insert(0, layers[0])

@@ -5,27 +5,25 @@ touched had in them, more what they have now. Their rows lie in the lake; the wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.spec import empty, tables, vocabulary_tables
+from etl.cdm.spec import tables
 from etl.engine import open_engine, rows_in
-from etl.errors import EtlError
-from etl.night.derive.derive import derivations
-from etl.night.lake.mapped import Mapped, current
+from etl.errors import ConfigError
 from etl.night.lake.published import Published as Night
-from etl.night.run import Run
 from etl.quality.battery.checks import Check
 from etl.quality.battery.kept import Published, load, look_of
+from etl.quality.battery.lake import create_cdm, night_of
 from etl.quality.battery.measure import Measured, measure
 from etl.quality.battery.parted import is_by_person, is_of_persons
-from etl.quality.lineage.places import night_of_run, published
+from etl.quality.lineage.places import tables_of
 from etl.settings import Settings
-from etl.sql import quote
 from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.protocol import Warehouse
+from etl.vocabulary.release import Release, release_named
 
 _SIDES = ("before", "after")
 
@@ -39,8 +37,8 @@ class Change:
     """A published night of changes; `base` is the measurement that is kept of the night which it changed."""
 
     published: Published
-    run: Run
     night: Night
+    release: Release
     base: Mapping[str, Any]
 
 
@@ -48,26 +46,25 @@ def changes_of(
     settings: Settings, ledger: Ledger, warehouse: Warehouse, due: Iterable[Published], basis: str
 ) -> list[Change] | None:
     """What the due nights changed; None where one is no night of changes, or the one before was not measured alike."""
-    release = warehouse.vocabulary()
+    try:
+        release = release_named(settings, warehouse.vocabulary() or "")
+    except ConfigError:
+        return None
     found = [_change(settings, ledger, each, basis, release) for each in due]
     told = [change for change in found if change]
     return told if len(told) == len(found) else None
 
 
-def _change(settings: Settings, ledger: Ledger, due: Published, basis: str, release: str | None) -> Change | None:
+def _change(settings: Settings, ledger: Ledger, due: Published, basis: str, release: Release) -> Change | None:
     last = ledger.last_published(due.hospital, before=due.run_id)
     base = look_of(ledger, last["run_id"], last["number"], basis) if last else None
     if base is None or base["failed"]:
         return None
-    try:
-        run = published(settings, due.hospital)
-        night = night_of_run(run)
-    except EtlError:  # mapped by other mappings than those of now, or its files are gone
+    night = night_of(settings, due.hospital, due.run_id, release)
+    built_on = night.state.base if night else None
+    if night is None or built_on is None or built_on.run_id != base["run_id"]:
         return None
-    built_on = night.state.base
-    if run.run_id != due.run_id or built_on is None or built_on.run_id != base["run_id"] or run.release.name != release:
-        return None
-    return Change(due, run, night, base)
+    return Change(due, night, release, base)
 
 
 def measure_changed(
@@ -105,27 +102,11 @@ def _measure_side(con: DuckDBPyConnection, change: Change, checks: Sequence[Chec
 def _create_side(con: DuckDBPyConnection, change: Change, side: str) -> None:
     """A schema with the CDM of the persons touched, with what belongs to nobody, and with the vocabulary."""
     con.execute(f"create schema {side}; use scratch.{side}")
-    touched = change.night.mapped[-1].touched
-    for name, table in tables().items():
-        layers = change.night.derived if name in derivations() else change.night.mapped
-        rows = "" if table.owner is None else _rows(layers, side, name, str(table.owner), personal=table.personal)
-        columns = ", ".join(map(quote, table.columns))
-        if name in vocabulary_tables():
-            con.execute(f"create view {name} as from {rows_in(change.run.release.table(name))}")
-        elif not rows:
-            con.execute(f"create view {quote(name)} as {empty(table)}")
-        elif is_of_persons(name):
-            theirs = f"({table.owner}) in (select person from {rows_in(*touched)})"
-            con.execute(f"create table {quote(name)} as select {columns} from ({rows}) where {theirs}")
-        else:
-            con.execute(f"create view {quote(name)} as select {columns} from ({rows})")
-
-
-def _rows(layers: Sequence[Mapped], side: str, name: str, owner: str, *, personal: bool) -> str:
-    """SQL of a table's rows: of persons those of all layers, or of the last; what is nobody's is whole in each."""
-    if side == "after":
-        return current(layers[-1:], name, f"({owner})")
-    return current(layers[:-1] if personal else layers[-2:-1], name, f"({owner})")
+    night, layers = change.night, slice(-1) if side == "before" else slice(-1, None)
+    rows = tables_of(replace(night, mapped=night.mapped[layers], derived=night.derived[layers]))
+    whom = f"select person from {rows_in(*night.mapped[-1].touched)}"
+    theirs = {name: f"({table.owner}) in ({whom})" for name, table in tables().items() if is_of_persons(name)}
+    create_cdm(con, rows, change.release, theirs)
 
 
 def _add(found: Measured, parts: tuple[Measured, Measured, Measured], checks: Iterable[Check], hospital: int) -> None:

@@ -16,6 +16,7 @@ from etl.quality.battery.battery import DASHBOARD, load_battery, states_of
 from etl.quality.battery.changed import Change, DoesNotAddUp, changes_of, measure_changed
 from etl.quality.battery.checks import Check
 from etl.quality.battery.kept import Published, is_kept, keep, keep_failure
+from etl.quality.battery.lake import read_from_lake
 from etl.quality.battery.measure import Measured, measure
 from etl.quality.battery.parted import basis
 from etl.settings import Settings
@@ -78,6 +79,7 @@ def _measure(
         asked = basis(checks, warehouse.vocabulary())
         changes = None if again else changes_of(settings, ledger, warehouse, due, asked)
         with warehouse.reader() as con:
+            read_from_lake(settings, ledger, warehouse, con)
             measured = _look(settings, ledger, con, checks, due[0].night, changes)
     except Exception as raised:  # the nights are published: nothing that is wrong here may disturb them
         error = as_etl_error(raised)
