@@ -153,4 +153,4 @@ def test_everything_is_measured_where_figures_would_not_add_up(
 def test_most_checks_are_told_by_persons() -> None:
     mine = [check for check in CHECKS if is_by_person(check)]
     assert len(mine) > 0.6 * len(CHECKS)
-    assert not any(check.argument == "tomorrow" or check.type.name == "isPrimaryKey" for check in mine)
+    assert not any(check.argument == "tomorrow" or check.type.name == "sourceValueCompleteness" for check in mine)

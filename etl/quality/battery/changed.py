@@ -10,9 +10,10 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.spec import tables
+from etl.cdm.spec import Table, tables
 from etl.engine import open_engine, rows_in
 from etl.errors import ConfigError
+from etl.night.lake.numbers import EVENT_BITS
 from etl.night.lake.published import Published as Night
 from etl.quality.battery.checks import Check
 from etl.quality.battery.kept import Published, load, look_of
@@ -21,6 +22,7 @@ from etl.quality.battery.measure import Measured, measure
 from etl.quality.battery.parted import is_by_person, is_of_persons
 from etl.quality.lineage.places import tables_of
 from etl.settings import Settings
+from etl.sql import quote
 from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.protocol import Warehouse
 from etl.vocabulary.release import Release, release_named
@@ -91,6 +93,8 @@ def _measure_side(con: DuckDBPyConnection, change: Change, checks: Sequence[Chec
     """The figures of the persons touched, as they were or as they are."""
     _create_side(con, change, side)
     try:
+        if con.execute(f"select bool_and(of_person) from ({_numbered()})").fetchone() != (True,):
+            raise DoesNotAddUp
         found = measure(con, checks, change.published.night, part=True)
     finally:
         con.execute("use scratch.main")
@@ -107,6 +111,20 @@ def _create_side(con: DuckDBPyConnection, change: Change, side: str) -> None:
     whom = f"select person from {rows_in(*night.mapped[-1].touched)}"
     theirs = {name: f"({table.owner}) in ({whom})" for name, table in tables().items() if is_of_persons(name)}
     create_cdm(con, rows, change.release, theirs)
+
+
+def _numbered() -> str:
+    """SQL of whether all numbers of rows begin with their person's: of every table, `of_person`."""
+    keys = {name: key for name, table in tables().items() if is_of_persons(name) and (key := _key(table))}
+    return " union all ".join(
+        f"select coalesce(bool_and({quote(key)} >> {EVENT_BITS} = ({tables()[name].owner})), true) as of_person "
+        f"from {quote(name)}"
+        for name, key in keys.items()
+    )
+
+
+def _key(table: Table) -> str | None:
+    return next((f.name for f in table.fields if f.primary_key and f.name != "person_id"), None)
 
 
 def _add(found: Measured, parts: tuple[Measured, Measured, Measured], checks: Iterable[Check], hospital: int) -> None:

@@ -11,10 +11,10 @@ from etl.night.lake.mapped import PERIOD
 from etl.quality.battery.checks import Check
 from etl.quality.battery.definition import NIGHT
 
-#: Kinds of which a row of a person, with what stands beside it, tells all. Keys and different values are of a whole
-#: table; who has no row in a table is asked only where the table has one.
+#: Kinds of which the rows of a person, with what stands beside them, tell all: the number of a row begins with its
+#: person's. Different values are of a whole table; who has no row in a table is asked only where the table has one.
 _BY_PERSON = frozenset((
-    "isRequired", "cdmDatatype", "isForeignKey", "fkDomain", "fkClass", "isStandardValidConcept",
+    "cdmTable", "cdmField", "isRequired", "isPrimaryKey", "cdmDatatype", "isForeignKey", "fkDomain", "fkClass", "isStandardValidConcept",
     "measureValueCompleteness", "standardConceptRecordCompleteness", "sourceConceptRecordCompleteness",
     "plausibleValueLow", "plausibleValueHigh", "plausibleTemporalAfter", "plausibleDuringLife", "plausibleAfterBirth",
     "plausibleBeforeDeath", "plausibleStartBeforeEnd", "withinVisitDates", "plausibleGender",
