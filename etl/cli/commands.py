@@ -81,6 +81,8 @@ COMMANDS = (
             "Answer an analyst's usual questions: list the recipes, print one to change it, or run it."),
     Command("dictionary", "etl.cli.dictionary", LOOK,
             "Write the data dictionary: every table and field of the CDM, and what the warehouse holds in it."),
+    Command("achilles", "etl.cli.achilles", LOOK,
+            "Compute OHDSI's Achilles on what is published, for ATLAS's data sources and for R."),
     Command("export", "etl.cli.export", LOOK,
             "Write the whole published warehouse into one plain DuckDB file with primary keys."),
 )  # fmt: skip

@@ -8,13 +8,14 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from etl.sql import literal, quote
+from etl.store.warehouse.results import copy_known
 from etl.store.warehouse.schema import create_statements
 
 
 def export(con: DuckDBPyConnection, target: Path, progress: Callable[[str], None] | None = None) -> None:
     """Copy every table that a reader sees; the file appears under its name only when it is complete.
 
-    All tables are of one moment. An existing file is replaced.
+    What Achilles found is in the schema `results`. All tables are of one moment. An existing file is replaced.
     """
     partial = target.with_name(f".{target.name}.partial")
     for left in (partial, target.with_name(f"{partial.name}.wal")):  # by an export that was killed
@@ -27,6 +28,7 @@ def export(con: DuckDBPyConnection, target: Path, progress: Callable[[str], None
         if progress:
             progress(name)
     con.execute("create table target.hospital as select * from hospital")
+    copy_known(con, "target")
     con.execute("commit")
     con.execute("detach target")
     # what another program wrote to the file before and had not yet merged must not be replayed into the new one

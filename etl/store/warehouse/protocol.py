@@ -138,7 +138,13 @@ class Warehouse(Protocol):
         """
 
     def reader(self) -> AbstractContextManager[DuckDBPyConnection]:
-        """A connection that reads the published tables by their plain names and cannot write."""
+        """A connection that reads the published tables by their plain names and cannot write.
+
+        Where Achilles was computed, `results.achilles_…` are what it found.
+        """
+
+    def publish_results(self, file: Path) -> None:
+        """Put what OHDSI's tools read (`results.py`), from a DuckDB file, in the place of what is there, at once."""
 
     def export(self, target: Path, progress: Callable[[str], None] | None = None) -> None:
         """Write everything into one plain DuckDB file with primary keys."""

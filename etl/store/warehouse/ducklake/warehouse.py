@@ -20,7 +20,7 @@ from etl.cdm.spec import hospital_tables, vocabulary_tables
 from etl.engine import one_number
 from etl.errors import ConfigError
 from etl.settings import Settings
-from etl.sql import quote
+from etl.sql import literal, quote
 from etl.store.marks import Mark, Marks
 from etl.store.warehouse.ducklake.catalog import Catalog
 from etl.store.warehouse.ducklake.expire import expire, expired, files_of, remove_expired
@@ -33,13 +33,14 @@ from etl.vocabulary.release import Release
 
 
 class DuckLake:
-    """A warehouse in one folder: `catalog.sqlite` and `data/`."""
+    """A warehouse in one folder: `catalog.sqlite`, `data/`, and `results.duckdb` where Achilles was computed."""
 
     def __init__(self, folder: Path, *, keep: int = 1) -> None:
         """Open the warehouse in `folder`; nothing is made before `initialise`. `keep` nights can be gone back to."""
         self.keep = keep
         self.folder = folder
         self.data = folder / "data"
+        self.results = folder / "results.duckdb"
         self._catalog = Catalog(folder)
 
     @classmethod
@@ -223,7 +224,18 @@ class DuckLake:
         if not self._catalog.file.exists():
             raise ConfigError(f"there is no warehouse at {self.folder}", hint="run a night first: etl run --help")
         with closing(self._catalog.attach(read_only=True)) as con:
+            if self.results.exists():
+                con.execute(f"attach {literal(str(self.results))} as results (read_only)")
             yield con
+
+    def publish_results(self, file: Path) -> None:
+        """See Warehouse.publish_results: whoever reads keeps the file that was there."""
+        partial = self.results.with_name(f".{self.results.name}.{uuid4().hex[:8]}")
+        try:
+            shutil.copyfile(file, partial)
+            partial.replace(self.results)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def export(self, target: Path, progress: Callable[[str], None] | None = None) -> None:
         """See Warehouse.export."""

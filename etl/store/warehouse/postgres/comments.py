@@ -12,6 +12,7 @@ from sqlalchemy import Table as LedgerTable
 from etl.cdm.spec import Field, tables
 from etl.files import packaged
 from etl.sql import literal, quote
+from etl.store.ledger import achilles as achilles  # noqa: PLC0414 - its table has comments, too
 from etl.store.ledger.meta import meta
 from etl.store.ledger.office import OFFICE
 from etl.store.ledger.tables import ADMIN

@@ -26,7 +26,8 @@ grant usage on schema vocabulary to etl_steward;
 grant select on all tables in schema vocabulary to etl_steward;
 
 -- policies call these for who reads; nobody else can look at clearances through them but at their own
-grant execute on function admin.cleared_hospitals(), admin.cleared_until(integer, integer) to etl_analyst;
+grant execute on function
+admin.cleared_hospitals(), admin.cleared_until(integer, integer), admin.seen_sources() to etl_analyst;
 grant execute on function
 admin.grant_clearance(text, text, text, date), admin.revoke_clearance(text, text, text) to etl_steward;
 

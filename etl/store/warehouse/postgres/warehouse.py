@@ -24,6 +24,7 @@ from etl.store.warehouse.postgres.clearance import register
 from etl.store.warehouse.postgres.ddl import READ
 from etl.store.warehouse.postgres.forget import forget
 from etl.store.warehouse.postgres.load import Tell, load_parts
+from etl.store.warehouse.postgres.results import replace_results
 from etl.store.warehouse.postgres.steps import (
     Step,
     keep_marks,
@@ -237,6 +238,10 @@ class Postgres:
             attach(con, self.url, "warehouse", read_only=True)
             con.execute(f"use warehouse.{READ}")
             yield con
+
+    def publish_results(self, file: Path) -> None:
+        """See Warehouse.publish_results."""
+        replace_results(self.url, file)
 
     def export(self, target: Path, progress: Callable[[str], None] | None = None) -> None:
         """See Warehouse.export."""
