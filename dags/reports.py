@@ -23,7 +23,7 @@ ASSETS = [Asset(plan.asset) for plan in read_plans(load_settings().mappings)]
 def reports() -> None:
     """All hospitals' reports."""
 
-    @task
+    @task(outlets=[Asset("etl://reports")])
     def write() -> str:
         """Write every page and the index; returns the path of the index."""
         return work("write_everything")()

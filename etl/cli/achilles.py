@@ -43,13 +43,13 @@ def achilles(
 ) -> None:
     """Compute OHDSI's Achilles on what is published, for ATLAS's data sources and for R.
 
-    270 analyses, of each hospital and of all together, land in the schema results: achilles_results,
+    265 analyses, of each hospital and of all together, land in the schema results: achilles_results,
     achilles_results_dist, achilles_result_concept_count, achilles_analysis and concept_hierarchy show the whole
     warehouse; achilles_count, achilles_distribution and achilles_concept hold every source by its number (0: the
     whole). Readers see the old results until the new ones are complete.
 
     A hospital whose published night is the same is not computed again. What adds up over hospitals is added up, what
-    does not (distributions, rankings) is computed of all rows. Counts of fewer persons than the strictest hospital's
+    does not (distributions, shares) is computed of all rows. Counts of fewer persons than the strictest hospital's
     small_cell (default 5) are left out.
 
     Nothing is published or held back by this. After a night the DAG etl_achilles does it.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+import duckdb
 import sqlalchemy as sa
 
 from etl.cli.console import errors_to_exit_codes, out, print_json
@@ -14,6 +16,7 @@ from etl.night.publish.approval import waiting
 from etl.night.worker import CUT_OFF, CUT_OFF_HINT, is_cut_off
 from etl.quality.names import hospital_names
 from etl.quality.report.terminal import summary_table
+from etl.research.achilles.state import behind
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import RUN
@@ -50,6 +53,8 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
                 out.print(f"{differing[row['hospital']]}\n→ the hospital's next run records it", soft_wrap=True)
             if row["run_id"] in held:
                 out.print(f"{row['hospital']}: {row['run_id']} waits for an approval; what for: etl approve")
+        if older := _behind(settings):
+            out.print(f"{older}\n→ etl achilles", soft_wrap=True)
     else:
         out.print("no night has been run yet; try: make demo")
 
@@ -58,6 +63,13 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """A run of the ledger as it is told: one whose process has ended was cut off."""
     told = {name: value for name, value in row.items() if name not in ("number", "worker")}
     return told | ({"state": "failed", "message": CUT_OFF, "hint": CUT_OFF_HINT} if is_cut_off(row) else {})
+
+
+def _behind(settings: Settings) -> str | None:
+    """How results of Achilles are older than the warehouse, if they are, and the reader may see them."""
+    with suppress(EtlError, duckdb.Error):
+        return behind(settings)
+    return None
 
 
 def _differing(settings: Settings, ledger: Ledger, hospitals: Sequence[str]) -> dict[str, str]:

@@ -31,6 +31,7 @@ from etl.operations.airflow.start import environment, prepare
 from etl.operations.plan import Scheduling
 from etl.settings import PROJECT, Settings
 from etl.store.ledger.ledger import Ledger
+from etl.store.warehouse.open import open_warehouse
 from etl.store.ledger.tables import RUN
 from etl.vocabulary.release import load_bundle
 
@@ -118,6 +119,7 @@ def tiny_nights(hospital: Tiny, root: Path) -> list[dict[str, Any]]:
         {"name": "queued", "dag": "etl_grown", "env": looking},
         night("absent", 6, env={"ETL_AIRFLOW_WAIT_MINUTES": "0.02"}),
         {"name": "reports", "dag": "etl_reports", "env": usual},
+        {"name": "achilles", "dag": "etl_achilles", "env": usual},
     ]
 
 
@@ -187,7 +189,13 @@ def test_the_dags_are_read_without_an_error_fast_and_without_the_engine(world: W
 
 def test_every_hospital_has_a_dag_on_its_own_schedule_in_seoul(world: World) -> None:
     dags = world.results["project"]["dags"]
-    assert set(dags) == {f"etl_{h}" for h in HOSPITALS} | {"etl_digest", "etl_grown", "etl_reports", "etl_stage"}
+    assert set(dags) == {f"etl_{h}" for h in HOSPITALS} | {
+        "etl_achilles",
+        "etl_digest",
+        "etl_grown",
+        "etl_reports",
+        "etl_stage",
+    }
     for hospital in HOSPITALS:
         dag = dags[f"etl_{hospital}"]
         assert (dag["time_zone"], dag["catchup"], dag["max_active_runs"]) == ("Asia/Seoul", False, 1)
@@ -311,6 +319,14 @@ def test_the_reports_follow_what_hospitals_publish(world: World) -> None:
     with closing(sqlite3.connect(world.root / "airflow" / "airflow.db")) as con:
         assert ("etl://warehouse/snuh",) in con.execute(query).fetchall()
         assert con.execute(event).fetchone() == (3,)
+
+
+def test_achilles_follows_the_reports(world: World) -> None:
+    assert world.results["achilles"]["state"] == "success"
+    assert world.results["project"]["dags"]["etl_achilles"]["tasks"] == {"compute": []}
+    with open_warehouse(world.tiny.settings).reader() as con:
+        persons = con.execute("select count_value from results.achilles_results where analysis_id = 1").fetchone()
+        assert persons == con.execute("select count(*) from person").fetchone()
 
 
 def test_airflow_keeps_no_identifier_and_no_secret(world: World) -> None:

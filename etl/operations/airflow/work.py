@@ -8,5 +8,5 @@ from etl.loading import load
 
 
 def work(name: str) -> Any:
-    """The function of that name in `tasks.py`."""
-    return load(f"etl.operations.airflow.tasks:{name}")
+    """The function of that name in `tasks.py`, or in another module of this room: `module:name`."""
+    return load(f"etl.operations.airflow.{name if ':' in name else f'tasks:{name}'}")

@@ -5,6 +5,7 @@ It lies in `<ETL_HOME>/achilles`, for the pipeline only, as it holds counts that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -51,6 +52,14 @@ def keep(con: DuckDBPyConnection, settings: Settings, source: Source, table: str
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def forget(settings: Settings, sources: Sequence[Source]) -> None:
+    """Remove what is kept of hospitals that are no longer published."""
+    kept = {file_of(settings, each) for each in sources}
+    for file in (settings.home / "achilles").glob("*.parquet"):
+        if file not in kept:
+            file.unlink()
 
 
 def kept_rows(settings: Settings, source: Source) -> str:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,7 +20,7 @@ from etl.errors import ConfigError, TransientError
 from etl.research.achilles import told
 from etl.research.achilles.analyses import analyses, numbers
 from etl.research.achilles.compute import STRATA, compute
-from etl.research.achilles.kept import is_kept, keep, kept_rows
+from etl.research.achilles.kept import forget, is_kept, keep, kept_rows
 from etl.research.achilles.snapshot import COPY, Source, published_sources, take
 from etl.research.achilles.state import is_current, sources_of
 from etl.research.concepts.usage import strictest_small_cell
@@ -55,7 +54,7 @@ def bring_up_to_date(settings: Settings, tell: Tell, *, again: bool = False) -> 
     with _one_at_a_time(settings):
         began, warehouse, small_cell = time.monotonic(), open_warehouse(settings), strictest_small_cell(settings)
         found, sources = sources_of(warehouse)
-        if not sources:
+        if not sources and not found:
             raise ConfigError("no hospital is published", hint="run a night first: etl run --help")
         if not again and is_current(found, sources, small_cell):
             return None
@@ -115,7 +114,9 @@ def _compute(
         keep(con, settings, source, "of_hospital")
         con.execute("drop table of_hospital")
     compute(con, None, numbers("anew"), "whole", lambda text: tell("all hospitals", text))
-    con.execute(f"insert into whole by name {_sum(settings, sources)}")
+    if sources:  # else the last hospital has left, and the results go with it
+        con.execute(f"insert into whole by name {_sum(settings, sources)}")
+    forget(settings, sources)
     return tuple(each.hospital for each in due)
 
 
@@ -131,6 +132,7 @@ def _sum(settings: Settings, sources: Sequence[Source]) -> str:
 
 def _tell(con: DuckDBPyConnection, settings: Settings, sources: Sequence[Source], small_cell: int) -> int:
     told.prepare(con)
+    told.add_hierarchy(con)
     moment = now()
     told.add(con, "whole", None, small_cell, moment)
     for source in sources:
@@ -149,10 +151,3 @@ def _record(ledger: Ledger, outcome: Outcome, small_cell: int) -> None:
     }  # fmt: skip
     with ledger.engine.begin() as con:
         con.execute(sa.insert(ACHILLES).values(number=next_number(ACHILLES), **said))
-
-
-def last_time(ledger: Ledger) -> datetime | None:
-    """When results were brought up to date last, in UTC; None: never."""
-    rows = ledger.read(sa.select(sa.func.max(ACHILLES.c.computed_at).label("at")))
-    found: datetime | None = rows[0]["at"] if rows else None
-    return found

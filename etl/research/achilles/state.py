@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import sqlalchemy as sa
 from duckdb import DuckDBPyConnection
 
 from etl.research.achilles.analyses import made_with
@@ -11,6 +12,8 @@ from etl.research.achilles.snapshot import Source, published_sources
 from etl.research.achilles.told import WHOLE
 from etl.research.concepts.usage import strictest_small_cell
 from etl.settings import Settings
+from etl.store.ledger.achilles import ACHILLES
+from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.open import open_warehouse
 from etl.store.warehouse.protocol import Warehouse
 from etl.store.warehouse.results import has_results
@@ -35,6 +38,8 @@ def is_current(found: Seen, sources: Sequence[Source], small_cell: int) -> bool:
 
 def behind(settings: Settings) -> str | None:
     """In a sentence how results are older than the warehouse; None: they are not, or nobody ever computed them."""
+    if not Ledger(settings.ledger_url).read(sa.select(ACHILLES.c.number).limit(1)):
+        return None  # without opening the warehouse
     warehouse = open_warehouse(settings)
     with warehouse.reader() as con:
         found = seen(con)

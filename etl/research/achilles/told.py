@@ -30,7 +30,7 @@ _NAMES = (
 
 
 def prepare(con: DuckDBPyConnection) -> None:
-    """Make the empty tables in the current schema, what analyses are called, and where concepts stand."""
+    """Make the empty tables in the current schema, and what analyses are called."""
     create_results(con)
     con.execute("create temp table partner (analysis_id integer, persons integer)")
     partners = [[each.number, each.persons] for each in analyses() if each.persons]
@@ -38,11 +38,10 @@ def prepare(con: DuckDBPyConnection) -> None:
     computed = {each.number for each in analyses()}
     rows = [[row[name] or None for name in _NAMES] for number, row in details().items() if number in computed]
     con.executemany(f"insert into achilles_analysis values ({', '.join('?' * len(_NAMES))})", rows)
-    _hierarchy(con)
 
 
-def _hierarchy(con: DuckDBPyConnection) -> None:
-    """Where concepts stand in treemaps, by OHDSI's own script; those that no row has are left out of the vocabulary."""
+def add_hierarchy(con: DuckDBPyConnection) -> None:
+    """Tell where concepts stand in treemaps, by OHDSI's own script; of those that rows have, and those above them."""
     script = files("duckcdm").joinpath("webapi", "sql", "results", "init_concept_hierarchy.sql")
     rendered = sqlrender.render(script.read_text(encoding="utf-8"), results_schema="main", vocab_schema=VOCABULARY)
     for statement in filter(str.strip, sqlrender.split_sql(sqlrender.translate(rendered, "duckdb"))):
