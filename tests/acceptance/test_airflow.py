@@ -31,8 +31,8 @@ from etl.operations.airflow.start import environment, prepare
 from etl.operations.plan import Scheduling
 from etl.settings import PROJECT, Settings
 from etl.store.ledger.ledger import Ledger
-from etl.store.warehouse.open import open_warehouse
 from etl.store.ledger.tables import RUN
+from etl.store.warehouse.open import open_warehouse
 from etl.vocabulary.release import load_bundle
 
 pytestmark = pytest.mark.xdist_group("airflow")
