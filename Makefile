@@ -71,6 +71,7 @@ airflow: install .env  ## Airflow on this machine with the DAGs loaded
 	@$(PY) -m etl.operations.airflow.start
 
 atlas: install .env  ## OHDSI's ATLAS on the published nights, at http://127.0.0.1:8090
+	@.venv/bin/etl achilles
 	@.venv/bin/etl export "$(ETL_HOME)/atlas.duckdb" --force
 	@$(PY) tests/acceptance/outside_judge/for_atlas.py "$(ETL_HOME)/atlas.duckdb"
 	@.judge/bin/duckcdm serve "CDM=$(ETL_HOME)/atlas.duckdb" --achilles --port 8090

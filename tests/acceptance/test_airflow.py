@@ -119,7 +119,7 @@ def tiny_nights(hospital: Tiny, root: Path) -> list[dict[str, Any]]:
         {"name": "queued", "dag": "etl_grown", "env": looking},
         night("absent", 6, env={"ETL_AIRFLOW_WAIT_MINUTES": "0.02"}),
         {"name": "reports", "dag": "etl_reports", "env": usual},
-        {"name": "achilles", "dag": "etl_achilles", "env": usual},
+        {"name": "achilles", "dag": "etl_achilles", "env": {**usual, "ETL_MEMORY": "1GB"}},
     ]
 
 

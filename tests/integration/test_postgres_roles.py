@@ -196,6 +196,43 @@ def test_an_analyst_sees_exactly_the_hospitals_of_the_clearances(server: Server,
         assert con.execute("select subject_id >> 24 from cdm_read.cohort order by 1").fetchall() == [(1,), (3,), (40,)]
 
 
+def test_an_analyst_sees_achilles_of_cleared_hospitals_and_of_the_whole_if_cleared_for_all_in_it(
+    server: Server,
+) -> None:
+    numbers = list(HOSPITALS.values())
+    name = server.add("achilles", "analyst")
+    with connect(server.url) as con:
+        for source in (0, *numbers):
+            con.execute("insert into results.achilles_source values (%s, null, null, null, null, now(), 'x')", [source])
+            for table in ("count", "distribution"):
+                con.execute(
+                    f"insert into results.achilles_{table} (source, analysis_id, count_value) values (%s, 1, 9)",
+                    [source],
+                )
+            con.execute("insert into results.achilles_concept values (%s, 1, 9, 9, 9, 9)", [source])
+    try:
+        cleared = [HOSPITALS[h] for h in CLEARED]
+        assert seen_sources(server, "analyst") == {tuple(cleared)}
+        assert seen_sources(server, "quality") == {(0, *numbers)}
+        grant(server.login("steward"), name, list(HOSPITALS), "IRB")
+        assert seen_sources(server, "achilles") == {(0, *numbers)}
+        with server.connected("analyst") as con:
+            assert con.execute("select count(*) from results.achilles_results").fetchone() == (0,)
+        with server.connected("achilles") as con:
+            assert con.execute("select count_value from results.achilles_results").fetchall() == [(9,)]
+    finally:
+        with connect(server.url) as con:
+            for table in ("source", "count", "distribution", "concept"):
+                con.execute(f"delete from results.achilles_{table}")
+
+
+def seen_sources(server: Server, login: str) -> set[tuple[int, ...]]:
+    """The sources that a login sees, of each table with sources."""
+    with server.connected(login) as con:
+        tables = [f"results.achilles_{table}" for table in ("source", "count", "distribution", "concept")]
+        return {tuple(n for (n,) in con.execute(f"select source from {t} order by 1").fetchall()) for t in tables}
+
+
 @pytest.mark.parametrize("known", [[], [1], [63], [2, 3, 7, 63], list(range(1, 64))])
 @pytest.mark.parametrize("bits", [24, 47])
 def test_a_policy_shows_a_key_exactly_where_its_hospital_is_known_and_cleared(

@@ -52,7 +52,8 @@ def bring_up_to_date(settings: Settings, tell: Tell, *, again: bool = False) -> 
     what they saw before.
     """
     with _one_at_a_time(settings):
-        began, warehouse, small_cell = time.monotonic(), open_warehouse(settings), strictest_small_cell(settings)
+        began, ledger, warehouse = time.monotonic(), _ledger(settings), open_warehouse(settings)
+        small_cell = strictest_small_cell(settings)
         found, sources = sources_of(warehouse)
         if not sources and not found:
             raise ConfigError("no hospital is published", hint="run a night first: etl run --help")
@@ -60,16 +61,34 @@ def bring_up_to_date(settings: Settings, tell: Tell, *, again: bool = False) -> 
             return None
         with _scratch(settings) as folder:
             sources = _take(warehouse, folder / "rows.duckdb", tell)
-            with open_engine(settings) as con:
-                con.execute(f"attach {literal(str(folder / 'rows.duckdb'))} as {COPY} (read_only)")
-                anew = _compute(con, settings, sources, tell, again=again)
-                rows = _tell(con, settings, sources, small_cell)
-                told.write(con, folder / "results.duckdb")
+            anew, rows = _work(settings, folder, sources, small_cell, tell, again=again)
             tell("publishing", f"{rows:,} rows")
             warehouse.publish_results(folder / "results.duckdb")
         outcome = Outcome(tuple(sources), anew, rows, time.monotonic() - began)
-        _record(Ledger(settings.ledger_url), outcome, small_cell)
+        _record(ledger, outcome, small_cell)
         return outcome
+
+
+def _ledger(settings: Settings) -> Ledger:
+    ledger = Ledger(settings.ledger_url)
+    if not ledger.is_writable:  # such a login would count only what it is cleared for
+        raise ConfigError(
+            "this login reads the warehouse; Achilles is computed by the pipeline's",
+            hint='what there is: etl sql "from results.achilles_results limit 10"',
+        )
+    return ledger
+
+
+def _work(
+    settings: Settings, folder: Path, sources: Sequence[Source], small_cell: int, tell: Tell, *, again: bool
+) -> tuple[tuple[str, ...], int]:
+    """From the copied rows to the file that readers get; returns the hospitals computed, and the rows told."""
+    with open_engine(settings) as con:
+        con.execute(f"attach {literal(str(folder / 'rows.duckdb'))} as {COPY} (read_only)")
+        anew = _compute(con, settings, sources, tell, again=again)
+        rows = _tell(con, settings, sources, small_cell)
+        told.write(con, folder / "results.duckdb")
+    return anew, rows
 
 
 @contextmanager

@@ -25,6 +25,7 @@ _COLUMNS = {
     "achilles_result_concept_count": "concept_id, record_count, descendant_record_count, person_count, "
     "descendant_person_count",
 }
+_OWN = ("results", "cdm", "cdm_read", "cdm_part", "vocabulary", "admin", "quality", "office")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
@@ -33,7 +34,7 @@ def views_of(settings: Settings, schema: str, hospital: str | None) -> str:
 
     UsageError for a schema that cannot be or is the warehouse's own, ConfigError for a hospital that is not published.
     """
-    if not _PLAIN.fullmatch(schema) or schema in ("results", "cdm", "cdm_read", "cdm_part", "vocabulary"):
+    if not _PLAIN.fullmatch(schema) or schema in _OWN:
         raise UsageError(
             f"'{schema}' cannot be the results schema of ATLAS",
             hint="name one that its login owns: small letters, digits and _",
