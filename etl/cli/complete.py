@@ -99,6 +99,7 @@ ARGUMENTS: Mapping[str, tuple[Names | None, ...]] = {
 }
 #: Values of options.
 OPTIONS: Mapping[str, Mapping[str, Names]] = {
+    "achilles": {"--hospital": hospitals},
     "sql": {"--run": runs},
     "sample": {"--hospital": hospitals},
     "vocabulary diff": {"--hospital": hospitals},

@@ -16,10 +16,8 @@ SUBJECT = "warehouse"
 
 def check_achilles(look: Look) -> Iterator[Finding]:
     """What ATLAS shows is of the nights that are published; a warehouse that cannot be read other checks tell of."""
-    if look.ledger is None:
-        return
     with suppress(EtlError, duckdb.Error):
-        if older := behind(look.settings):
+        if look.ledger is not None and (older := behind(look.settings)):
             yield Finding(
                 SUBJECT, "achilles", "warn", older, "the DAG etl_achilles does it; without Airflow: etl achilles"
             )
