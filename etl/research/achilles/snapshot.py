@@ -50,6 +50,7 @@ def take(warehouse: Warehouse, file: Path, tell: Callable[[str], None]) -> None:
     """Copy the rows, and the concepts that they have, into a new DuckDB file."""
     read, words = fields_read()
     with warehouse.reader() as con:
+        con.execute("set enable_progress_bar = false")
         con.execute(f"attach {literal(str(file))} as {COPY}")
         con.execute("begin")
         con.execute(f"create schema {ROWS}")
