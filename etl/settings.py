@@ -64,6 +64,13 @@ class Settings(BaseSettings):
     office_url: Annotated[
         str | None, Field(pattern="^https?://", description="Where the office is, for a link in Airflow's pages")
     ] = None
+    office_framed_by: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$",
+            description="Airflow's address, whose pages may show the office's",
+        ),
+    ] = None
     threads: Annotated[int, Field(ge=1, description="Threads of the DuckDB engine")] = os.cpu_count() or 2
     memory: Annotated[str, Field(description="Memory limit of the DuckDB engine, such as 1500MB")] = "1500MB"
 

@@ -27,12 +27,12 @@ from etl.pages.site import POLICY
 from etl.settings import Settings
 
 _HEADERS = {
-    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_NOBODY = "'none'"
 _LARGEST_FORM = 64 * 1024  # bytes
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
 #: What an error means to a browser; whichever it is, the page says it in words.
@@ -43,6 +43,7 @@ Next = Callable[[Request], Awaitable[Response]]
 
 def create_app(settings: Settings) -> FastAPI:
     """The application; ConfigError where a route has no rule, or the settings of who vouches are wrong."""
+    policy = f"{POLICY}; frame-ancestors {settings.office_framed_by or _NOBODY}"
     app = FastAPI(dependencies=[Depends(let_in)], openapi_url=None, docs_url=None, redoc_url=None)
     desk = Desk(settings)
     _ = desk.issuer  # what is wrong with it is told now, not to the first who signs in
@@ -70,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
             response = Response("too large\n", 413) if _too_large(request) else await proceed(request)
         except Exception as error:  # whatever it is, it is told without a value
             response = _failed(request, error)
+        response.headers.setdefault("Content-Security-Policy", policy)
         return _dressed(request, response)
 
     return app

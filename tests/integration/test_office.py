@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from office_site import PASSWORD, ROLES, Visitor, add_accounts, hidden, name_of, settings_of, waiting_run
+from pydantic import ValidationError
 
 from etl.errors import ConfigError, TransientError
 from etl.night.publish.approval import answer_waiting, decide, question_of
@@ -21,6 +22,7 @@ from etl.office.accounts import change_role, disable
 from etl.office.record import Actor, Asked, events
 from etl.office.rules import ANYBODY, OWN, rules
 from etl.quality.findings.track import track
+from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger, now
 from etl.store.ledger.office import SESSION
 from etl.store.ledger.tables import APPROVAL, RUN
@@ -253,6 +255,20 @@ def test_every_answer_has_the_headers_that_bind_a_browser(settings):
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert ("no-store" in headers["cache-control"]) == (path != "/static/page.css")
+
+
+def test_pages_are_shown_within_those_of_airflow_where_that_is_said_and_of_nobody_else(settings):
+    framed = settings.model_copy(update={"office_framed_by": "https://airflow.test"})
+    policy = Visitor(framed).get("/sign-in").headers["content-security-policy"]
+    assert policy.endswith("frame-ancestors https://airflow.test")
+
+
+@pytest.mark.parametrize(
+    "said", ["*", "https://a.test; script-src *", "https://a.test/path", "https://*.test", "'self'"]
+)
+def test_who_may_show_pages_is_one_address_and_nothing_else(said):
+    with pytest.raises(ValidationError):
+        Settings(office_framed_by=said, _env_file=None)
 
 
 def test_a_page_runs_no_script_of_its_own_and_styles_nothing_inline(settings):

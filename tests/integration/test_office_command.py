@@ -94,21 +94,29 @@ def test_roles_are_listed_with_what_they_may(ledger):
     assert "etl office account add" in etl("list").stdout
 
 
-@pytest.mark.parametrize("address", ["https://office.test", ""])
-def test_airflow_leads_to_the_office_where_it_is_said(tmp_path, address):
+@pytest.mark.parametrize(
+    ("address", "framed_by", "shown"),
+    [
+        ("https://office.test", "", [["https://office.test", None]]),
+        ("https://office.test", "https://airflow.test", [["https://office.test", "cdm-office"]]),
+        ("", "https://airflow.test", []),
+    ],
+)
+def test_airflow_leads_to_the_office_or_shows_it_where_that_is_said(tmp_path, address, framed_by, shown):
     code = (
         "import json; from airflow.plugins_manager import is_valid_plugin\n"
         "from etl.operations.airflow.plugin import Office\n"
         "from airflow.api_fastapi.core_api.datamodels.plugins import ExternalViewResponse as View\n"
         "assert is_valid_plugin(Office)\n"
-        "print(json.dumps([View(**view).href for view in Office.external_views]))"
+        "print(json.dumps([[v.href, v.url_route] for v in (View(**view) for view in Office.external_views)]))"
     )
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "AIRFLOW_HOME": str(tmp_path), "HOME": str(tmp_path)}
-    env |= {"ETL_OFFICE_URL": address} if address else {}
+    given = {"ETL_OFFICE_URL": address, "ETL_OFFICE_FRAMED_BY": framed_by}
+    env |= {name: value for name, value in given.items() if value}
     done = subprocess.run(
         [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert json.loads(done.stdout.splitlines()[-1]) == ([address] if address else [])
+    assert json.loads(done.stdout.splitlines()[-1]) == shown
 
 
 def test_a_page_with_a_year_of_nights_is_there_within_half_a_second(tmp_path):
