@@ -9,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import psycopg
 import pytest
 import sqlalchemy as sa
 import tiny
 from duckcdm.achilles import run_achilles
 from duckdb import DuckDBPyConnection
+from postgres_server import libpq
 from pydantic import SecretStr
 from tiny import Tiny
 from typer.testing import CliRunner, Result
@@ -240,15 +242,12 @@ def test_without_a_published_night_it_says_what_to_do(hospital: Tiny) -> None:
 def test_a_results_schema_of_atlas_shows_a_source(either: Tiny) -> None:
     either.publish()
     compute(either.settings)
-    with sa.create_engine(either.settings.warehouse).connect() as con:
-        con.execute(sa.text("create schema atlas_tiny"))
-        con.execute(
-            sa.text("create table atlas_tiny.achilles_results (analysis_id integer)")
-        )  # as WebAPI's DDL makes it
-        for statement in asked(either, "achilles", "--views", "atlas_tiny", "--hospital", "tiny").stdout.split(";"):
-            if statement.strip() not in ("", "begin", "commit"):
-                con.execute(sa.text(statement))
-        found = con.execute(sa.text("select count_value from atlas_tiny.achilles_results where analysis_id = 1")).all()
-        assert [tuple(row) for row in found] == query(either.settings, "select count(*) from person")
+    with psycopg.connect(libpq(either.settings.warehouse), autocommit=True) as con:
+        con.execute("create schema atlas_tiny")
+        con.execute("create table atlas_tiny.achilles_results (analysis_id integer)")  # as WebAPI's DDL makes it
+        for whose in ([], ["--hospital", "tiny"]):  # and again, of another source
+            con.execute(asked(either, "achilles", "--views", "atlas_tiny", *whose).stdout)
+            found = con.execute("select count_value from atlas_tiny.achilles_results where analysis_id = 1").fetchall()
+            assert found == query(either.settings, "select count(*) from person")
     assert asked(either, "achilles", "--views", "cdm").exit_code == 2
     assert asked(either, "achilles", "--views", "atlas", "--hospital", "nobody").exit_code == 4

@@ -8,7 +8,7 @@ from etl.errors import ConfigError, UsageError, nearest
 from etl.research.achilles.snapshot import published_sources
 from etl.research.achilles.told import WHOLE
 from etl.settings import Settings
-from etl.sql import quote
+from etl.sql import literal, quote
 from etl.store.warehouse.open import open_warehouse
 
 #: By the name that OHDSI's tools know: the table with all sources.
@@ -26,11 +26,27 @@ _COLUMNS = {
     "descendant_person_count",
 }
 _OWN = ("results", "cdm", "cdm_read", "cdm_part", "vocabulary", "admin", "quality", "office")
+#: WebAPI's own tables, or views that were made before.
+_CLEAR = """do $$
+declare
+    made record;
+begin
+    for made in
+        select relname, relkind
+        from pg_class
+        where relnamespace = to_regnamespace({schema}) and relname in ({names}) and relkind in ('r', 'v')
+    loop
+        execute format(
+            'drop %s %I.%I', case made.relkind when 'v' then 'view' else 'table' end, {schema}, made.relname
+        );
+    end loop;
+end
+$$;"""
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 def views_of(settings: Settings, schema: str, hospital: str | None) -> str:
-    """The statements for PostgreSQL, in one transaction; WebAPI's own empty tables of these names give way.
+    """The statements for PostgreSQL, in one transaction; WebAPI's own empty tables and earlier views give way.
 
     UsageError for a schema that cannot be or is the warehouse's own, ConfigError for a hospital that is not published.
     """
@@ -40,9 +56,8 @@ def views_of(settings: Settings, schema: str, hospital: str | None) -> str:
             hint="name one that its login owns: small letters, digits and _",
         )
     number = _number(settings, hospital)
-    made = ["begin;"]
-    for name in (*_OF_SOURCES, *_OF_ALL):
-        made.append(f"drop table if exists {quote(schema)}.{name};")
+    names = ", ".join(map(literal, (*_OF_SOURCES, *_OF_ALL)))
+    made = ["begin;", _CLEAR.format(schema=literal(schema), names=names)]
     for name, table in _OF_SOURCES.items():
         rows = f"select {_COLUMNS[name]} from results.{table} where source = {number}"
         made.append(f"create view {quote(schema)}.{name} with (security_invoker = true) as {rows};")
