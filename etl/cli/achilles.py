@@ -9,6 +9,7 @@ import typer
 from etl.cli import console
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app
+from etl.errors import UsageError
 from etl.pages.formats import count
 from etl.research.achilles.run import Outcome, bring_up_to_date
 from etl.research.achilles.views import views_of
@@ -56,6 +57,11 @@ def achilles(
     """
     with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
+        if hospital is not None and views is None:
+            raise UsageError(
+                "--hospital says whose results --views shows; what is computed is told by what was published",
+                hint=f"etl achilles --views SCHEMA --hospital {hospital}",
+            )
         if views is not None:
             out.print(views_of(settings, views, hospital), soft_wrap=True)
             return

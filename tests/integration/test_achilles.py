@@ -249,5 +249,6 @@ def test_a_results_schema_of_atlas_shows_a_source(either: Tiny) -> None:
             con.execute(asked(either, "achilles", "--views", "atlas_tiny", *whose).stdout)
             found = con.execute("select count_value from atlas_tiny.achilles_results where analysis_id = 1").fetchall()
             assert found == query(either.settings, "select count(*) from person")
+    assert asked(either, "achilles", "--hospital", "tiny").exit_code == 2
     assert asked(either, "achilles", "--views", "cdm").exit_code == 2
     assert asked(either, "achilles", "--views", "atlas", "--hospital", "nobody").exit_code == 4
