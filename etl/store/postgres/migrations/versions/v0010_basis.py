@@ -1,16 +1,16 @@
 """What a measurement of the battery asked, so that the next one need not ask it again of what did not change.
 
-Revision ID: 0009
+Revision ID: 0010
 """
 
 from __future__ import annotations
 
 from etl.store.postgres.migrations.run import run_sql
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:
     """Add the column; every row that is there stays."""
-    run_sql("v0009_basis.sql")
+    run_sql("v0010_basis.sql")
