@@ -14,11 +14,11 @@ from etl.quality.battery.definition import NIGHT
 #: Kinds of which the rows of a person, with what stands beside them, tell all: the number of a row begins with its
 #: person's. Different values are of a whole table; who has no row in a table is asked only where the table has one.
 _BY_PERSON = frozenset((
-    "cdmTable", "cdmField", "isRequired", "isPrimaryKey", "cdmDatatype", "isForeignKey", "fkDomain", "fkClass", "isStandardValidConcept",
-    "measureValueCompleteness", "standardConceptRecordCompleteness", "sourceConceptRecordCompleteness",
-    "plausibleValueLow", "plausibleValueHigh", "plausibleTemporalAfter", "plausibleDuringLife", "plausibleAfterBirth",
-    "plausibleBeforeDeath", "plausibleStartBeforeEnd", "withinVisitDates", "plausibleGender",
-    "plausibleGenderUseDescendants", "plausibleUnitConceptIds",
+    "cdmTable", "cdmField", "isRequired", "isPrimaryKey", "cdmDatatype", "isForeignKey", "fkDomain", "fkClass",
+    "isStandardValidConcept", "measureValueCompleteness", "standardConceptRecordCompleteness",
+    "sourceConceptRecordCompleteness", "plausibleValueLow", "plausibleValueHigh", "plausibleTemporalAfter",
+    "plausibleDuringLife", "plausibleAfterBirth", "plausibleBeforeDeath", "plausibleStartBeforeEnd",
+    "withinVisitDates", "plausibleGender", "plausibleGenderUseDescendants", "plausibleUnitConceptIds",
 ))  # fmt: skip
 _OF_THE_DAY = ("tomorrow", "next year")
 
