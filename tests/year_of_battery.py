@@ -9,7 +9,7 @@ from pathlib import Path
 from year_of_nights import HOSPITALS
 
 from etl.cdm.spec import tables
-from etl.quality.battery.checks import load_checks
+from etl.quality.battery.battery import load_battery
 from etl.quality.battery.encoded import filled_of, rows_of
 from etl.settings import PROJECT
 
@@ -51,7 +51,7 @@ _TABLES = (
 
 def measure(ledger: Path, nights: int = 365) -> None:
     """Fill in what was measured and seen on as many nights of all hospitals."""
-    checks = load_checks(PROJECT / "expectations" / "dqd")
+    checks = load_battery(PROJECT / "expectations")
     fields = {n: {f.name: f.duckdb_type for f in t.fields} for n, t in tables().items()}
     names = [c.id for c in checks] + [rows_of(table) for table in fields]
     names += [filled_of(table, name) for table, named in fields.items() for name in named]

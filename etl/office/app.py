@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(dependencies=[Depends(let_in)], openapi_url=None, docs_url=None, redoc_url=None)
     desk = Desk(settings)
     _ = desk.issuer  # what is wrong with it is told now, not to the first who signs in
+    _ = desk.checks  # read once, so that the first page does not wait for it
     fits("", None)  # the first who tries a name that nobody has waits no longer than others
     for router in (
         pages.router,
