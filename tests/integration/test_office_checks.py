@@ -105,7 +105,7 @@ def test_another_threshold_judges_kept_nights_anew(settings, worst):
 def test_a_check_has_its_nights_with_hospitals_side_by_side(settings, ledger, worst):
     page = as_role(settings, "reader").get(f"/checks/{worst.check.id}").text
     assert worst.check.sentence() in page
-    assert worst.check.type.means in page.replace("&#39;", "'")
+    assert worst.check.type.means.en in page.replace("&#39;", "'")
     heat = page[page.index('class="heat grid"') :]
     heat = heat[: heat.index("</table>")]
     assert re.findall(r'<th scope="col" class="n">([\d-]+)</th>', heat) == [f"11-{d}" for d in range(19, 24)]

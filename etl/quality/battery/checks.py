@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from etl import yamls
 from etl.cdm.spec import tables
@@ -44,7 +44,7 @@ class CheckType(BaseModel):
     is_error: bool = False
     title: Words
     sees: Words
-    means: Annotated[str, Field(min_length=1)]
+    means: Words
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,6 @@ def _numbers(row: Mapping[str, str]) -> dict[str, Any] | str:
     if threshold is not None and not 0 <= threshold <= 100:
         return "its threshold is no percentage between 0 and 100"
     concepts = row["concepts"].split()
-    if not all(c.isdigit() for c in concepts):
+    if not all(c.isascii() and c.isdigit() for c in concepts):
         return "its concepts are no concept ids"
     return {"threshold": threshold, "concepts": tuple(map(int, concepts))}

@@ -23,7 +23,7 @@ def explained(check: Check, files: str, night: str, override: Override | None = 
         "check": check.id,
         "says": f"{check.sentence()}\n{check.sentence('ko')}",
         "of": _of(check, night),
-        "cause": f"{check.own.cause.en}\n{check.own.cause.ko}" if check.own else kind.means,
+        "cause": f"{kind.means.en}\n{kind.means.ko}",
         "is": f"{kind.severity}, {category}, {DIMENSIONS[kind.dimension]}",
         "threshold": f"{check.threshold:g} %" if check.threshold else "none: any violated row fails",
         "written in": check.own.place if check.own else f"{files}:{check.line}",

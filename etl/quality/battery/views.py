@@ -33,7 +33,7 @@ class About:
     name: str
     says: Words
     title: Words
-    means: str | None
+    means: Words | None
     severity: str
     category: str | None
     dimension: str | None

@@ -45,7 +45,7 @@ class Ready:
         kind = CheckType(
             name=said.check, level="FIELD" if said.field else "TABLE", context="Validation", category=said.category,
             subcategory=said.subcategory, severity=said.severity, dimension=said.dimension, title=says, sees=says,
-            means=own.cause.en,
+            means=own.cause,
         )  # fmt: skip
         return Check(kind, said.table, said.field, threshold=said.threshold, line=self.item.line, own=own)
 
