@@ -67,7 +67,7 @@ class Visitor:
 def hidden(page: str, form: str) -> dict[str, str]:
     """The hidden fields of the form on a page that goes to an address."""
     body = page[page.index(f'action="{form}"') :]
-    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', body[: body.index("</form>")]))
+    return dict(re.findall(r'type="hidden" name="([\w.]+)" value="([^"]*)"', body[: body.index("</form>")]))
 
 
 def waiting_run(ledger: Ledger, hospital: str = "snuh", night: date = NIGHT, unexpected: int = 6) -> str:

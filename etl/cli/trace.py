@@ -34,7 +34,7 @@ def show_trace(
         if id_ is not None:
             raise UsageError("--file takes a hospital and no id", hint="etl trace --file FILE:LINE HOSPITAL")
         file, _, line = place.rpartition(":")
-        if not file or not line.isdigit():
+        if not file or not (line.isascii() and line.isdigit()):
             raise UsageError(f"'{place}' is not FILE:LINE", hint="such as: etl trace --file patients.csv:17 HOSPITAL")
         found = trace_line(settings, what, file, int(line), night)
         print_json(_line_json(found)) if as_json else _show_line(found)

@@ -13,6 +13,7 @@ from etl.office.passwords import fits, hashed, outdated, require_good
 from etl.office.record import Actor, record
 from etl.office.rules import rules
 from etl.office.sessions import end_all
+from etl.quality.findings.actions import ITSELF
 from etl.store.ledger.ledger import Ledger, now
 from etl.store.ledger.office import ACCOUNT
 
@@ -57,10 +58,10 @@ def known(ledger: Ledger, name: str) -> Account:
 
 def add(ledger: Ledger, by: Actor, name: str, role: str, password: str) -> None:
     """Make an account; UsageError for a name, role or password that cannot be."""
-    if not _NAME.fullmatch(name):
+    if not _may_be_called(name):
         raise UsageError(f"'{name}' cannot name an account", hint="letters, digits and . _ @ + -, up to 80")
-    if account(ledger, name):
-        raise UsageError(f"there is an account '{name}' already", hint=f"etl office account role {name} ROLE")
+    if taken := _alike(ledger, name):
+        raise UsageError(f"there is an account '{taken}' already", hint=f"etl office account role {taken} ROLE")
     rules().role(role)
     require_good(password, name)
     with ledger.engine.begin() as con:
@@ -81,7 +82,7 @@ def vouched(ledger: Ledger, issuer: str, subject: str, name: str, role: str) -> 
             con.execute(sa.update(ACCOUNT).where(ACCOUNT.c.name == name).values(role=role))
             record(con, by, "role changed", name, role)
         else:
-            if not _NAME.fullmatch(name) or account(ledger, name):
+            if not _may_be_called(name) or _alike(ledger, name):
                 raise UsageError(
                     "the name that the issuer gives is taken by another account, or cannot be one",
                     hint="ask whoever keeps the accounts: etl office account list",
@@ -90,6 +91,16 @@ def vouched(ledger: Ledger, issuer: str, subject: str, name: str, role: str) -> 
                 name=name, role=role, issuer=issuer, subject=subject, created_at=now()))  # fmt: skip
             record(con, by, "account added", name, role)
     return known(ledger, name)
+
+
+def _may_be_called(name: str) -> bool:
+    """Whether an account may have a name: not that of what happens by itself."""
+    return _NAME.fullmatch(name) is not None and name.casefold() != ITSELF
+
+
+def _alike(ledger: Ledger, name: str) -> str | None:
+    """The account whose name reads the same, in whatever letters; the record names people by it."""
+    return next((a.name for a in accounts(ledger) if a.name.casefold() == name.casefold()), None)
 
 
 def change_role(ledger: Ledger, by: Actor, name: str, role: str) -> None:

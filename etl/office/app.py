@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
@@ -18,11 +18,11 @@ from etl.errors import ConfigError, InputError, TransientError, UsageError
 from etl.faults import as_etl_error
 from etl.office import checks, decisions, findings, lineage, pages, people, together, vouching
 from etl.office.desk import Desk
-from etl.office.looks import error_page
+from etl.office.looks import error_page, kept_of
 from etl.office.passwords import fits
 from etl.office.rules import rules
-from etl.office.site import ADDRESSES, STATIC
-from etl.office.visit import VISITOR_COOKIE, Refused, begin_visit, let_in, route_key, set_cookie, visit_of
+from etl.office.site import ADDRESSES, STATIC, safe
+from etl.office.visit import VISITOR_COOKIE, Refused, Visit, begin_visit, let_in, route_key, set_cookie, visit_of, whole
 from etl.pages.site import POLICY
 from etl.settings import Settings
 
@@ -69,7 +69,12 @@ def create_app(settings: Settings) -> FastAPI:
     async def on_every_answer(request: Request, proceed: Next) -> Response:
         request.state.visit = begin_visit(request, desk)
         try:
-            response = Response("too large\n", 413) if _too_large(request) else await proceed(request)
+            if _unreadable(request):
+                response = Response("there is no such page\n", 404)
+            elif _too_large(request):
+                response = Response("too large\n", 413)
+            else:
+                response = await proceed(request)
         except Exception as error:  # whatever it is, it is told without a value
             response = _failed(request, error)
         response.headers.setdefault("Content-Security-Policy", policy)
@@ -80,8 +85,13 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _too_large(request: Request) -> bool:
     """Whether a request brings more than any form of ours holds, or does not say how much; it may be of anybody."""
-    said = request.headers.get("content-length", "")
-    return request.method not in ("GET", "HEAD") and not (said.isdigit() and int(said) <= _LARGEST_FORM)
+    said = whole(request.headers.get("content-length", ""))
+    return request.method not in ("GET", "HEAD") and (said is None or said > _LARGEST_FORM)
+
+
+def _unreadable(request: Request) -> bool:
+    """Whether an address holds the character that no text has and not every ledger takes."""
+    return "\0" in request.url.path or "%00" in request.url.query
 
 
 def _require_rules(app: FastAPI) -> None:
@@ -104,7 +114,7 @@ def _dressed(request: Request, response: Response) -> Response:
         return response
     response.headers["Cache-Control"] = "no-store"
     if request.headers.get("hx-request") and response.status_code >= 400:  # not a part of a page: the whole of it
-        response.headers.setdefault("HX-Redirect", visit_of(request).path)
+        response.headers.setdefault("HX-Redirect", safe(visit_of(request).path))
     visit = visit_of(request)
     if request.cookies.get(VISITOR_COOKIE) != visit.visitor:
         set_cookie(request, response, VISITOR_COOKIE, visit.visitor)
@@ -113,9 +123,9 @@ def _dressed(request: Request, response: Response) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     status = error.status if isinstance(error, Refused) else 403
-    if status == 401:
-        return _to_sign_in(request)
     visit = visit_of(request)
+    if status == 401:
+        return _to_sign_in(request, visit)
     if status == 400:
         title = visit.say("This form is out of date")
         text = visit.say("It was opened before you signed in, or too long ago. Nothing was changed.")
@@ -125,9 +135,11 @@ async def _refused(request: Request, error: Exception) -> Response:
     return HTMLResponse(error_page(visit, request, title, text, kept=kept), status)
 
 
-def _to_sign_in(request: Request) -> Response:
-    """To the page to sign in on, and back from there where that can be."""
+def _to_sign_in(request: Request, visit: Visit) -> Response:
+    """To the page to sign in on, and back from there; what was written into a form is on it, to be sent afterwards."""
     back = request.url.path if request.method in ("GET", "HEAD") else "/"
+    if kept := kept_of(visit.form):
+        return HTMLResponse(people.sign_in_form(visit, back, again=request.url.path, kept=kept), 401)
     if request.headers.get("hx-request"):
         return Response(status_code=401, headers={"HX-Redirect": ADDRESSES["sign_in"]})
     query = f"?{urlencode({'back': back})}" if back != "/" else ""
@@ -145,7 +157,8 @@ async def _missing(request: Request, error: Exception) -> Response:
 def _failed(request: Request, raised: Exception) -> Response:
     """An error as a page that says what and what to do; what was written into a form is on it, to be sent again."""
     visit, error = visit_of(request), as_etl_error(raised)
-    _LOG.error("%s: %s", request.url.path, error.message)  # which holds no value, as ever
+    # an address is written as it was sent, so that it makes no line of its own; the message holds no value, as ever
+    _LOG.error("%s: %s", quote(request.url.path), error.message)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
     title = visit.say("Not now") if status == 503 else visit.say("That did not work")
     return HTMLResponse(

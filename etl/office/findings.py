@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from etl.errors import UsageError
+from etl.office.elsewhere import ON_FINDINGS, subject_of
 from etl.office.looks import counts_for
 from etl.office.record import record_alone
-from etl.office.visit import Visit, number_of, visit_of
+from etl.office.visit import Visit, number_of, visit_of, whole
 from etl.pages.formats import moment
 from etl.quality.findings.actions import Overtaken, act, today
 from etl.quality.findings.chosen import Chosen, listed
@@ -23,12 +24,6 @@ from etl.quality.findings.states import SAID
 from etl.quality.findings.views import DONE, Written, finding_page, findings_page
 
 router = APIRouter(default_response_class=HTMLResponse)
-#: What an action is called in the audit log.
-_RECORDED = {
-    "acknowledge": "finding acknowledged", "work": "finding taken into work", "waive": "finding waived",
-    "resolve": "finding resolved", "reopen": "finding opened again", "assign": "finding assigned",
-    "note": "finding noted",
-}  # fmt: skip
 
 
 @router.get("/findings")
@@ -62,19 +57,25 @@ def do(request: Request, number: str) -> Response:
         act(
             visit.desk.ledger, detail.finding.number, form["action"], actor=visit.actor.name,
             reason=form["reason"], owner=form["owner"], until=_day(visit, form["until"]),
-            due=_day(visit, form["due"]), seen=int(form["seen"]) if form["seen"].isdigit() else -1,
+            due=_day(visit, form["due"]), seen=-1 if (last := whole(form["seen"])) is None else last,
         )  # fmt: skip
     except UsageError as error:
         now = _detail(visit, number)
         return HTMLResponse(_page(visit, now, written=_written(visit, now, form, error)), 409)
-    record_alone(visit.desk.ledger, visit.actor, _RECORDED[form["action"]], f"finding {number}", form["reason"] or None)
+    record_alone(
+        visit.desk.ledger,
+        visit.actor,
+        ON_FINDINGS[form["action"]],
+        subject_of(detail.finding.number),
+        form["reason"] or None,
+    )
     return RedirectResponse(f"/findings/{detail.finding.number}?done=1", 303)
 
 
 def _detail(visit: Visit, number: str) -> TrackedDetail:
     with suppress(UsageError):
-        if number.isdigit() and len(number) < 10:
-            return show(visit.desk.ledger, int(number))
+        if (known := whole(number)) is not None:
+            return show(visit.desk.ledger, known)
     raise HTTPException(404)
 
 

@@ -26,17 +26,21 @@ def office_page(visit: Visit, template: str, here: str, **values: Any) -> str:
     return render_on(visit.site(here, counts), _TEMPLATES, template, {"say": visit.say, **values})
 
 
+def kept_of(form: Mapping[str, str]) -> dict[str, str]:
+    """What of a form is kept to be sent again: no token, no password."""
+    return {name: value for name, value in form.items() if name != "csrf" and "password" not in name}
+
+
 def error_page(
     visit: Visit, request: Request, title: str, text: str, *, hint: str | None = None,
-    kept: Mapping[str, str] | None = None, away: bool = False,
+    kept: Mapping[str, str] | None = None, away: bool = False, address: str | None = None,
 ) -> str:  # fmt: skip
-    """What went wrong; `kept` is what was written into the form, `away`: it may work again soon.
+    """What went wrong; `kept` is what was written into the form of an address, `away`: it may work again soon.
 
     It asks nobody anything, as the ledger may be what is away.
     """
-    fields = {name: value for name, value in (kept or {}).items() if name != "csrf" and "password" not in name}
     values = {
-        "title": title, "text": text, "hint": hint, "kept": fields, "away": away, "address": request.url.path,
-        "post": request.method == "POST",
+        "title": title, "text": text, "hint": hint, "kept": kept_of(kept or {}), "away": away,
+        "address": address or request.url.path, "post": request.method == "POST",
     }  # fmt: skip
     return render_on(visit.site(), _TEMPLATES, "error.html.j2", {"say": visit.say, **values})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
 
@@ -12,11 +13,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from etl.errors import UsageError
 from etl.office.accounts import account, accounts, change_password, proven
 from etl.office.attempts import forgive, heard
-from etl.office.looks import office_page
-from etl.office.record import ACTIONS, Actor, Asked, actors, events, record_alone
+from etl.office.looks import error_page, kept_of, office_page
+from etl.office.record import ACTIONS, Actor, Asked, actors, events, record_alone, record_once
 from etl.office.rules import rules
 from etl.office.sessions import digest_of, end_session, open_session
-from etl.office.site import ADDRESSES
+from etl.office.site import ADDRESSES, safe
 from etl.office.visit import (
     LANGUAGE_COOKIE,
     SESSION_COOKIE,
@@ -24,6 +25,7 @@ from etl.office.visit import (
     VISITOR_COOKIE,
     Visit,
     number_of,
+    recognise,
     set_cookie,
     visit_of,
 )
@@ -32,6 +34,7 @@ from etl.pages.site import THEMES
 from etl.pages.tables import Pages
 
 router = APIRouter(default_response_class=HTMLResponse)
+_KEPT = "kept."  # before the name of a field of another form
 _A_YEAR = 365 * 24 * 3600
 
 
@@ -41,7 +44,7 @@ def sign_in_page(request: Request, back: str = "/") -> Response:
     visit = visit_of(request)
     if visit.session:
         return RedirectResponse(ADDRESSES["tonight"], 303)
-    return HTMLResponse(_sign_in(visit, back))
+    return HTMLResponse(sign_in_form(visit, back))
 
 
 @router.post("/sign-in")
@@ -50,29 +53,48 @@ def sign_in(request: Request) -> Response:
     visit = visit_of(request)
     ledger, name = visit.desk.ledger, visit.form.get("name", "").strip()
     back = safe(visit.form.get("back", "/"))
+    again, kept = safe(visit.form.get("again", "/")), _kept(visit)
     by = Actor(name, None, visit.address)
     if not heard(ledger, name, visit.address):
-        record_alone(ledger, _unproven(visit, name), "sign-in refused: too many attempts")
+        record_once(ledger, _unproven(visit, name), "sign-in refused: too many attempts", rules().window)
         minutes = rules().sign_in.minutes
         wrong = visit.say("Too many attempts. Try again in %(minutes)s minutes.", minutes=minutes)
-        return HTMLResponse(_sign_in(visit, back, name, wrong), 429)
+        return HTMLResponse(sign_in_form(visit, back, name, wrong, again=again, kept=kept), 429)
     found = proven(ledger, name, visit.form.get("password", ""))
     if found is None:
         record_alone(ledger, _unproven(visit, name), "sign-in failed")
-        return HTMLResponse(_sign_in(visit, back, name, visit.say("Name or password is wrong.")), 401)
+        wrong = visit.say("Name or password is wrong.")
+        return HTMLResponse(sign_in_form(visit, back, name, wrong, again=again, kept=kept), 401)
     forgive(ledger, name, visit.address)
     record_alone(ledger, Actor(by.name, found.role, by.address), "signed in")
-    return signed_in(request, visit, found.name, back)
+    begin_session(visit, found.name)
+    if not kept:
+        return let_through(request, visit, RedirectResponse(back, 303))
+    title, text = visit.say("You are signed in again"), visit.say("Nothing was done yet: look at it, and send it.")
+    return let_through(
+        request, visit, HTMLResponse(error_page(visit, request, title, text, kept=kept, away=True, address=again))
+    )
 
 
-def signed_in(request: Request, visit: Visit, name: str, back: str) -> Response:
-    """The way to the office for who has just signed in; a session that the browser had ends."""
+def begin_session(visit: Visit, name: str) -> None:
+    """Begin the session of who has proven to be somebody; the one that the browser had ends."""
     if visit.token:
         end_session(visit.desk.ledger, visit.token)
-    response = RedirectResponse(back, 303)
-    set_cookie(request, response, SESSION_COOKIE, open_session(visit.desk.ledger, name))
+    visit.token = open_session(visit.desk.ledger, name)
+    recognise(visit)
+
+
+def let_through(request: Request, visit: Visit, response: Response) -> Response:
+    """An answer with the cookie of the session that has just begun."""
+    set_cookie(request, response, SESSION_COOKIE, visit.token or "")
     response.delete_cookie(VISITOR_COOKIE)
     return response
+
+
+def _kept(visit: Visit) -> dict[str, str]:
+    """What somebody had written when the session ended, as the form to sign in with brings it along."""
+    fields = {name.removeprefix(_KEPT): value for name, value in visit.form.items() if name.startswith(_KEPT)}
+    return kept_of(fields)
 
 
 @router.post("/sign-out")
@@ -150,18 +172,18 @@ def log(
     ))  # fmt: skip
 
 
-def safe(back: str) -> str:
-    """A page of the office to go back to: nothing that leads anywhere else."""
-    plain = back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable()
-    return back if plain else ADDRESSES["tonight"]
+def sign_in_form(
+    visit: Visit, back: str, name: str = "", wrong: str | None = None, *, again: str = "/",
+    kept: Mapping[str, str] | None = None,
+) -> str:  # fmt: skip
+    """The form to sign in with, and what was `kept` of another one for the address `again`.
 
-
-def _sign_in(visit: Visit, back: str, name: str = "", wrong: str | None = None) -> str:
-    """The form; `first` tells that there is nobody yet who could sign in."""
+    `first` tells that there is nobody yet who could sign in.
+    """
     first = not visit.desk.issuer and not accounts(visit.desk.ledger)
     return office_page(
         visit, "sign_in.html.j2", "sign_in", back=safe(back), name=name, wrong=wrong, first=first,
-        issuer=visit.desk.issuer,
+        issuer=visit.desk.issuer, again=again, kept=kept or {},
     )  # fmt: skip
 
 
@@ -178,6 +200,8 @@ def _unproven(visit: Visit, name: str) -> Actor:
 
 
 def _day(text: str) -> date | None:
+    """A day as a filter says it; None where it says none, or one that has no day beside it."""
     with suppress(ValueError):
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        return day if date.min < day < date.max else None
     return None

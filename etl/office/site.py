@@ -57,3 +57,9 @@ def _address(page: str, parts: Mapping[str, str]) -> str | None:
 def asset(name: str) -> str:
     """A file of the pages, under a name that changes with it."""
     return f"{STATIC}/{name}?{version_of(name)}"
+
+
+def safe(back: str) -> str:
+    """A page of the office to go back to: nothing that leads anywhere else."""
+    plain = back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable()
+    return back if plain else ADDRESSES["tonight"]

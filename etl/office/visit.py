@@ -11,6 +11,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from etl.errors import UsageError
 from etl.office.desk import Desk
 from etl.office.record import Actor
 from etl.office.rules import OWN, rules
@@ -21,7 +22,9 @@ from etl.pages.site import THEMES, Reader, Site
 
 SESSION_COOKIE, VISITOR_COOKIE = "office_session", "office_visitor"
 LANGUAGE_COOKIE, THEME_COOKIE = "office_language", "office_theme"
-_LONGEST_FIELD = 4000
+_LONGEST_FIELD = 8000  # characters: twice what fields of pages let write, as an end of line is sent as two
+#: What no text has and not every ledger can keep: control characters but for tabs and ends of lines.
+_UNWRITABLE = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127])
 
 
 class Refused(Exception):
@@ -82,12 +85,23 @@ async def let_in(request: Request) -> None:
     route = route_key(request.method, request.scope["route"].path)
     if request.method == "POST":  # read first: what was written is kept if the ledger is away
         form = await request.form(max_files=0, max_fields=20, max_part_size=64 * 1024)
-        visit.form = {name: str(value)[:_LONGEST_FIELD] for name, value in form.items()}
+        if not _is_of_another_site(request):
+            visit.form = {name: str(value).translate(_UNWRITABLE) for name, value in form.items()}
     await run_in_threadpool(recognise, visit)
     if request.method == "POST" and not _brought(visit):
         raise Refused(401 if rules().routes[route] == OWN and visit.session is None else 400)
     if not rules().allows(visit.session.role if visit.session else None, route):
         raise Refused(403 if visit.session else 401)
+    if any(len(value) > _LONGEST_FIELD for value in visit.form.values()):
+        raise UsageError(
+            visit.say("what you wrote is longer than %(n)s characters; nothing was done", n=f"{_LONGEST_FIELD:,}"),
+            hint=visit.say("make it shorter and send it again"),
+        )
+
+
+def _is_of_another_site(request: Request) -> bool:
+    """Whether a page of somebody else sent a form: nothing of it is kept, or it would be offered to be sent again."""
+    return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
 
 
 def _brought(visit: Visit) -> bool:
@@ -128,6 +142,11 @@ def set_cookie(request: Request, response: Any, name: str, value: str, seconds: 
     )
 
 
+def whole(text: str) -> int | None:
+    """A number as a link or form says it, of nine digits at most; None where it says none (`²` is a digit, too)."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 def number_of(page: str) -> int:
     """The number of a page as a link says it; the first where it says none."""
-    return int(page) if page.isdigit() and len(page) < 7 else 1
+    return whole(page) or 1

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from etl.errors import UsageError
 from etl.office.accounts import vouched
 from etl.office.oidc import Issuer, Trip
-from etl.office.people import signed_in
+from etl.office.people import begin_session, let_through
 from etl.office.record import Actor, record_alone
 from etl.office.site import ADDRESSES
 from etl.office.visit import set_cookie, visit_of
@@ -45,7 +45,8 @@ def come_back(request: Request) -> Response:
         record_alone(visit.desk.ledger, by, "sign-in failed")
         raise UsageError(visit.say("this account is disabled"), hint=visit.say("ask whoever keeps the accounts"))
     record_alone(visit.desk.ledger, by, "signed in")
-    response = signed_in(request, visit, account.name, ADDRESSES["tonight"])
+    begin_session(visit, account.name)
+    response = let_through(request, visit, RedirectResponse(ADDRESSES["tonight"], 303))
     response.delete_cookie(_TRIP_COOKIE)
     return response
 

@@ -132,6 +132,8 @@ def test_a_route_lets_in_whom_the_rules_say(settings, ledger, role):
         if needed == ANYBODY or (role is not None and (needed == OWN or needed in rules().roles[role])):
             assert answer.status_code not in (401, 403) or path == "/sign-in", route
             assert not to_sign_in or path == "/sign-out", route
+        elif role is None and method == "POST":
+            assert (answer.status_code, 'action="/sign-in"' in answer.text) == (401, True), route
         elif role is None:
             assert (answer.status_code, to_sign_in) == (303, True), route
         else:

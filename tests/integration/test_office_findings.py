@@ -103,9 +103,11 @@ def test_findings_are_listed_with_what_needs_a_person_first(settings, ledger):
         ("hospital=snuh&course=new&state=any&owner=&late=", lambda f: f.hospital == "snuh" and f.course == "new"),
     ],
 )
-def test_findings_are_filtered(settings, ledger, asked, holds):
+def test_findings_are_filtered(settings, ledger, asked, holds, monkeypatch):
     number = one(ledger, hospital="snuh", course="still there").number
-    act(ledger, number, "work", actor="kim", owner="lee", due=today() - timedelta(days=1))
+    with monkeypatch.context() as patch:
+        patch.setattr("etl.quality.findings.actions.today", lambda: today() - timedelta(days=2))
+        act(ledger, number, "work", actor="kim", owner="lee", due=today() - timedelta(days=1))
     visitor = as_role(settings, "reader")
     expected = [f.number for f in list_findings(ledger) if holds(f)]
     assert expected

@@ -140,8 +140,9 @@ def _must_be_said(action: str, said: Mapping[str, Any]) -> None:
     beside = [name for name in SAID if said[name] is not None and name not in (*done.needs, *done.may)]
     if beside:
         raise UsageError(f"{action} takes no {' and no '.join(beside)}", hint=f"etl findings {action} --help")
-    if said["until"] is not None and said["until"] < today():
-        raise UsageError(f"{said['until']} is over", hint="give a day to come, or today")
+    for day in (said["until"], said["due"]):
+        if day is not None and day < today():
+            raise UsageError(f"{day} is over", hint="give a day to come, or today")
 
 
 def _must_be_allowed(number: int, action: str, state: str) -> None:

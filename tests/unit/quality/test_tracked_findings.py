@@ -35,7 +35,7 @@ from etl.store.ledger.tables import STAGE
 from etl.store.ledger.tracking import FINDING_SIGN, LOOK
 
 CHECKS = {check.id: check for check in load_checks(PROJECT / "expectations" / "dqd")}
-NIGHT, LATER = date(2026, 7, 1), date(2099, 1, 1)
+NIGHT, SOON, LATER = date(2026, 7, 1), date(2098, 1, 1), date(2099, 1, 1)
 MANY = 10_000
 
 
@@ -351,6 +351,8 @@ def ledger(tmp_path: Path) -> Ledger:
         ("waive", {"reason": "x"}, "waive needs until"),
         ("waive", {"reason": " ", "until": LATER}, "waive needs reason"),
         ("waive", {"reason": "x", "until": date(2020, 1, 1)}, "2020-01-01 is over"),
+        ("assign", {"owner": "lee", "due": date(2020, 1, 1)}, "2020-01-01 is over"),
+        ("work", {"due": date(2020, 1, 1)}, "2020-01-01 is over"),
         ("acknowledge", {"owner": "lee"}, "acknowledge takes no owner"),
         ("reopen", {"reason": "x"}, "is open: reopen is not possible"),
         ("came_back", {}, "there is no action 'came_back'"),
@@ -384,11 +386,11 @@ def test_a_waiver_is_over_before_anything_says_so(ledger: Ledger, monkeypatch: p
 
 
 def test_an_owner_and_a_day_stay_until_others_are_named(ledger: Ledger) -> None:
-    act(ledger, 1, "assign", actor="kim", owner="lee", due=NIGHT)
+    act(ledger, 1, "assign", actor="kim", owner="lee", due=SOON)
     act(ledger, 1, "work", actor="lee")
     act(ledger, 1, "note", actor="lee", reason="asked the ward")
     (found,) = list_findings(ledger, owner="lee")
-    assert (found.state, found.due, found.last_action, found.is_late(LATER)) == ("in_work", NIGHT, 3, True)
+    assert (found.state, found.due, found.last_action, found.is_late(LATER)) == ("in_work", SOON, 3, True)
     assert list_findings(ledger, owner="kim") == []
 
 
@@ -396,7 +398,7 @@ def test_the_digest_counts_and_tells_nothing_else(ledger: Ledger) -> None:
     assert text(digest(ledger)).splitlines() == [
         "1 finding of 1 hospital needs a person", "snuh: 1 for a person, 1 new"
     ]  # fmt: skip
-    act(ledger, 1, "work", actor="kim", due=NIGHT)
+    act(ledger, 1, "work", actor="kim", due=SOON)
     assert text(digest(ledger, LATER)) == "no finding needs a person\nsnuh: 1 new, 1 late, 1 in work"
     assert is_worth_telling(digest(ledger, LATER))
     act(ledger, 1, "resolve", actor="kim", reason="the form is changed")
