@@ -36,7 +36,9 @@ def of_all(
     figures = listed(visit.desk.ledger, Chosen(hospital, state, owner, course, late == "1"), today())
     site = visit.site("findings", counts_for(visit))
     return HTMLResponse(
-        findings_page(site, figures, visit.desk.names, visit.desk.small_cells, page=number_of(page))
+        findings_page(
+            site, figures, visit.desk.names, visit.desk.small_cells, visit.desk.checks, page=number_of(page)
+        )
     )  # fmt: skip
 
 

@@ -33,7 +33,8 @@ def first_page(request: Request, sort: str = "state", down: str = "") -> HTMLRes
     return HTMLResponse(tonight_page(
         site, figures, desk.names, desk.again, sort=sort if sort in ORDERS else "state",
         down={"1": True, "0": False}.get(down), said=outcome_said(request),
-        news=news_part(site, news_of(desk.ledger), desk.names, desk.small_cells),
+        news=news_part(site, news_of(desk.ledger), desk.names, desk.small_cells, asked=desk.checks),
+        cells=desk.small_cells,
     ))  # fmt: skip
 
 
@@ -45,8 +46,8 @@ def of_hospital(request: Request, hospital: str, page: str = "1") -> HTMLRespons
     figures = hospital_nights(desk.ledger, hospital, number_of(page))
     if figures is None:
         raise HTTPException(404)
-    news = news_part(site, news_of(desk.ledger, hospital), desk.names, desk.small_cells, hospital)
-    return HTMLResponse(hospital_page(site, figures, desk.names, news=news))
+    news = news_part(site, news_of(desk.ledger, hospital), desk.names, desk.small_cells, hospital, desk.checks)
+    return HTMLResponse(hospital_page(site, figures, desk.names, news=news, cells=desk.small_cells))
 
 
 @router.get("/hospitals/{hospital}/{night}")
@@ -71,7 +72,7 @@ def _night(request: Request, figures: Night | None) -> HTMLResponse:
     beside = neighbours(visit.desk.ledger, figures.run)
     return HTMLResponse(night_page(
         visit.site("run", counts_for(visit)), visit.desk.ledger, figures, visit.desk.names, visit.desk.again, beside,
-        said=outcome_said(request),
+        said=outcome_said(request), cells=visit.desk.small_cells,
     ))  # fmt: skip
 
 
@@ -83,7 +84,7 @@ def approvals(request: Request) -> HTMLResponse:
     decided, hospitals = decided_with_hospitals(ledger)
     return HTMLResponse(approvals_page(
         visit.site("approvals", counts_for(visit)), waiting_needs(ledger, visit.say), decided, hospitals,
-        visit.desk.names, visit.desk.again, said=outcome_said(request),
+        visit.desk.names, visit.desk.again, said=outcome_said(request), cells=visit.desk.small_cells,
     ))  # fmt: skip
 
 

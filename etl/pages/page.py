@@ -20,6 +20,7 @@ from etl.files import packaged
 from etl.pages import charts, disclosure, formats
 from etl.pages.language import ENGLISH, LANGUAGES, Say, say_in
 from etl.pages.site import POLICY, THEMES, Site, asset_path
+from etl.pages.told import told
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _FILTERS = (
@@ -66,12 +67,14 @@ def _environment(folder: Path, language: str) -> jinja2.Environment:
 
 def _spoken(say: Say) -> dict[str, Callable[..., Any]]:
     """Forms of figures that are other ones in another language."""
+    tag = formats.tagged if say.language == "en" else formats.tagged_beside
     return {
         "day": lambda value: formats.day(value, say),
         "weekday": lambda value: formats.weekday(value, say),
         "duration": lambda value: formats.duration(value, say),
         "said": say.__call__,
-        "tagged": formats.tagged if say.language == "en" else formats.tagged_beside,
+        "tagged": tag,
+        "told": lambda text: tag(told(text, say.language) if text else text),
     }
 
 

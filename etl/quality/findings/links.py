@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from etl.cdm.spec import tables
 from etl.errors import EtlError
 from etl.pages.formats import sql_command
 from etl.quality.battery.listed import rows_sql
 from etl.quality.battery.nights import checks_by_id, hospital_numbers
 from etl.quality.findings.kinds import SOURCE, check_name
-from etl.quality.findings.read import Seen, TrackedDetail
+from etl.quality.findings.read import Seen, Tracked, TrackedDetail
 from etl.quality.findings.signs import findings_of
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
@@ -32,6 +33,7 @@ class Entry:
 class Rows:
     """The SQL that lists the ids of the rows that one check found on a run, and the command that runs it."""
 
+    name: str
     says: str
     run_id: str
     sql: str
@@ -45,6 +47,7 @@ class Links:
     run_id: str | None
     entries: tuple[Entry, ...] = ()
     rows: tuple[Rows, ...] = ()
+    trace: str | None = None  # the command that leads from a row of the CDM to its file and line
 
 
 def links_of(settings: Settings, ledger: Ledger, detail: TrackedDetail) -> Links:
@@ -54,7 +57,14 @@ def links_of(settings: Settings, ledger: Ledger, detail: TrackedDetail) -> Links
         return Links(None)
     run_id = failed[0].run_id
     seen = {sign.check: sign for sign in failed if sign.run_id == run_id}
-    return Links(run_id, _entries(ledger, run_id, detail), tuple(_rows(settings, ledger, run_id, detail, seen)))
+    rows = tuple(_rows(settings, ledger, run_id, detail, seen))
+    return Links(run_id, _entries(ledger, run_id, detail), rows, _trace(detail.finding) if rows else None)
+
+
+def _trace(finding: Tracked) -> str | None:
+    """How to go on from an id of a row of the CDM; a line of a source's file is named by its number already."""
+    known = tables().get(finding.table or "")
+    return f"etl trace {known.name} ID" if finding.place != SOURCE and known and known.id_column else None
 
 
 def _entries(ledger: Ledger, run_id: str, detail: TrackedDetail) -> tuple[Entry, ...]:
@@ -74,7 +84,9 @@ def _rows(
     found = {name: sql for name, sql in found.items() if name in seen}
     if any(sign.kind != GATES for sign in seen.values()):
         found |= _of_battery(settings, detail.finding.hospital, seen)
-    return [Rows(seen[name].says or name, run_id, sql, sql_command(sql, run_id)) for name, sql in found.items() if sql]
+    return [
+        Rows(name, seen[name].says or name, run_id, sql, sql_command(sql, run_id)) for name, sql in found.items() if sql
+    ]
 
 
 def _of_battery(settings: Settings, hospital: str, seen: dict[str, Seen]) -> dict[str, str | None]:

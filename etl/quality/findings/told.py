@@ -27,6 +27,8 @@ def rows_told(violated: int | None, total: int | None, small_cell: int = SMALL_C
     if hidden:
         of = told_records(in_steps(total, few(small_cell, total)), few(small_cell, total))
         return say("%(part)s of %(whole)s", part=told_records(in_steps(violated, hidden), hidden), whole=of)
+    if violated > total:  # no part of the rows: so many more than usual
+        return say("%(part)s more than %(whole)s", part=count(violated), whole=count(total))
     share = share_of(violated, total)
     told = say("%(part)s of %(whole)s", part=count(violated), whole=count(total))
     return told + (f" ({percent(share.value)})" if share else "")

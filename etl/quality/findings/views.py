@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 
@@ -18,6 +18,7 @@ from etl.quality.battery.checks import Check
 from etl.quality.battery.definition import Words
 from etl.quality.findings.actions import today
 from etl.quality.findings.chosen import ANY, COURSES, FINDINGS_OF_A_PAGE, NEW, Listed, sentence
+from etl.quality.findings.kinds import OTHER
 from etl.quality.findings.links import Links
 from etl.quality.findings.nights import checks_of, nights_of, share_told
 from etl.quality.findings.read import Tracked, TrackedDetail
@@ -56,11 +57,14 @@ class Written:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-def findings_page(site: Site, figures: Listed, names: Names, cells: SmallCells, *, page: int = 1) -> str:
-    """The findings that are asked for: a page of them, or all where the page is a file."""
+def findings_page(
+    site: Site, figures: Listed, names: Names, cells: SmallCells, asked: Mapping[str, Check] | None = None, *,
+    page: int = 1,
+) -> str:  # fmt: skip
+    """The findings that are asked for: a page of them, or all in a file; `asked` as of `finding_page`."""
     shown, page, last = part_of(figures.findings, page, FINDINGS_OF_A_PAGE if site.live else None)
     return _page(
-        site, "findings.html.j2", names, cells, figures=figures, shown=shown,
+        site, "findings.html.j2", names, cells, asked, figures=figures, shown=shown,
         pages=Pages(page, last, site.link("findings") or "", figures.chosen.asked),
         summary=sentence(figures.findings, figures.day, site.say), courses=COURSES, any=ANY, news=NEW,
     )  # fmt: skip
@@ -79,22 +83,35 @@ def finding_page(
         return check.sentence("ko" if site.say.language == "ko" else "en") if check else says
 
     return _page(
-        site, "finding.html.j2", names, cells, finding=detail.finding, detail=detail, links=links, checks=checks,
+        site, "finding.html.j2", names, cells, asked, finding=detail.finding, detail=detail, links=links, checks=checks,
         nights=nights_of(detail, checks), share=lambda sign: share_told(sign, small), sentence_of=sentence_of,
         said=said, written=written, is_known=detail.finding.hospital in names,
         forms={name: states().actions[name] for name in detail.possible},
     )  # fmt: skip
 
 
-def news_part(site: Site, news: Sequence[Tracked], names: Names, cells: SmallCells, hospital: str = "") -> Markup:
+def news_part(
+    site: Site, news: Sequence[Tracked], names: Names, cells: SmallCells, hospital: str = "",
+    asked: Mapping[str, Check] | None = None,
+) -> Markup:  # fmt: skip
     """For other pages: what is new, came back or became worse, the worst first, and a link to all of it."""
     return Markup(_page(
-        site, "news.html.j2", names, cells, news=news[:_NEWS_SHOWN], number=len(news), hospital=hospital, asked=NEW
+        site, "news.html.j2", names, cells, asked, news=news[:_NEWS_SHOWN], number=len(news), hospital=hospital,
+        chosen=NEW,
     ))  # fmt: skip
 
 
-def _page(site: Site, template: str, names: Names, cells: SmallCells, **values: Any) -> str:
-    language = "ko" if site.say.language == "ko" else "en"
+def _page(
+    site: Site, template: str, names: Names, cells: SmallCells, asked: Mapping[str, Check] | None, **values: Any
+) -> str:  # fmt: skip
+    language: Literal["en", "ko"] = "ko" if site.say.language == "ko" else "en"
+    ours = (check for check in (asked or {}).values() if check.own) if language != "en" else ()
+    sentences = {check.sentence(): check.sentence(language) for check in ours}
+
+    def titled(finding: Tracked) -> str:
+        if finding.kind == OTHER:
+            return sentences.get(finding.says, finding.says)
+        return in_words(finding.title)
 
     def in_words(words: Words) -> str:
         return str(getattr(words, language))
@@ -103,7 +120,8 @@ def _page(site: Site, template: str, names: Names, cells: SmallCells, **values: 
         return rows_told(each.violated, each.total, cells.get(hospital, SMALL_CELL), site.say)
 
     said = {
-        "say": site.say, "named": lambda hospital: name_of(names, hospital), "in_words": in_words, "rows": rows,
+        "title_of": titled, "says_of": lambda finding: sentences.get(finding.says, finding.says), "say": site.say,
+        "named": lambda hospital: name_of(names, hospital), "in_words": in_words, "rows": rows,
         "states": states().states, "actions": ACTIONS, "done": DONE, "severities": SEVERITIES, "today": today(),
     }  # fmt: skip
     return render_on(site, _TEMPLATES, template, {**said, **values})

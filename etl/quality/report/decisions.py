@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,30 @@ _NEWEST_FIRST = (
     sa.desc(APPROVAL.c.number),
 )
 _SHOWN = ("run_id", "gate", "asked_at", "decision", "actor", "reason", "decided_at", "findings")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is asked: `violated` of `total` rows, and what was `seen` there, as the finding says it."""
+
+    where: str
+    violated: int | None
+    total: int | None
+    seen: str | None
+
+    @property
+    def is_distance(self) -> bool:
+        """Whether `violated` is no part of `total`, but how far it is from what is usual: `seen` says it then."""
+        return self.seen is not None and (self.violated or 0) > (self.total or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One sentence that is asked about, with its places; `limit` is the share of rows above which a person decides."""
+
+    description: str
+    limit: float
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +67,16 @@ class Asked:
     def lines(self) -> list[str]:
         """The findings as they are shown: table, promise, counts, limit."""
         return Question(self.run_id, self.gate, self.findings).lines
+
+    @property
+    def told(self) -> list[Line]:
+        """The findings by what they say, in the order of their first places."""
+        said: dict[tuple[str, float], list[Place]] = {}
+        for each in json.loads(self.findings):
+            where = ".".join(part for part in (each["table_name"], each["column_name"]) if part)
+            place = Place(where, each["unexpected"], each["total"], each["error"] or each["observed"])
+            said.setdefault((each["description"], each["approve_above"]), []).append(place)
+        return [Line(*key, tuple(places)) for key, places in said.items()]
 
 
 def of_runs(ledger: Ledger, run_ids: Sequence[str]) -> tuple[Asked, ...]:

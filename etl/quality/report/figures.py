@@ -100,6 +100,16 @@ class FindingRow:
         return f"{self.table_name}.{self.column_name}" if self.column_name else self.table_name
 
     @property
+    def violated(self) -> int | None:
+        """Rows that break it, as tracked findings call them."""
+        return self.unexpected
+
+    @property
+    def is_distance(self) -> bool:
+        """Whether what broke it is no part of the rows, but how far they are from what is usual: `observed` says it."""
+        return self.observed is not None and (self.unexpected or 0) > (self.total or 0)
+
+    @property
     def weight(self) -> str:
         """`block` (it closes the gate), `holds` (a person has to approve the night), or `warn`."""
         if self.severity == "block":

@@ -41,17 +41,24 @@ def write_reports(
     )
     for run in chosen:
         page = night_page(
-            files.beside(page_path(run)), ledger, night(ledger, run, runs), names, _run_again, neighbours(ledger, run)
+            files.beside(page_path(run)),
+            ledger,
+            night(ledger, run, runs),
+            names,
+            _run_again,
+            neighbours(ledger, run),
+            cells=cells,
         )
         write_atomically(folder / page_path(run), page)
     for hospital in hospitals:
         if figures := hospital_nights(ledger, hospital, size=None):
             site = files.beside(at := hospital_path(hospital))
             news = _news(site, ledger, names, cells, hospital)
-            write_atomically(folder / at, hospital_page(site, figures, names, news=news))
+            write_atomically(folder / at, hospital_page(site, figures, names, news=news, cells=cells))
     index = folder / "index.html"
     site = files.beside(Path(index.name))
-    page = tonight_page(site, tonight(ledger, names), names, _run_again, news=_news(site, ledger, names, cells))
+    news = _news(site, ledger, names, cells)
+    page = tonight_page(site, tonight(ledger, names), names, _run_again, news=news, cells=cells)
     write_atomically(index, page)
     write_assets(folder / ASSETS)
     return index

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from etl.pages.charts import Part
+from etl.pages.disclosure import SMALL_CELL
+from etl.pages.formats import DASH
 from etl.pages.language import noted
 from etl.pages.page import render_on
 from etl.pages.site import Site
 from etl.pages.tables import Order, Pages
+from etl.quality.findings.told import rows_told
 from etl.quality.names import Names, name_of
 from etl.quality.report.decisions import Asked
 from etl.quality.report.figures import Night, RunSummary
@@ -27,39 +30,43 @@ from etl.store.ledger.ledger import Ledger
 _TEMPLATES = Path(__file__).with_name("templates")
 #: Gives the command by which a run is run again, where it can be told.
 Again = Callable[[str], str | None]
+#: Below how many persons a number is not told, by hospital; of a hospital that is not there the usual one holds.
+SmallCells = Mapping[str, int]
 _OUTCOMES = ("rejected", "quarantined", "filtered")
 
 
 def tonight_page(
     site: Site, figures: Tonight, names: Names, again: Again, *, sort: str = "state", down: bool | None = None,
-    said: str | None = None, news: str = "",
+    said: str | None = None, news: str = "", cells: SmallCells | None = None,
 ) -> str:  # fmt: skip
     """All hospitals at a glance; `said` is what a decision just came to, `news` what is new of tracked findings."""
     lines, reverse = sorted_lines(figures, sort, down=down)
     order = Order(sort, reverse, site.link("tonight") or "", "hospitals")
     return _page(
-        site, "tonight.html.j2", names, again=again, tonight=figures, lines=lines, order=order, said=said,
+        site, "tonight.html.j2", names, cells, again=again, tonight=figures, lines=lines, order=order, said=said,
         beside=_beside(site), news=news,
     )  # fmt: skip
 
 
-def hospital_page(site: Site, figures: HospitalNights, names: Names, *, news: str = "") -> str:
+def hospital_page(
+    site: Site, figures: HospitalNights, names: Names, *, news: str = "", cells: SmallCells | None = None
+) -> str:  # fmt: skip
     """A hospital's nights, its figures over time, what its newest night found, what is new of tracked findings."""
     address = site.link("hospital", hospital=figures.hospital) or ""
     pages = Pages(figures.page, figures.pages, address)
     name = name_of(names, figures.hospital)
-    return _page(site, "hospital.html.j2", names, figures=figures, pages=pages, name=name, news=news)
+    return _page(site, "hospital.html.j2", names, cells, figures=figures, pages=pages, name=name, news=news)
 
 
 def night_page(
     site: Site, ledger: Ledger, figures: Night, names: Names, again: Again, beside: tuple[date | None, date | None],
-    *, said: str | None = None,
+    *, said: str | None = None, cells: SmallCells | None = None,
 ) -> str:  # fmt: skip
     """Everything about one run, what holds it first; `beside` are the hospital's nights before and after."""
     run = figures.run
     earlier, later = beside
     return _page(
-        site, "night.html.j2", names, again=again, night=figures, run=run, said=said,
+        site, "night.html.j2", names, cells, again=again, night=figures, run=run, said=said,
         verdict=verdict(figures, site.say),
         need=need_of(ledger, run, figures.stays, late=False, say=site.say),
         name=name_of(names, run.hospital),
@@ -72,16 +79,29 @@ def night_page(
 
 def approvals_page(
     site: Site, needs: Sequence[Need], decided: Sequence[Asked], hospitals: Mapping[str, str], names: Names,
-    again: Again, *, said: str | None = None,
+    again: Again, *, said: str | None = None, cells: SmallCells | None = None,
 ) -> str:  # fmt: skip
     """What waits for a person, and what was decided before; `hospitals` are those of the runs decided about."""
     return _page(
-        site, "approvals.html.j2", names, again=again, needs=needs, decided=decided, hospitals=hospitals, said=said
+        site,
+        "approvals.html.j2",
+        names,
+        cells,
+        again=again,
+        needs=needs,
+        decided=decided,
+        hospitals=hospitals,
+        said=said,
     )
 
 
-def _page(site: Site, template: str, names: Names, **values: Any) -> str:
+def _page(site: Site, template: str, names: Names, cells: SmallCells | None, **values: Any) -> str:
+    def small(hospital: str) -> int:
+        return (cells or {}).get(hospital, SMALL_CELL)
+
     said = {
+        "rows": lambda each, hospital: rows_told(each.violated, each.total or None, small(hospital), site.say),
+        "told": lambda number, hospital: rows_told(number, None, small(hospital), site.say) or DASH,
         "gate_name": lambda gate: gate_name(gate, site.say),
         "stage_name": lambda stage: stage_name(stage, site.say),
         "asked_as": lambda expectation: asked_as(expectation, site.say),

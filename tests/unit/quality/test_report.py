@@ -346,11 +346,50 @@ def test_decisions_stand_on_the_night_s_page_with_who_when_and_why(ledger, tmp_p
     said = text_of(page)
     assert "approved by 이지은 &lt;lee&gt; 2026-11-24 08:00 KST source gate · asked 2026-11-24 02:00 KST" in said
     assert "codes changed &lt;script&gt;alert(1)&lt;/script&gt;" in said
-    assert "patients.SEX: A sex is &lt;known&gt; (6 of 60 rows, limit 5.0%)" in said
+    assert "A sex is &lt;known&gt; limit 5.0 % patients.SEX 6 of 60 (10.0 %)" in said
     assert "expired 2026-11-24 02:00 KST" in said
     assert "about another delivery, run snuh-2026-11-23-0badc0ffee00 no reason given" in said
     assert said.index("approved by") < said.index("expired 2026") < said.index("refused by park")
     assert "Decisions" not in page_of(ledger, tmp_path / "out", "snuh", date(2026, 11, 22))
+
+
+def test_one_sentence_about_many_places_is_asked_once_and_says_nothing_of_few_rows(ledger, tmp_path):
+    run_id = of(ledger, "snuh").run.run_id
+    finding = {
+        "suite": "s", "column_name": None, "expectation": "e", "total": 60, "description": "It is known",
+        "observed": None, "error": None, "approve_above": 0.01,
+    }  # fmt: skip
+    places = [{**finding, "table_name": f"t{n}", "unexpected": 2 + n} for n in range(7)]
+    far = {**finding, "table_name": "t9", "unexpected": 90, "total": 30, "observed": "120 rows, usually 30 (+300.0%)"}
+    row = {
+        "run_id": run_id,
+        "gate": "source",
+        "decision": "waiting",
+        "asked_at": datetime(2026, 11, 23, 9),
+        "number": 9,
+    }
+    with ledger.engine.begin() as con:
+        con.execute(APPROVAL.insert().values(**row, findings=json.dumps([*places, far])))
+    said = text_of(page_of(ledger, tmp_path / "out", "snuh"))
+    assert said.count("It is known") == 1
+    assert "t0 ≤5 of 60 t1 ≤5 of 60 t2 ≤5 of 60 t3 5 of 60 (8.3 %) 4 more places" in said
+    assert "t9 120 rows, usually 30 (+300.0%)" in said
+    assert "90 of 30" not in said
+
+
+def test_few_rows_are_told_in_steps_on_the_night_s_page_too(ledger, tmp_path):
+    run_id = of(ledger, "snuh").run.run_id
+    few = Finding(
+        "s", "t", "e", "A thing holds", "warn", False, unexpected=7, total=100, carried=3, rows_sql="select 1"
+    )
+    passed = Finding("s", "u", "e", "Another thing holds", "warn", True, unexpected=4, total=100)
+    ledger.record_findings(run_id, "source", [few, passed])
+    out = tmp_path / "out"
+    write_reports(ledger, out, {}, cells={"snuh": 11})
+    said = text_of((out / "2026-11-23" / "snuh.html").read_text(encoding="utf-8"))
+    assert "A thing holds e t ≤11 of 100 rows ≤11 from earlier nights" in said
+    assert "u Another thing holds warning ≤11 100" in said
+    assert "A thing holds e t ≤11 of 100 rows" in text_of((out / "hospitals" / "snuh.html").read_text(encoding="utf-8"))
 
 
 def test_what_still_waits_for_an_answer_comes_first(ledger, tmp_path):
@@ -358,7 +397,7 @@ def test_what_still_waits_for_an_answer_comes_first(ledger, tmp_path):
     asked(ledger, run_id, (23, 15), "refused", (23, 16), "park", "half a file")
     asked(ledger, run_id, (23, 14))
     said = text_of(page_of(ledger, tmp_path / "out", "snuh"))
-    assert "waits since 2026-11-23 23:00 KST source gate patients.SEX" in said
+    assert "waits since 2026-11-23 23:00 KST source gate A sex is &lt;known&gt; limit 5.0 % patients.SEX" in said
     assert said.index("waits since") < said.index("half a file")
 
 
@@ -470,7 +509,7 @@ def test_what_stops_a_night_stands_first_and_in_the_order_of_its_weight(ledger, 
     ]  # fmt: skip
     page = text_of(page_of(ledger, tmp_path / "out", "snuh"))
     assert page.count("A common thing holds") == 1
-    assert "asks you A rare thing holds e t 9 of 100 rows · 9.0 % limit 5.0 %" in page
+    assert "asks you A rare thing holds e t 9 of 100 (9.0 %) rows limit 5.0 %" in page
 
 
 def test_a_failed_page_says_what_to_do_as_the_console_did(ledger, tmp_path):
