@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from etl import yamls
 from etl.errors import Problem
@@ -36,7 +36,7 @@ class _Said(BaseModel):
     severity: Severity | None = None
     approve_above: float | None = None
     limits: dict[str, Any] = {}
-    reason: Annotated[str, Field(min_length=3)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
     until: date | None = None
 
 

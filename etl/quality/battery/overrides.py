@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from etl import yamls
 from etl.errors import ConfigError, nearest
@@ -26,8 +26,8 @@ class Override(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     check: str
-    threshold: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-    reason: Annotated[str, Field(min_length=3)]
+    threshold: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
     until: date
 
 

@@ -11,6 +11,7 @@ from etl.quality.battery.statement import Ground, Statement, Wide
 from etl.sql import literal, quote
 
 _REASONS = 5  # of one check and hospital
+_PERSONS = (1 << 24) - 1  # the part of an owner that names a person
 
 
 def queries_of(asked: Sequence[Check], ground: Ground) -> list[Statement]:
@@ -68,9 +69,9 @@ def _counted(condition: str, *, weighted: bool) -> str:
 
 
 def _reasons(own: Own, text: str, ground: Ground) -> str:
-    """SQL of the sentences of violated rows, a few of them."""
+    """SQL of the sentences of violated rows, a few of them; of rows that are a hospital's, and no patient's."""
     said = " || ".join(
         f"coalesce(t.{quote(part)}::varchar, '–')" if is_column else literal(part) for is_column, part in pieces(text)
     )
-    violated = as_on(own.counted(), ground.night)
+    violated = f"({as_on(own.counted(), ground.night)}) and t.owner & {_PERSONS} = 0"
     return f"array_to_string(list_sort(list({said}) filter (where {violated}))[:{_REASONS}], '; ')"

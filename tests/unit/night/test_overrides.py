@@ -100,6 +100,7 @@ def test_overrides_are_listed_and_those_that_are_over_are_named(cdm: Path) -> No
         ("approve_above: 0.6", "approve_above: 0.2", "meta.approve_above: is below what mostly 0.5 lets pass"),
         ("severity: warn", "severity: block", "meta.approve_above: is for warnings"),
         ("  reason: two analysers send none until they are replaced\n", "", "reason: Field required"),
+        ("two analysers send none until they are replaced", "'   '", "reason: String should have at least 3"),
         ("until: 2026-12-31", "until: soon", ":7  until: "),
         ("until: 2026-12-31", "untill: 2026-12-31", ":7  untill: Extra inputs are not permitted"),
         ("- table", "- tab: [le", "yaml: "),

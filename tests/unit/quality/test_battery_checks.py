@@ -63,6 +63,10 @@ def test_a_line_that_is_not_understood_is_named(tmp_path: Path, line: str, said:
         ("{check: table_cdmtable_person, threshold: five, reason: why not, until: 2026-12-31}", "threshold"),
         ("{check: table_cdmtable_person, threshold: 5, reason: why not}", "until"),
         ("{check: table_cdmtable_person, threshold: 5, reason: '', until: 2026-12-31}", "reason"),
+        ("{check: table_cdmtable_person, threshold: 5, reason: '    ', until: 2026-12-31}", "reason"),
+        ("{check: table_cdmtable_person, threshold: .nan, reason: why not, until: 2026-12-31}", "threshold"),
+        ("{check: table_cdmtable_person, threshold: true, reason: why not, until: 2026-12-31}", "threshold"),
+        ("{check: table_cdmtable_person, threshold: '5', reason: why not, until: 2026-12-31}", "threshold"),
         ("a text", "dictionary"),
     ],
 )

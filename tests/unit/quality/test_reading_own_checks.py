@@ -75,7 +75,9 @@ def test_a_query_gives_rows_and_those_that_they_are_of(tmp_path: Path) -> None:
     text = HEAD.replace("checks:", "reads: [odd]\nchecks:").replace(
         "  severity", "  reason: {en: 'of {name}', ko: '{name}'}\n  severity"
     )
-    rows = "select person_id, 1 as n, o.name from measurement join odd o on o.concept_id = measurement_concept_id"
+    rows = (
+        "select 1 << 24 as owner, 1 as n, o.name from measurement join odd o on o.concept_id = measurement_concept_id"
+    )
     sql = f"{rows};\nselect person_id from measurement"
     (check,) = one(tmp_path, text + sql, "own.sql")
     assert check.own is not None
@@ -160,6 +162,11 @@ def test_a_key_without_its_value_is_named_by_its_line(tmp_path: Path, old: str, 
         ("copy person to 'x'", "own.sql:12  -: may hold queries only"),
         ("select person_id from person where current_date > birth_datetime", "own.sql:12  -: may not hold current"),
         ("select person_id from person; select person_id from person; select 1", "own.sql:12  -: has to be a query"),
+        ("select person_id from person using sample 10%", "own.sql:12  -: may not draw rows"),
+        (
+            "with recursive r as (select 1 as owner union all select owner + 1 from r) select owner from r",
+            "own.sql:12  -: may not hold a recursive part",
+        ),
         ("", "own.sql:12  -: has to be a query"),
         ("select person_id\nfrom person where (", "own.sql:13  -: is no SQL"),
     ],
@@ -167,6 +174,32 @@ def test_a_key_without_its_value_is_named_by_its_line(tmp_path: Path, old: str, 
 def test_a_query_that_may_not_run_is_named_by_its_line(tmp_path: Path, sql: str, said: str) -> None:
     with pytest.raises(ConfigError, match=f"(?m)^{re.escape(said)}"):
         one(tmp_path, HEAD.removesuffix("\n") + "\n" + sql, "own.sql")
+
+
+REASON = HEAD.replace(_IN, _IN + "\n  reason: {en: 'so {x}', ko: '{x}'}")
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("select person_id, 1 as x from person", "is told of hospitals only"),
+        ("select person_id as owner, person_source_value as x from person", "'person_source_value' of single rows"),
+        ("select person_id as owner, value_as_number || '' as x from measurement", "'value_as_number' of single rows"),
+        ("select max(person_id) as owner, any_value(note_text) as x from note", "'note_text' of single rows"),
+        ("with a as (select * from person) select 1 as owner, year_of_birth as x from a", "all columns of a table"),
+        ("select 1 as owner, (select max(value_as_string) from observation) as x", "'value_as_string' of single rows"),
+    ],
+)
+def test_a_reason_tells_no_value_of_a_patient(tmp_path: Path, sql: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"(?m)^own.sql:5  reason: .*{re.escape(said)}"):
+        one(tmp_path, REASON + sql, "own.sql")
+
+
+def test_a_reason_tells_what_is_made_of_many_rows(tmp_path: Path) -> None:
+    rows = "select person_id >> 24 << 24 as owner, median(value_as_number) as x from measurement group by all"
+    [check] = one(tmp_path, REASON + rows, "own.sql")
+    assert check.own
+    assert check.own.reason
 
 
 @pytest.mark.parametrize(

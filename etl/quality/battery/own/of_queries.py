@@ -20,6 +20,7 @@ from etl.quality.battery.definition import Query
 from etl.quality.battery.own import bind
 from etl.quality.battery.own.items import Item, Misshapen, compose, item, items, nodes_of
 from etl.quality.battery.own.lists import Listed, names, read_list
+from etl.quality.battery.own.personal import value_of_a_patient
 from etl.quality.battery.own.queries import QueryError, Written, read_queries
 from etl.quality.battery.own.ready import Ready, ready
 from etl.quality.battery.own.said import Said, each_of, holes, read
@@ -86,9 +87,26 @@ def _of_queries(
                 yield from made
             else:
                 found.append(made)
+    if found and (problem := _told_of_patients(written, queries[0], owners[0])):
+        yield problem
+        return
     of = f"({query.of or query.rows}) t"
     wrong = list(bind.troubles(con, {"violated": f"({query.rows}) t", "of": of}, found))
     yield from wrong or (one.check(query, _needs(queries)) for one in found)
+
+
+def _told_of_patients(written: Sequence[Item], query: Written, owner: str) -> Problem | None:
+    """What is wrong where a reason is told of rows that are patients'."""
+    one = next((each for each in written if each.said.get("reason")), None)
+    if one is None:
+        return None
+    if owner == "person_id":
+        return one.problem("reason", "is told of hospitals only: the query has to give owner, hospital << 24")
+    column = value_of_a_patient(query.sql)
+    if column is None:
+        return None
+    told = "all columns of a table of patients" if column == "*" else f"'{column}'"
+    return one.problem("reason", f"may tell no value of a patient, and the query gives {told} of single rows")
 
 
 def _given(query: Written, con: DuckDBPyConnection) -> list[str]:

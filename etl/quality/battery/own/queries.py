@@ -57,6 +57,10 @@ def _read(tree: exp.Expr, lists: Sequence[Listed]) -> Written:
     today = next(tree.find_all(*_OF_TODAY), None)
     if today is not None:
         raise QueryError(f"may not hold {today.key}: write night, the day of reference, so that rows give one answer")
+    if tree.find(exp.TableSample):
+        raise QueryError("may not draw rows: the same rows give one answer")
+    if any(each.args.get("recursive") for each in tree.find_all(exp.With)):
+        raise QueryError("may not hold a recursive part, which need not end")
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     listed = {each.name: each for each in lists}
     read = dict.fromkeys(_table(table) for table in tree.find_all(exp.Table))
