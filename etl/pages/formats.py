@@ -151,8 +151,8 @@ def tagged_beside(text: str | None) -> Markup:
     return Markup('<span lang="en">{}</span>').format(text)
 
 
-def sql_command(sql: str, run_id: str) -> str:
-    """The shell command that runs `sql` on a run's rows; double quotes where they are safe, else quoted by shlex."""
+def sql_command(sql: str, run_id: str | None) -> str:
+    """The shell command that runs `sql` on a run's rows (None: on what is published), quoted as shells need it."""
     text = sql.strip()
     quoted = shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'
-    return f"etl sql --run {run_id} {quoted}"
+    return f"etl sql {f'--run {run_id} ' if run_id else ''}{quoted}"

@@ -43,7 +43,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The statement that lists the ids of the rows that a check found at a hospital, and the finding that has it."""
+    """What lists the ids of the rows that a check found at a hospital, and the finding that has it."""
 
     hospital: str
     sql: str | None

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from etl.pages.formats import sql_command
 from etl.pages.language import noted
 from etl.quality.battery.checks import Check
 from etl.quality.battery.definition import Words
@@ -14,6 +15,7 @@ from etl.quality.battery.history import NIGHTS_OF_A_PAGE, Cell, History, history
 from etl.quality.battery.judge import Status
 from etl.quality.battery.listed import rows_sql
 from etl.quality.battery.nights import checks_folder, hospital_numbers
+from etl.quality.battery.psql import listing
 from etl.quality.battery.views import About, Rows, about
 from etl.quality.findings.kinds import check_name, rules
 from etl.settings import Settings
@@ -39,7 +41,7 @@ def findings_of_check(ledger: Ledger, name: str) -> dict[str, int]:
 
 
 def gate_check(ledger: Ledger, name: str, page: int = 1) -> tuple[About, History, dict[str, str | None]] | None:
-    """A check of a gate, its nights, and by hospital the statement that lists its rows; None for one nobody asked.
+    """A check of a gate, its nights, and by hospital the command that lists its rows; None for one nobody asked.
 
     Of several deliveries of a night the last one counts.
     """
@@ -53,7 +55,10 @@ def gate_check(ledger: Ledger, name: str, page: int = 1) -> tuple[About, History
         return None
     cells = {(row["hospital"], row["night"]): _cell(row) for row in found}  # the newest last
     newest = {row["hospital"]: (row["night"], cells[row["hospital"], row["night"]]) for row in found}
-    sql = {row["hospital"]: row["rows_sql"] for row in found if not row["success"]}
+    sql = {
+        row["hospital"]: sql_command(row["rows_sql"], row["run_id"]) if row["rows_sql"] else None
+        for row in found if not row["success"]
+    }  # fmt: skip
     hospitals = tuple(sorted(newest))
     history = History(tuple(reversed(shown)), hospitals, cells, {h: newest[h] for h in hospitals}, page, pages)
     return _about(name, found[-1]), history, sql
@@ -105,9 +110,10 @@ def check_shown(
         said, history = about(checks[name]), history_of(ledger, checks, name, checks_folder(settings), page)
         numbers = hospital_numbers(settings)
         sql = {
-            hospital: rows_sql(checks[name], numbers[hospital], night.isoformat())
+            hospital: listing(settings, said_sql) if said_sql else None
             for hospital, (night, cell) in history.newest.items()
             if cell.status == "failed" and hospital in numbers
+            for said_sql in [rows_sql(checks[name], numbers[hospital], night.isoformat())]
         }
     elif found := gate_check(ledger, name, page):
         said, history, sql = found

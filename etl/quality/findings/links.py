@@ -11,6 +11,7 @@ from etl.errors import EtlError
 from etl.pages.formats import sql_command
 from etl.quality.battery.listed import rows_sql
 from etl.quality.battery.nights import checks_by_id, hospital_numbers
+from etl.quality.battery.psql import listing
 from etl.quality.findings.kinds import SOURCE, check_name
 from etl.quality.findings.read import Seen, Tracked, TrackedDetail
 from etl.quality.findings.signs import findings_of
@@ -31,7 +32,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The SQL that lists the ids of the rows that one check found on a run, and the command that runs it."""
+    """The SQL that lists the ids of the rows that one check found on a run, and what is to be run for it: a command of
+    ours, or SQL for psql where the warehouse is PostgreSQL and has the rows."""
 
     name: str
     says: str
@@ -85,8 +87,10 @@ def _rows(
     if any(sign.kind != GATES for sign in seen.values()):
         found |= _of_battery(settings, detail.finding.hospital, seen)
     return [
-        Rows(name, seen[name].says or name, run_id, sql, sql_command(sql, run_id)) for name, sql in found.items() if sql
-    ]
+        Rows(name, seen[name].says or name, run_id, sql, sql_command(sql, run_id) if seen[name].kind == GATES
+             else listing(settings, sql, run_id))
+        for name, sql in found.items() if sql
+    ]  # fmt: skip
 
 
 def _of_battery(settings: Settings, hospital: str, seen: dict[str, Seen]) -> dict[str, str | None]:

@@ -17,7 +17,8 @@ from etl.cdm.spec import tables
 _FIGURES = ("float", "double", "numeric", "decimal", "real")
 #: Functions over many rows that give the value of one of them, or all of them.
 _OF_ONE_ROW = (
-    exp.Max, exp.Min, exp.First, exp.Last, exp.AnyValue, exp.ArgMax, exp.ArgMin, exp.Mode, exp.ArrayAgg, exp.GroupConcat,
+    exp.Max, exp.Min, exp.First, exp.Last, exp.AnyValue, exp.ArgMax, exp.ArgMin, exp.Mode, exp.ArrayAgg,
+    exp.GroupConcat,
 )  # fmt: skip
 _BORN = ("year_of_birth", "month_of_birth", "day_of_birth", "birth_datetime")
 
