@@ -17,7 +17,7 @@ _IN_PROGRAM = ("say", "many", "noted")
 _IN_TEMPLATES = ("_", "gettext", "ngettext")
 _JINJA = {"trim_blocks": "true", "lstrip_blocks": "true"}
 #: Templates of pages that are one file and speak English.
-_ENGLISH = ("lineage", "dictionary", "profile", "draft", "reference")
+_ENGLISH = ("dictionary", "profile", "draft", "reference")
 Message = str | tuple[str, str]
 
 

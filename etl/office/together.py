@@ -26,7 +26,9 @@ def of_coverage(
     """Mapping rates, and the codes to map next."""
     visit = visit_of(request)
     figures = coverage(visit.desk.ledger, CodesAsked(hospital, domain, text), number_of(page))
-    return HTMLResponse(coverage_page(visit.site("coverage", counts_for(visit)), figures, visit.desk.names))
+    return HTMLResponse(
+        coverage_page(visit.site("coverage", counts_for(visit)), figures, visit.desk.names, visit.desk.small_cells)
+    )
 
 
 @router.get("/comparison")

@@ -79,7 +79,7 @@ class Exported:
         names, cells = self.names, self.cells
         yield SINGLE["findings"], findings_page(site["findings"], self._listed, names, cells)
         yield SINGLE["battery"], battery_page(site["battery"], self._newest, ChecksAsked(), names, cells)
-        yield SINGLE["coverage"], coverage_page(site["coverage"], coverage(self.ledger, CodesAsked()), names)
+        yield SINGLE["coverage"], coverage_page(site["coverage"], coverage(self.ledger, CodesAsked()), names, cells)
         yield SINGLE["comparison"], comparison_page(site["comparison"], comparison(self.ledger, self._newest), names)
 
     @cached_property

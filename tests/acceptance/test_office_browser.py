@@ -39,7 +39,7 @@ OF_ALL = ("/", "/approvals", "/hospitals/snuh", "/hospitals/snuh/2026-11-23", f"
           "/hospitals/dsmc/2026-11-23", "/account", "/office/design", "/nothing",
           "/findings", "/findings/1", "/findings/8", "/battery", FAILING,
           "/checks/source%20values_in_set%20724c1e0468f8c7d3", "/coverage", "/comparison",
-          "/months/2026-11")  # fmt: skip
+          "/months/2026-11", "/lineage/dsmc")  # fmt: skip
 OF_AUDITORS = ("/log", "/accounts")
 
 pytestmark = [
@@ -267,13 +267,6 @@ def test_the_month_prints_without_its_forms_on_the_paper_of_its_readers(browser,
     boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
     assert 1 <= len(boxes) <= 3
     assert {(round(float(w)), round(float(h))) for w, h in boxes} <= {(595, 842), (594, 841), (596, 842)}
-
-
-def test_a_lineage_page_runs_its_own_style_and_script_under_its_policy(browser, address):
-    signed_in(browser, address, "quality.officer")
-    page = browser.open(f"{address}/lineage/dsmc", 1280)
-    assert page.complaints == []
-    assert browser.evaluate("document.documentElement.classList.contains('js')")
 
 
 def test_exported_pages_keep_the_same_promises_from_a_folder(browser, home):

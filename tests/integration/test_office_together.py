@@ -58,6 +58,17 @@ def test_few_patients_of_a_code_are_not_counted_out(settings, ledger):  # noqa: 
     assert f">{hidden['records']:,}<" not in page
 
 
+def test_few_records_without_a_concept_are_told_in_steps(settings, ledger):  # noqa: F811
+    with ledger.engine.begin() as con:
+        con.execute(sa.update(MAPPING_RATE).values(records=1003, mapped=1000))
+    visitor = as_role(settings, "reader")
+    coverage = visitor.get("/coverage").text
+    night = visitor.get("/hospitals/snuh/2026-11-23").text.partition('id="mapping"')[2].partition('id="accounts"')[0]
+    for page in (coverage, night):
+        assert ">≤5<" in page
+        assert ">3<" not in page
+
+
 def test_hospitals_are_compared_by_what_their_own_pages_say(settings, ledger):  # noqa: F811
     figures = comparison(ledger, Desk(settings).measured())
     page = as_role(settings, "reader").get("/comparison").text

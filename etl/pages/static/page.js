@@ -1,5 +1,5 @@
 "use strict";
-// Nothing here is needed to read a page or to decide on it: copying, filtering, sorting only.
+// Nothing here is needed to read a page or to decide on it: copying, filtering, sorting, pointing only.
 document.documentElement.classList.add("js");
 
 const words = document.body.dataset;
@@ -70,6 +70,20 @@ function enhance() {
   document.querySelectorAll("[data-copy]:not(body)").forEach(addCopying);
   document.querySelectorAll("table[data-filter]").forEach(addFilter);
   document.querySelectorAll("table[data-sort]").forEach(addSorting);
+}
+
+// Pointing at a source or table dims all other edges of the diagram.
+for (const svg of document.querySelectorAll("svg.lineage")) {
+  for (const node of svg.querySelectorAll(".node")) {
+    const side = "source" in node.dataset ? "source" : "table";
+    const lit = [...svg.querySelectorAll(".edge")].filter((edge) => edge.dataset[side] === node.dataset[side]);
+    const show = (on) => () => {
+      svg.classList.toggle("active", on);
+      for (const edge of lit) edge.classList.toggle("lit", on);
+    };
+    for (const event of ["pointerenter", "focus"]) node.addEventListener(event, show(true));
+    for (const event of ["pointerleave", "blur"]) node.addEventListener(event, show(false));
+  }
 }
 
 enhance();

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from etl.pages.formats import count
+from etl.pages.language import ENGLISH, Say
 from etl.quality.lineage.document import Edge, HospitalLineage
 
 _WIDTH, _LINE, _TOP = 860, 30, 14
@@ -25,7 +26,7 @@ class _Node:
     rows: int | None
 
 
-def diagram(lineage: HospitalLineage) -> Markup:
+def diagram(lineage: HospitalLineage, say: Say = ENGLISH) -> Markup:
     """The whole drawing; every node links to its section of the page."""
     edges = lineage.edges
     rows = {s.name: s.rows for s in lineage.sources}
@@ -39,12 +40,13 @@ def diagram(lineage: HospitalLineage) -> Markup:
     left, right = _spread(left, longest), _spread(right, longest)
     ys = {(n.kind, n.name): n.y for n in (*left, *right)}
     most = max((e.rows or 0 for e in edges), default=0)
-    lines = Markup("").join(_edge(e, ys["source", e.source], ys["table", e.table], most) for e in edges)
+    lines = Markup("").join(_edge(e, ys["source", e.source], ys["table", e.table], most, say) for e in edges)
     nodes = Markup("").join(_node(n) for n in (*left, *right))
     height = _TOP * 2 + longest * _LINE
+    says = say("Sources on the left, the CDM tables they fill on the right")
     return Markup(
         '<svg class="lineage" viewBox="0 0 {} {}" width="{}" height="{}" role="group" aria-label="{}">{}{}</svg>'
-    ).format(_WIDTH, height, _WIDTH, height, "Sources on the left, the CDM tables they fill on the right", lines, nodes)
+    ).format(_WIDTH, height, _WIDTH, height, says, lines, nodes)
 
 
 def _mean(values: Sequence[int]) -> float:
@@ -57,11 +59,13 @@ def _spread(nodes: Sequence[_Node], longest: int) -> list[_Node]:
     return [_Node(n.name, n.kind, _TOP + _LINE * (i + 0.5) * step, n.rows) for i, n in enumerate(nodes)]
 
 
-def _edge(edge: Edge, begin: float, end: float, most: int) -> Markup:
+def _edge(edge: Edge, begin: float, end: float, most: int, say: Say) -> Markup:
     width = 1.5 if not edge.rows or most < 2 else 1.5 + (_WIDEST - 1.5) * math.log(1 + edge.rows) / math.log(1 + most)
     middle = (_LEFT + _RIGHT) / 2
-    said = {"entry": "", "routed": ", by the domain of the concept", "master": ", as a code master"}[edge.kind]
-    rows = f": {count(edge.rows)} rows" if edge.rows is not None else ""
+    said = {
+        "entry": "", "routed": f", {say('by the domain of the concept')}", "master": f", {say('as a code master')}",
+    }[edge.kind]  # fmt: skip
+    rows = f": {say('%(n)s rows', n=count(edge.rows))}" if edge.rows is not None else ""
     return Markup(
         '<path class="edge {}" data-source="{}" data-table="{}" d="M{} {:.1f}C{} {:.1f} {} {:.1f} {} {:.1f}" '
         'stroke-width="{:.1f}"><title>{}</title></path>'

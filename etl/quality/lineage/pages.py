@@ -1,13 +1,15 @@
-"""Writes the lineage pages: one self-contained HTML file per hospital, and an index over them."""
+"""The lineage pages: a hospital's for the office, or as a self-contained file, and an index over such files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from etl.files import packaged, write_atomically
+from etl.files import write_atomically
 from etl.mapping.load import load_mappings
-from etl.pages.page import render
+from etl.pages.language import ENGLISH
+from etl.pages.page import render, render_on
+from etl.pages.site import Site
 from etl.quality.lineage.diagram import diagram
 from etl.quality.lineage.document import HospitalLineage, describe
 from etl.settings import Settings
@@ -27,15 +29,14 @@ def write_pages(settings: Settings, hospitals: Sequence[str] | None, folder: Pat
         write_atomically(folder / f"{name}.html", hospital_page(describe(settings, mapping)))
     there = {n: m for n, m in mappings.items() if (folder / f"{n}.html").exists()}
     index = folder / "index.html"
-    write_atomically(index, _render("hospitals.html.j2", mappings=there))
+    write_atomically(index, render(_TEMPLATES, "hospitals.html.j2", {"mappings": there}))
     return index
 
 
-def hospital_page(lineage: HospitalLineage) -> str:
-    """The page of one hospital."""
-    return _render("lineage.html.j2", lineage=lineage, hospital=lineage.mapping.hospital, drawing=diagram(lineage))
-
-
-def _render(template: str, **values: object) -> str:
-    style, script = (packaged(__name__, "templates", f"lineage.{kind}") for kind in ("css", "js"))
-    return render(_TEMPLATES, template, values, style=style, script=script)
+def hospital_page(lineage: HospitalLineage, site: Site | None = None) -> str:
+    """The page of one hospital: on a site, or (None) as one file that goes around alone, in English."""
+    say = site.say if site else ENGLISH
+    values = {"lineage": lineage, "hospital": lineage.mapping.hospital, "drawing": diagram(lineage, say)}
+    if site:
+        return render_on(site, _TEMPLATES, "lineage.html.j2", values)
+    return render(_TEMPLATES, "lineage.html.j2", values)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from etl.pages.disclosure import SMALL_CELL
 from etl.pages.formats import count, duration, percent, points, thousandths
 from etl.pages.page import render_on
 from etl.pages.site import Site
 from etl.pages.tables import Pages
 from etl.quality.battery.views import CERTIFIED
+from etl.quality.findings.told import rows_told
 from etl.quality.names import Names, name_of
 from etl.quality.report.comparison import Comparison
 from etl.quality.report.coverage import Coverage
@@ -24,10 +26,14 @@ _FORMS: dict[str, Callable[[float | None], str]] = {
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
-def coverage_page(site: Site, figures: Coverage, names: Names) -> str:
-    """Mapping rates by domain and hospital, and the codes that nobody has mapped yet."""
+def coverage_page(site: Site, figures: Coverage, names: Names, cells: Mapping[str, int]) -> str:
+    """Mapping rates by domain and hospital, and the codes that nobody has mapped yet; of few records in steps."""
+
+    def told(records: int, hospital: str) -> str:
+        return rows_told(records, None, cells.get(hospital, SMALL_CELL), site.say)
+
     pages = Pages(figures.page, figures.pages, site.link("coverage") or "", figures.asked.asked)
-    return _page(site, "coverage.html.j2", names, figures=figures, pages=pages, unit_domain=UNIT_DOMAIN)
+    return _page(site, "coverage.html.j2", names, figures=figures, pages=pages, unit_domain=UNIT_DOMAIN, told=told)
 
 
 def comparison_page(site: Site, figures: Comparison, names: Names) -> str:
