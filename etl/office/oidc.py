@@ -22,6 +22,7 @@ from etl.office.rules import rules
 
 _ALGORITHMS = ["RS256", "ES256", "PS256"]
 _PATIENCE = 10.0  # seconds
+_WIDEST = 200  # letters of a subject that the ledger keeps
 _SCOPE = "openid profile email"
 
 
@@ -124,11 +125,15 @@ class Issuer:
             nonce={"essential": True, "value": trip.nonce}, sub={"essential": True}, exp={"essential": True},
         )  # fmt: skip
         wanted.validate(token.claims)
+        for_us = token.claims.get("azp", self.said.client_id) == self.said.client_id
+        if not for_us or len(str(token.claims["sub"])) > _WIDEST:
+            raise ValueError("the token is another's, or names nobody whom the ledger could keep")
         return token.claims
 
     def _vouched(self, claims: Mapping[str, Any]) -> Vouched:
-        has = claims.get(self.said.claim, ())
-        values = {has} if isinstance(has, str) else {str(value) for value in has}
+        has = claims.get(self.said.claim)
+        said = [has] if isinstance(has, str) else has if isinstance(has, list) else []  # nothing else names groups
+        values = {str(value) for value in said}
         role = next((role for value, role in self.said.roles.items() if value in values), None)
         if role is None:
             raise UsageError("nothing that the issuer says of this account gives a role here",
