@@ -19,6 +19,9 @@ from etl.quality.names import HospitalName, hospital_names
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 
+#: Seconds that a page waits for who else writes the ledger, before it says that it is not there now.
+PATIENCE = 3.0
+
 
 class Desk:
     """Opened when the office opens; the ledger when it is first needed, so that one that is away can come back."""
@@ -34,7 +37,9 @@ class Desk:
         """The ledger; TransientError while it is away."""
         with self._opening:
             if self._ledger is None:
-                self._ledger = Ledger(self.settings.ledger_url)
+                opened = Ledger(self.settings.ledger_url)
+                opened.wait_at_most(PATIENCE)
+                self._ledger = opened
             return self._ledger
 
     @cached_property

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 import sqlalchemy as sa
 
+from etl.errors import TransientError
 from etl.office.rules import rules
 from etl.store.ledger.ledger import Ledger, now
 from etl.store.ledger.office import ACCOUNT, SESSION
@@ -83,5 +85,5 @@ def end_all(con: sa.Connection, account: str, but: str | None = None) -> None:
 
 def _see(ledger: Ledger, digest: str, seen: datetime, moment: datetime) -> None:
     if moment - seen >= _SEEN_AGAIN:
-        with ledger.engine.begin() as con:
+        with suppress(TransientError), ledger.engine.begin() as con:  # who only reads does not wait for who writes
             con.execute(sa.update(SESSION).where(SESSION.c.digest == digest).values(seen_at=moment))

@@ -6,6 +6,8 @@ import logging
 import re
 import shutil
 import sqlite3
+import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -174,6 +176,26 @@ def test_what_was_written_when_the_session_ended_is_sent_after_signing_in(settin
     sent = hidden(again.text, "/findings/1/act") | {"reason": "asked the <ward>"}
     assert visitor.client.post("/findings/1/act", data=sent).status_code == 303
     assert show(ledger, 1).actions[0].reason == "asked the <ward>"
+
+
+def test_while_somebody_else_writes_the_ledger_pages_are_read_and_a_form_says_so_at_once(settings, ledger, monkeypatch):
+    monkeypatch.setattr("etl.office.desk.PATIENCE", 0.2)
+    visitor = as_role(settings, "quality officer")
+    fields = hidden(visitor.get("/findings/1").text, "/findings/1/act")
+    with ledger.engine.begin() as con:
+        con.execute(sa.update(SESSION).values(seen_at=now() - timedelta(minutes=5)))
+    with closing(sqlite3.connect(settings.home / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        began = time.monotonic()
+        assert visitor.get("/findings/1").status_code == 200
+        answer = visitor.client.post("/findings/1/act", data={**fields, "action": "note", "reason": "asked the ward"})
+        assert time.monotonic() - began < 10
+        other.execute("rollback")
+    assert answer.status_code == 503
+    assert "asked the ward" in answer.text
+    again = hidden(answer.text, "/findings/1/act") | {"reason": "asked the ward"}
+    assert visitor.client.post("/findings/1/act", data=again).status_code == 303
+    assert show(ledger, 1).actions[0].reason == "asked the ward"
 
 
 def test_a_password_is_never_kept_on_a_page(settings, ledger):
