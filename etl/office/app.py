@@ -158,7 +158,7 @@ def _failed(request: Request, raised: Exception) -> Response:
     """An error as a page that says what and what to do; what was written into a form is on it, to be sent again."""
     visit, error = visit_of(request), as_etl_error(raised)
     # an address is written as it was sent, so that it makes no line of its own; the message holds no value, as ever
-    _LOG.error("%s: %s", quote(request.url.path), error.message)
+    _LOG.error("%s: %s", quote(request.url.path), "; ".join(error.message.splitlines()))
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
     title = visit.say("Not now") if status == 503 else visit.say("That did not work")
     return HTMLResponse(

@@ -17,6 +17,7 @@ from etl.quality.battery.nights import checks_by_id, checks_folder
 from etl.quality.findings.told import small_cells
 from etl.quality.names import HospitalName, hospital_names
 from etl.settings import Settings
+from etl.store.ledger.engines import wait_at_most
 from etl.store.ledger.ledger import Ledger
 
 #: Seconds that a page waits for who else writes the ledger, before it says that it is not there now.
@@ -38,7 +39,7 @@ class Desk:
         with self._opening:
             if self._ledger is None:
                 opened = Ledger(self.settings.ledger_url)
-                opened.wait_at_most(PATIENCE)
+                wait_at_most(opened.engine, PATIENCE)
                 self._ledger = opened
             return self._ledger
 

@@ -23,6 +23,7 @@ from etl.office.record import Actor, Asked, events
 from etl.office.rules import rules
 from etl.quality.findings.actions import act, today
 from etl.quality.findings.read import show
+from etl.quality.findings.told import small_cells
 from etl.quality.findings.track import track
 from etl.store.ledger.ledger import Ledger, now
 from etl.store.ledger.office import EVENT, SESSION
@@ -261,6 +262,28 @@ def test_a_line_of_the_log_is_one_line_and_holds_no_reason(settings, caplog):
     told = [record.getMessage() for record in caplog.records if record.name.startswith("etl")]
     assert told
     assert not any("홍길동" in line or "\n" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    "said", ["small_cell: abc", "small_cell: 0", "small_cell: -3", "small_cell: true", "small_cell: [1"]
+)
+def test_a_hospital_whose_file_is_broken_is_told_of_as_the_strictest_one(settings, said):
+    for name, text in (("snuh", said), ("dsmc", "small_cell: 11")):
+        (settings.mappings / name).mkdir(parents=True)
+        (settings.mappings / name / "hospital.yaml").write_text(f"{text}\n", encoding="utf-8")
+    assert small_cells(settings) == {"snuh": 11, "dsmc": 11}
+    visitor = as_role(settings, "reader")
+    assert [visitor.get(path).status_code for path in ("/", "/findings/1", "/hospitals/snuh")] == [200] * 3
+
+
+def test_what_is_wrong_with_mappings_is_one_line_of_the_log(settings, caplog):
+    (settings.mappings / "snuh").mkdir(parents=True)
+    (settings.mappings / "snuh" / "hospital.yaml").write_text("- 1\n", encoding="utf-8")
+    with caplog.at_level(logging.ERROR):
+        assert as_role(settings, "reader").get("/lineage/snuh").status_code == 500
+    [line] = [r.getMessage() for r in caplog.records if r.name.startswith("etl.office")]
+    assert "'number' is missing" in line
+    assert "\n" not in line
 
 
 def test_a_failed_part_of_a_page_leads_to_no_other_site(settings):

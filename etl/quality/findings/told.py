@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from etl.mapping.read.documents import hospital_folders, read_head
 from etl.pages.disclosure import SMALL_CELL, few, in_steps, told_records
@@ -13,8 +14,17 @@ from etl.settings import Settings
 
 
 def small_cells(settings: Settings) -> Mapping[str, int]:
-    """Below how many persons a number is not told, by hospital."""
-    return {f.name: int(read_head(f).data.get("small_cell", SMALL_CELL)) for f in hospital_folders(settings.mappings)}
+    """Below how many persons a number is not told, by hospital; where its file cannot be read, the strictest of all."""
+    heads = {folder.name: read_head(folder).data for folder in hospital_folders(settings.mappings)}
+    said = {name: _small_cell(head) if head else None for name, head in heads.items()}
+    strictest = max((SMALL_CELL, *(number for number in said.values() if number)))
+    return {name: number or strictest for name, number in said.items()}
+
+
+def _small_cell(head: Mapping[str, Any]) -> int | None:
+    """What a hospital's file says, the usual where it says nothing; None where that is no number from 1 on."""
+    number = head.get("small_cell", SMALL_CELL)
+    return number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else None
 
 
 def rows_told(violated: int | None, total: int | None, small_cell: int = SMALL_CELL, say: Say = ENGLISH) -> str:

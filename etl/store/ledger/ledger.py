@@ -57,13 +57,6 @@ class Ledger:
         with self.engine.connect() as con:
             return bool(con.execute(sa.text("select has_table_privilege('quality.finding', 'insert')")).scalar())
 
-    def wait_at_most(self, seconds: float) -> None:
-        """Wait less for who else writes a ledger that is a file: people at a browser do not wait as a night does."""
-        if self.engine.dialect.name == "sqlite":
-            pragma = f"pragma busy_timeout = {int(1000 * seconds)}"
-            sa.event.listen(self.engine, "connect", lambda con, _: con.execute(pragma))
-            self.engine.dispose()
-
     def open_run(self, run_id: str, hospital: str, night: date, delivery: str, **columns: Any) -> None:
         """Start (or start again) a run; what an earlier attempt recorded of it is cleared."""
         row = {"hospital": hospital, "night": night, "delivery": delivery, **columns}
