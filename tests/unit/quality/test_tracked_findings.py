@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -383,6 +383,23 @@ def test_a_waiver_is_over_before_anything_says_so(ledger: Ledger, monkeypatch: p
     assert (found.state, found.until, found.needs_a_person) == ("open", None, True)
     act(ledger, 1, "acknowledge", actor="kim")
     assert show(ledger, 1).finding.state == "acknowledged"
+
+
+class Evening(datetime):
+    """The clock at half past three in the afternoon, UTC: half past midnight of the next day in Korea."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime(2026, 11, 28, 15, 30, tzinfo=UTC).astimezone(tz)
+
+
+def test_days_of_waivers_are_days_in_korea(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.quality.findings.actions.datetime", Evening)
+    with pytest.raises(UsageError, match="2026-11-28 is over"):
+        act(ledger, 1, "waive", actor="kim", reason="the form changes", until=date(2026, 11, 28))
+    act(ledger, 1, "waive", actor="kim", reason="the form changes", until=date(2026, 11, 29))
+    (found,) = list_findings(ledger)
+    assert (found.state, found.until) == ("waived", date(2026, 11, 29)), "its last day is a day of it"
 
 
 def test_an_owner_and_a_day_stay_until_others_are_named(ledger: Ledger) -> None:
