@@ -9,7 +9,7 @@ BENCH_SCALE ?= 400
 BENCH_NIGHTS ?= 3
 export ETL_HOME ?= $(CURDIR)/demo
 
-.PHONY: help install assets demo test test-fast histories crashes fuzz faults consortium airflow atlas docker lint bench lock clean
+.PHONY: help install assets demo test test-fast histories crashes fuzz faults clean-nights consortium airflow atlas docker lint bench lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -91,7 +91,10 @@ fuzz: install  ## deliveries and YAML as nobody writes them, a thousand each: an
 	@ETL_TEST_FUZZ=$${ETL_TEST_FUZZ:-1000} .venv/bin/pytest -q -n 0 --timeout 0 tests/integration/test_fuzz.py
 
 faults: install  ## every fault of the catalogue made on purpose: which check sees it, and where; writes docs/faults.md
-	@$(PY) tests/benchmarks/faults.py $(if $(FAULTS_CLEAN),--clean $(FAULTS_CLEAN),--smallest)
+	@$(PY) tests/benchmarks/faults.py
+
+clean-nights: install  ## two hundred clean nights one after the other: nothing may be told of them; writes docs/clean-nights.md
+	@$(PY) tests/benchmarks/clean_nights.py
 
 consortium: install  ## all eight hospitals' nights through a real Airflow on PostgreSQL, triggered over its API
 	@ETL_TEST_AIRFLOW_HOSPITALS=all .venv/bin/pytest -q -n 0 tests/acceptance/test_airflow_service.py

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -19,7 +21,9 @@ from pydantic import SecretStr
 
 from etl.errors import EtlError
 from etl.night.pipeline import run_delivery
-from etl.quality.findings.read import Tracked, list_findings, show
+from etl.quality.battery.checks import Check
+from etl.quality.findings.kinds import rules
+from etl.quality.findings.read import Tracked, list_findings
 from etl.quality.findings.share import compare, share_of
 from etl.quality.morning import follow_up
 from etl.sample.generate import write_exports
@@ -27,11 +31,13 @@ from etl.settings import PROJECT, Settings
 from etl.sql import literal
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import FINDING
+from etl.store.ledger.tracking import BATTERY, CHECK_NAME, FINDING_SIGN, LOOK, TRACKED_FINDING
 from etl.vocabulary.release import load_bundle
 
 NIGHT = date(2026, 11, 17)  # a Tuesday
 BEFORE = 4  # nights of history
 _SECRET = "0123456789abcdef0123456789abcdef"
+_TOLD_BY = ("gate", "table_name", "column_name", "expectation", "description")
 _STAGES = {"source": "source gate", "cdm": "CDM gate"}
 
 
@@ -42,20 +48,22 @@ class Told:
     stage: str
     severity: str  # blocked, held, warned
     text: str
+    sign: Mapping[str, Any]  # of which check: what tells a finding of a gate, or the battery's id of it
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a fault: where and how gravely it was seen first, how much new was told, and what leads to it."""
+    """What became of a fault: where and how gravely it was seen first, which checks told of it, what leads to it."""
 
     fault: str
     share: float
     stage: str | None
     severity: str | None
-    new: int
     says: str
     led: bool
     leads: str | None = None
+    signs: tuple[Mapping[str, Any], ...] = ()
+    seconds: float = 0.0
 
     @property
     def seen(self) -> bool:
@@ -68,8 +76,8 @@ class Alarms:
     """What is told of a clean night: how its run ended, and what is new beside the nights before it."""
 
     state: str
-    new: int
     told: tuple[str, ...]
+    seconds: float = 0.0
 
 
 class Nights:
@@ -79,9 +87,9 @@ class Nights:
     """
 
     def __init__(self, folder: Path, hospital: str, *, patients: int = 250, seed: int = 1, night: date = NIGHT,
-                 before: int = BEFORE) -> None:  # fmt: skip
+                 before: int = BEFORE, month: bool = True) -> None:  # fmt: skip
         self.folder, self.hospital, self.patients, self.seed, self.night = folder, hospital, patients, seed, night
-        self.before = before
+        self.before, self.month = before, month
         self.home = folder / hospital / "home"
 
     @property
@@ -96,24 +104,30 @@ class Nights:
     def clean(self) -> Exports:
         """The clean deliveries, written once."""
         out = self.folder / "exports"
-        for days in (MONTH, *range(self.before, -1, -1)):
+        for days in (*([MONTH] if self.month else []), *range(self.before, -1, -1)):
             self._export(out, self.hospital, self.night - timedelta(days=days))
         return Exports(out, self.hospital, self.night)
 
     @cached_property
     def history(self) -> Path:
         """A copy of the home after the clean nights, before the newest."""
-        kept = self.folder / self.hospital / "history"
+        kept, growing = self.folder / self.hospital / "history", self.folder / self.hospital / "growing"
+        if not kept.exists():
+            self.begin()
+            shutil.rmtree(growing, ignore_errors=True)
+            shutil.copytree(self.home, growing, symlinks=True)
+            growing.rename(kept)
+        return kept
+
+    def begin(self) -> None:
+        """Make the home anew and publish the clean nights before the newest."""
         shutil.rmtree(self.home, ignore_errors=True)
-        shutil.rmtree(kept, ignore_errors=True)
         self.home.mkdir(parents=True)
         shutil.copytree(PROJECT / "mappings", self.home / "mappings")
         load_bundle(self.settings, PROJECT / "etl" / "sample" / "vocabulary")
         for days in range(self.before, 0, -1):
             run_delivery(self.settings, self.hospital, self.clean.of(days=days).delivery)
         follow_up(self.settings)
-        shutil.copytree(self.home, kept, symlinks=True)
-        return kept
 
     @cached_property
     def calm(self) -> _Outcome:
@@ -121,34 +135,40 @@ class Nights:
         self._back()
         return self._run(self.clean.delivery)
 
-    def judge(self, fault: Fault, share: float) -> Verdict:
-        """Inject the fault into the newest night, run it and see what is said beyond the clean night."""
-        calm = self.calm
+    def judge(self, fault: Fault, share: float, *, measured: bool = False) -> Verdict:
+        """Inject the fault into the newest night, run it and see what is said beyond the clean night.
+
+        With `measured` the battery is asked of every night that is published, not only where the gates told nothing.
+        """
+        calm, began = self.calm, time.perf_counter()
         if any(change.take == "other_hospital" for change in fault.change):
             self._export(self.folder / "exports", OTHER[self.hospital], self.night)
         self._back()
         delivery = inject(fault, self.clean, self.folder / "struck", share)
         self._set_up(fault)
-        return _verdict(fault, share, self._run(delivery, calm).beyond(calm))
+        found = _verdict(fault, share, self._run(delivery, calm, measured=measured).beyond(calm))
+        return replace(found, seconds=round(time.perf_counter() - began, 1))
 
     def alarms(self) -> Alarms:
         """What is told of the clean night that was not told of the nights before it."""
         return self._told(self.calm)
 
-    def one_after_the_other(self, nights: int) -> Iterator[Alarms]:
-        """Clean nights, as many as asked: each told beside those before it; the first ones are the history."""
-        history = self.history
-        assert history.exists()
-        for days in range(nights):
-            night = self.night + timedelta(days=days)
-            self._export(self.folder / "exports", self.hospital, night)
-            delivery = Exports(self.folder / "exports", self.hospital, night).delivery
-            yield self._told(self._run(delivery, night=night))
-            shutil.rmtree(delivery)
+    def alarms_of(self, days: int) -> Alarms:
+        """What is told of the clean night so many days later, beside those before it, which have to be published."""
+        if not (self.home / "ledger.sqlite").exists():
+            self.begin()
+        night, began = self.night + timedelta(days=days), time.perf_counter()
+        self._export(self.folder / "exports", self.hospital, night)
+        delivery = Exports(self.folder / "exports", self.hospital, night).delivery
+        told = self._told(self._run(delivery, night=night))
+        shutil.rmtree(delivery)
+        return replace(told, seconds=round(time.perf_counter() - began, 1))
 
     def _told(self, calm: _Outcome) -> Alarms:
         state = "not opened" if calm.run is None else str(calm.run["state"])
-        return Alarms(state, len(calm.news), tuple(f"{f.where}: {f.says}" for f, _ in calm.news))
+        news = [f"{f.where}: {f.says} [{f.course}]" for f in calm.news]
+        held = [t.text for t in map(_told, calm.findings) if t.severity != "warned"]
+        return Alarms(state, tuple(news if state == "published" else [*held, *news]))
 
     def _export(self, out: Path, hospital: str, night: date) -> None:
         if not (out / hospital / night.isoformat()).exists():
@@ -157,7 +177,7 @@ class Nights:
     def _back(self) -> None:
         history = self.history
         shutil.rmtree(self.home)
-        shutil.copytree(history, self.home, symlinks=True)
+        shutil.copytree(history, self.home, symlinks=True, copy_function=_copied)
 
     def _set_up(self, fault: Fault) -> None:
         for said in fault.mappings:
@@ -174,7 +194,8 @@ class Nights:
                 _rewrite(bundle / name, sql)
             load_bundle(self.settings, bundle)
 
-    def _run(self, delivery: Path, calm: _Outcome | None = None, night: date | None = None) -> _Outcome:
+    def _run(self, delivery: Path, calm: _Outcome | None = None, night: date | None = None, *,
+             measured: bool = False) -> _Outcome:  # fmt: skip
         night = night or self.night
         stopped: EtlError | None = None
         try:
@@ -184,16 +205,24 @@ class Nights:
         ledger = Ledger(self.settings.ledger_url)
         run = ledger.newest_run(self.hospital)
         if run is None or run["night"] != night:
-            return _Outcome(stopped, None, [], [])
+            return _Outcome(stopped, None, [], [], {})
         failed = (FINDING.c.run_id == run["run_id"]) & FINDING.c.success.is_(False)
         findings = ledger.read(sa.select(FINDING).where(failed).order_by(FINDING.c.gate.desc(), FINDING.c.number))
-        if calm is not None and _Outcome(stopped, run, findings, []).beyond(calm):
-            return _Outcome(stopped, run, findings, [])
+        gates = _Outcome(stopped, run, findings, [], {})
+        if calm is not None and not (measured and stopped is None) and gates.beyond(calm):
+            return gates
         told = follow_up(self.settings)  # what the gates let pass is what the battery is for
         assert not told, told
         news = [f for f in list_findings(ledger, self.hospital, news=True) if f.course_night == night]
-        signs = {f.number: {s.kind for s in show(ledger, f.number).signs if s.night == night} for f in news}
-        return _Outcome(stopped, run, findings, [(f, "battery" in signs[f.number]) for f in news])
+        return replace(gates, news=news, battery=_of_battery(ledger, run["run_id"]))
+
+
+def _copied(file: str, target: str) -> None:
+    """Parquet is written once and never changed: a second name will do. All else is copied."""
+    if file.endswith(".parquet"):
+        os.link(file, target)
+    else:
+        shutil.copy2(file, target)
 
 
 def _rewrite(file: Path, sql: str) -> None:
@@ -206,12 +235,13 @@ def _rewrite(file: Path, sql: str) -> None:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """A night as it ended: the error that stopped it, its run, what gates found, and the news of tracked findings."""
+    """A night as it ended: the error that stopped it, its run, what gates found, news, the battery's signs."""
 
     stopped: EtlError | None
     run: Mapping[str, Any] | None
     findings: Sequence[Mapping[str, Any]]
-    news: Sequence[tuple[Tracked, bool]]
+    news: Sequence[Tracked]
+    battery: Mapping[str, Mapping[str, Any]]
 
     def beyond(self, calm: _Outcome) -> list[Told]:
         """What is told of this night and not of the calm one, in the order in which it was seen."""
@@ -220,13 +250,34 @@ class _Outcome:
         if self.stopped is not None and not told:
             stage = str(self.run["stage"]) if self.run and self.run["stage"] else "open"
             said = f"{self.stopped.message} {self.stopped.hint or ''}"
-            return [Told({"land": "land", "open": "land"}.get(stage, stage), "blocked", said)]
-        before = {(f.place, f.table, f.column, f.kind, f.says) for f, _ in calm.news}
-        for found, of_battery in self.news:
-            where = (found.place, found.table, found.column, found.kind, found.says)
-            if of_battery and where not in before:
-                told.append(Told("battery", "warned", f"{found.where}: {found.says} [{found.title.en}]"))
+            return [Told({"land": "land", "open": "land"}.get(stage, stage), "blocked", said, {"stopped": stage})]
+        told += [Told("battery", "warned", f"{f['where']}: {f['says']} [{f['kind']}]", {"battery": check})
+                 for check, f in self.battery.items() if _is_more(f, calm.battery.get(check))]  # fmt: skip
         return told
+
+
+def _of_battery(ledger: Ledger, run_id: str) -> dict[str, Mapping[str, Any]]:
+    """What the battery's checks that failed say of a published night, by their ids."""
+    sign, tracked = FINDING_SIGN.c, TRACKED_FINDING.c
+    query = (
+        sa.select(CHECK_NAME.c.name, sign.violated, sign.total, tracked.table_name, tracked.column_name, tracked.kind,
+                  tracked.says)
+        .join(LOOK, LOOK.c.number == sign.look).join(TRACKED_FINDING, tracked.number == sign.finding)
+        .join(CHECK_NAME, CHECK_NAME.c.number == sign.asked)
+        .where(LOOK.c.run_id == run_id, LOOK.c.kind == BATTERY, sign.failed)
+    )  # fmt: skip
+    return {
+        row["name"]: {
+            "where": ".".join(filter(None, (row["table_name"], row["column_name"]))), "says": row["says"],
+            "kind": rules().title(row["kind"]).en, "violated": row["violated"], "total": row["total"],
+        }
+        for row in ledger.read(query)
+    }  # fmt: skip
+
+
+def _is_more(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
+    shares = [share_of(f["violated"], f["total"]) for f in (before, now) if f is not None]
+    return before is None or compare(shares[0], shares[1]) > 0
 
 
 def _asked(finding: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -249,36 +300,31 @@ def _told(finding: Mapping[str, Any]) -> Told:
     where = ".".join(filter(None, (finding["table_name"], finding["column_name"])))
     figures = f" ({finding['unexpected']:,} of {finding['total']:,})" if unexpected is not None and total else ""
     said = f"{where}: {finding['description']}{figures}"
-    return Told(_STAGES[finding["gate"]], severity, f"{said}: {finding['observed']}" if finding["observed"] else said)
+    text = f"{said}: {finding['observed']}" if finding["observed"] else said
+    return Told(_STAGES[finding["gate"]], severity, text, {name: finding[name] for name in _TOLD_BY})
+
+
+def findings_of(signs: Sequence[Mapping[str, Any]], checks: Mapping[str, Check]) -> int:
+    """How many findings the signs of a night make; `checks` are the battery's by their ids."""
+    keys = set()
+    for sign in signs:
+        if "stopped" in sign:
+            keys.add(str(sign["stopped"]))
+        elif "battery" in sign:
+            keys.add(rules().fault_of_check(checks[sign["battery"]]).key)
+        else:
+            keys.add(rules().fault_of_finding(sign).key)
+    return len(keys)
 
 
 def _verdict(fault: Fault, share: float, told: Sequence[Told]) -> Verdict:
     if not told:
-        return Verdict(fault.id, share, None, None, 0, "", False)
+        return Verdict(fault.id, share, None, None, "", False)
     first = told[0]
     gravest = min((t.severity for t in told), key=("blocked", "held", "warned").index)
-    found = Verdict(fault.id, share, first.stage, gravest, len(told), first.text, False)
+    signs = tuple(t.sign for t in told)
+    found = Verdict(fault.id, share, first.stage, gravest, first.text, False, signs=signs)
     for each in told:
         if all(re.search(pattern, each.text, re.IGNORECASE) for pattern in fault.leads):
             return replace(found, led=True, leads=each.text)
-    return found
-
-
-def realistic(found: Sequence[Verdict]) -> Verdict:
-    """Of the verdicts of one fault that of its realistic size, which is tried first."""
-    return found[0]
-
-
-def judge_all(folder: Path, faults: Sequence[Fault], *, every_share: bool = False, tell: Any = None) -> list[Verdict]:
-    """The verdicts of faults at their realistic size, or down to the smallest at which each is seen."""
-    hospitals: dict[str, Nights] = {}
-    found = []
-    for fault in sorted(faults, key=lambda f: f.hospital):
-        nights = hospitals.setdefault(fault.hospital, Nights(folder, fault.hospital))
-        for share in fault.shares if every_share else fault.shares[:1]:
-            found.append(nights.judge(fault, share))
-            if tell:
-                tell(fault, found[-1])
-            if not found[-1].seen:
-                break
     return found

@@ -21,6 +21,7 @@ from etl.mapping.consortium import read_consortium
 from etl.mapping.language.mapping import HospitalMapping
 from etl.mapping.load import load_mappings
 from etl.mapping.read.codemaps import format_of
+from etl.night.check.drift import overrides as drift_overrides
 from etl.night.check.drift.rules import read_rules
 from etl.night.check.overall import FIGURES
 from etl.night.check.overrides import check_names, read_overrides, told
@@ -55,7 +56,8 @@ def check_everything(settings: Settings, hospitals: Sequence[str] | None) -> Ite
     read_consortium(settings.mappings)
     read_rules(settings.expectations)
     if not hospitals:
-        check_names(settings.expectations / "cdm", mappings)
+        for folder in ("cdm", "drift"):
+            check_names(settings.expectations / folder, mappings)
     release = current_release(settings) if releases(settings) else None
     found = _Found()
     with _engine(settings) as con:
@@ -125,6 +127,8 @@ def _check_hospital(
         cdm = settings.expectations / "cdm"
         common = load_suites(cdm, columns={n: t.columns for n, t in tables().items()})
         yield from told(read_overrides(cdm, name, common), date.today())
+    known = {n: list(s.declared) for n, s in mapping.sources.items()} | {n: t.columns for n, t in tables().items()}
+    yield from drift_overrides.told(drift_overrides.read_overrides(settings.expectations, name, known), date.today())
     yield from map_files(mapping)
 
 

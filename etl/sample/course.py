@@ -11,6 +11,7 @@ import numpy as np
 
 from etl.sample.catalogue import Catalogue
 from etl.sample.frame import DAY, HOUR, NO_TIME, Flags, Floats, Ints, expand, spread, weighted
+from etl.sample.holidays import open_days
 from etl.sample.people import People, seconds
 
 OUTPATIENT, INPATIENT, EMERGENCY = 0, 1, 2
@@ -117,11 +118,8 @@ def begin(rng: np.random.Generator, cat: Catalogue, people: People) -> Illness:
 
 
 def _office_hours(rng: np.random.Generator, when: Ints) -> Ints:
-    """The working day at or after a time, between half past eight and five."""
-    day = when // DAY
-    weekday = (day + 3) % 7
-    day = np.where(weekday > 4, day + 7 - weekday, day)
-    return day * DAY + spread(rng, 8.5 * 60, 17 * 60, len(when)) * 60
+    """The day that clinics are open at or after a time, between half past eight and five."""
+    return open_days(when // DAY) * DAY + spread(rng, 8.5 * 60, 17 * 60, len(when)) * 60
 
 
 def _made(patient: Ints, start: Ints, kind: int, condition: Ints, review: bool, path: int = -1) -> Visits:
@@ -208,7 +206,7 @@ def _first_contacts(
     rng: np.random.Generator, cat: Catalogue, people: People, ill: Illness, opening: int, closing: int
 ) -> Visits:
     patient = np.flatnonzero((people.registered >= opening) & (people.registered < closing))
-    start = people.registered[patient] + spread(rng, 8.5 * 60, 17 * 60, len(patient)) * 60
+    start = open_days(people.registered[patient] // DAY) * DAY + spread(rng, 8.5 * 60, 17 * 60, len(patient)) * 60
     acute = befall(rng, cat, cat.acute, people, patient, start)
     other = np.where(rng.random(len(patient)) < _FIRST_CHECK_UPS, cat.check_up, acute)
     condition = np.where(ill.onset[patient, 0] <= start, ill.conditions[patient, 0], other)

@@ -107,17 +107,19 @@ def _written(scene: Scene, lab: Ints, value: Floats, shift: Ints) -> tuple[Float
     rng, cat, rates, size = scene.rng, scene.cat, scene.rates, len(lab)
     book, decimals = scene.book, numbers(cat.labs, "decimals")[lab]
     low, high = numbers(cat.labs, "low")[lab], numbers(cat.labs, "high")[lab]
+    most = numbers(cat.labs, "most")[lab]
+    value = np.where(most > 0, np.minimum(value, most), value)  # no analyser reports more
     qualitative = np.array([row["kind"] == "qualitative" for row in cat.labs])[lab]
     form = np.where(struck(rng, rates["full_width"], size), FULL_WIDTH, PLAIN)
-    # Only results without decimals reach thousands.
-    large = struck(rng, rates["thousands"], size) & (decimals == 0)
+    # Only results without decimals reach thousands, and of those only of tests that can.
+    large = struck(rng, rates["thousands"], size) & (decimals == 0) & (value + 1000 <= most)
     form, value = np.where(large, THOUSANDS, form), np.where(large, value + 1000, value)
     limit = struck(rng, rates["censored"], size)
     below = limit & ((rng.random(size) < 0.6) | (high <= 0))
     above = limit & ~below
     floor = np.maximum(np.where(low > 0, low / 4, np.where(high > 0, high / 8, value / 4)), 0.1**decimals)
     form, value = np.where(below, BELOW, form), np.where(below, floor, value)
-    form, value = np.where(above, ABOVE, form), np.where(above, high * 10, value)
+    form, value = np.where(above, ABOVE, form), np.where(above, np.minimum(high * 10, most), value)
     answers = (np.diff(book.word_from) // 2)[lab]
     abnormal = (shift != 0) | (rng.random(size) < 0.12)
     answer = np.where(abnormal, 1 + (rng.random(size) * (answers - 1)).astype(np.int64), 0)

@@ -1,115 +1,101 @@
 """`python tests/benchmarks/faults.py`: every fault of the catalogue made on purpose, and what the product says of each.
 
---clean N runs N clean nights of other seeds, after holidays and weekends, and counts what is told of them. --smallest
-goes on to smaller shares until a fault is not seen. --json prints verdicts. Without names docs/faults.md is written.
+All faults at their realistic size, then smaller shares of each until one is not seen; writes docs/faults.md. A run that
+was broken off goes on; when program, mappings, expectations or catalogue have changed since, it begins anew (--keep: it
+goes on all the same). With names of faults or hospitals only these, as a list.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fault_catalogue import Fault, catalogue
-from fault_nights import Alarms, Nights, Verdict, judge_all, realistic
+from fault_catalogue import catalogue
+from fault_nights import findings_of
+from fault_runs import Seen, judge_all
+from long_runs import FOLDER, processes, same_program
 
+import etl
+from etl.quality.battery.battery import load_battery
+from etl.quality.battery.checks import Check
 from etl.settings import PROJECT
 
 PAGE = PROJECT / "docs" / "faults.md"
-_FIRST = date(2026, 9, 22)  # clean nights begin before Chuseok and go on over weekends and holidays
-_OF_A_SEED = 40
 _HEAD = """# Faults on purpose
 
-Written by `make faults`; the catalogue is `tests/data/faults/`. A hospital of the sample (250 patients) publishes four
-clean nights, over a weekend. Into the delivery of the fifth one fault is put, the real stages run, and what the product
-says is held against what it says of the clean delivery of the same seed.
+Written by `make faults` on {day} in one run, program {version} (state {state}); the catalogue is
+`tests/data/faults/`. A hospital of the sample (250 patients) publishes four clean nights, over a weekend. Into the
+delivery of the fifth one fault is put, the real stages run, and what the product says is held against what it says
+of the clean delivery of the same seed.
 
-*First seen* is the stage that told it, *so grave* the gravest of what is new: blocked (a gate closed or the files were
-refused), held (waits for a person), warned (a finding). *Leads* means that one new finding names the table, and the
-column or the kind of fault. *Size* is the share of rows that is struck (of the rows that the fault is about),
-*smallest* the least of the shares tried that was seen (`-`: no other was tried).
+*Size* is the share of rows that is struck (of the rows that the fault is about), *smallest* the least of the shares
+tried that was seen (the size itself where no smaller one was tried). *First seen* is the stage that told it, *so
+grave* the gravest of what is new: blocked (a gate closed or the files were refused), held (waits for a person),
+warned (a finding). *Checks* failed that did not fail on the clean night, the battery's among them where the night
+was published; *findings* are what `etl findings` makes of them. *Leads* means that one new finding names the table,
+and the column or the kind of fault.
 
 The rules were written beside this catalogue: there is no set of faults that they had not seen.
 
 """
 
 
-def _line(fault: Fault, found: Sequence[Verdict]) -> str:
-    first = realistic(found)
-    tried = len(found) > 1 or len(fault.shares) == 1
-    smallest = min((v.share for v in found if v.seen), default=None) if tried else None
+def _page(seen: Sequence[Seen], state: str, checks: dict[str, Check]) -> str:
+    firsts = [s.realistic for s in seen]
+    stages = Counter(v.stage or "not seen" for v in firsts)
+    asked, made = sum(len(v.signs) for v in firsts), sum(findings_of(v.signs, checks) for v in firsts)
+    tried = [v for s in seen for v in s.verdicts[1:]]
+    head = _HEAD.format(day=date.today(), version=etl.__version__, state=state) + (
+        f"**{sum(v.seen for v in firsts)} of {len(firsts)} seen** at their realistic size, "
+        f"{sum(v.led for v in firsts)} led to the cause. First seen by: "
+        f"{', '.join(f'{stage} {n}' for stage, n in stages.most_common())}. Of {len(tried)} smaller sizes tried "
+        f"{sum(v.seen for v in tried)} were seen. {asked:,} checks failed that did not before: {made:,} findings, "
+        f"{made / len(firsts):.1f} a fault.\n\n"
+    )
+    unseen = [f"`{s.fault.id}` at {v.share:g}" for s in seen for v in s.verdicts if not v.seen]
+    if unseen:
+        head += f"Not seen: {', '.join(unseen)}.\n\n"
+    head += (
+        "| fault | hospital | size | smallest | first seen | so grave | checks | findings | leads | what is said |\n"
+        "|---|---|---|---|---|---|---|---|---|---|\n"
+    )
+    return head + "\n".join(_line(s, checks) for s in seen) + "\n"
+
+
+def _line(seen: Seen, checks: dict[str, Check]) -> str:
+    first, fault = seen.realistic, seen.fault
     says = (first.leads or first.says).replace("\n", " ").replace("|", "/")
     columns = (
         f"`{fault.id}`<br>{fault.en} · {fault.ko}", fault.hospital, f"{first.share:g}",
-        f"{smallest:g}" if smallest is not None else "-", first.stage or "not seen", first.severity or "-",
-        str(first.new), "yes" if first.led else "no", says[:200],
+        f"{seen.smallest:g}" if seen.smallest is not None else "-", first.stage or "not seen", first.severity or "-",
+        str(len(first.signs)), str(findings_of(first.signs, checks)), "yes" if first.led else "no", says[:200],
     )  # fmt: skip
     return f"| {' | '.join(columns)} |"
 
 
-def _page(faults: Sequence[Fault], found: Sequence[Verdict]) -> str:
-    by_fault = {f.id: [v for v in found if v.fault == f.id] for f in faults}
-    firsts = [realistic(v) for v in by_fault.values()]
-    stages = Counter(v.stage or "not seen" for v in firsts)
-    summary = (
-        f"**{sum(v.seen for v in firsts)} of {len(firsts)} seen** at their realistic size, "
-        f"{sum(v.led for v in firsts)} led to the cause. First seen by: "
-        f"{', '.join(f'{stage} {n}' for stage, n in stages.most_common())}.\n\n"
-    )
-    head = (
-        "| fault | hospital | size | smallest | first seen | so grave | new findings | leads | what is said |\n"
-        "|---|---|---|---|---|---|---|---|---|\n"
-    )
-    return _HEAD + summary + head + "\n".join(_line(f, by_fault[f.id]) for f in faults) + "\n"
-
-
-def _clean(folder: Path, hospital: str, nights: int) -> None:
-    """What is told of clean nights, of each seed some weeks one after the other: growth, weekends, holidays."""
-    told: list[Alarms] = []
-    began = time.perf_counter()
-    for seed in range(2, 2 + -(-nights // _OF_A_SEED)):
-        made = Nights(folder / str(seed), hospital, seed=seed, night=_FIRST)
-        for alarms in made.one_after_the_other(min(_OF_A_SEED, nights - len(told))):
-            told.append(alarms)
-            print(json.dumps({"night": len(told), **asdict(alarms)}, ensure_ascii=False), flush=True)
-    stopped = sum(t.state != "published" for t in told)
-    seconds = (time.perf_counter() - began) / len(told)
-    print(f"{len(told)} nights, {stopped} not published, {sum(t.new for t in told)} new findings, at most "
-          f"{max(t.new for t in told)} a night, {seconds:.1f} s a night")  # fmt: skip
-
-
 def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="faults, or hospitals; without any all of them")
-    parser.add_argument("--clean", type=int, metavar="N", help="clean nights instead")
-    parser.add_argument("--hospital", default="boramae", help="whose clean nights")
-    parser.add_argument("--smallest", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("names", nargs="*", help="faults, or hospitals; without any all, and the page is written")
+    parser.add_argument("--keep", action="store_true", help="go on though the program has changed")
+    parser.add_argument("--realistic", action="store_true", help="no smaller shares")
     said = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        if said.clean:
-            _clean(Path(place), said.hospital, said.clean)
-            return
-        faults = [f for f in catalogue() if not said.names or {f.id, f.hospital} & set(said.names)]
-        found = judge_all(Path(place), faults, every_share=said.smallest, tell=_tell)
-    if said.json:
-        print(json.dumps([asdict(v) for v in found], ensure_ascii=False, indent=1))
+    folder = FOLDER / "faults"
+    state = (folder / "program").read_text() if said.keep else same_program(folder)
+    faults = [f for f in catalogue() if not said.names or {f.id, f.hospital} & set(said.names)]
+    seen = judge_all(folder, faults, processes(), smaller=not said.realistic)
     if not said.names:
-        PAGE.write_text(_page(faults, found), encoding="utf-8")
-
-
-def _tell(fault: Fault, verdict: Verdict) -> None:
-    said = f"{fault.id:32} {verdict.share:<5g} {verdict.stage or 'not seen':12} {verdict.severity or '-':8} "
-    print(f"{said}{verdict.new:3} {'leads' if verdict.led else '-'}", file=sys.stderr, flush=True)
+        checks = {check.id: check for check in load_battery(PROJECT / "expectations")}
+        PAGE.write_text(_page(seen, state, checks), encoding="utf-8")
+    for each in seen:
+        for v in each.verdicts:
+            print(f"{v.fault:32} {v.share:<5g} {v.stage or 'not seen':12} {v.severity or '-':8} {len(v.signs):3} "
+                  f"{'leads' if v.led else '-'}")  # fmt: skip
 
 
 if __name__ == "__main__":

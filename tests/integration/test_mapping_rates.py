@@ -20,6 +20,7 @@ def test_a_night_blocked_by_its_mapping_rates_names_the_domains(tmp_path: Path, 
     shutil.copytree(tiny.DATA / "expectations", expectations)
     shutil.copy(PROJECT / "expectations" / "cdm" / "mapping_rate.json", expectations / "cdm")
     hospital = tiny.make(tmp_path / "home", vocabulary, expectations=expectations)
+    hospital.tables["DIAG.csv"] += 8 * hospital.tables["DIAG.csv"][1:]  # of eight records chance might be the reason
     hospital.publish()
     diagnoses = hospital.tables["DIAG.csv"]
     code = diagnoses[0].index("DIAG_CD")
@@ -31,9 +32,9 @@ def test_a_night_blocked_by_its_mapping_rates_names_the_domains(tmp_path: Path, 
     collapsed, fell, *others = [line for line in str(caught.value).splitlines() if "mapping_rate" in line]
     assert others == []
     assert "has collapsed" in collapsed
-    assert "fell by more than" in fell
+    assert "points below" in fell
     for line in (collapsed, fell):
-        assert ": Condition 0.0 % (before 100.0 %)" in line
+        assert ": Condition 0.0 % (usually 100.0 %)" in line
         assert "Measurement" not in line, "a domain that maps as before is not blamed"
     with open_warehouse(hospital.settings).reader() as con:
         assert con.execute("select count(*) from condition_occurrence where condition_concept_id = 0").fetchone() == (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from itertools import groupby, takewhile
 
+from etl.night.check.drift.rules import read_rules
 from etl.night.lake.layers import LAYER, read_layer
 from etl.night.missed import left_out
 from etl.night.run import Run
@@ -32,11 +34,28 @@ def _of_same_files(run: Run) -> list[Finding]:
     own = read_layer(run.folder("land"))
     if not any(file["rows"] for file in run.ledger.accounts(run.run_id).files):
         return []
-    landed = (read_layer(file.parent) for file in own.folder.parent.glob(f"delivery=*/{LAYER}"))
+    landed = [read_layer(file.parent) for file in own.folder.parent.glob(f"delivery=*/{LAYER}")]
     same = sorted({x.night for x in landed if x.sources == own.sources and x.night != own.night})
-    if not same:
+    rules = read_rules(run.settings.expectations)
+    earlier = [(x.night, x.sources) for x in landed if x.night < own.night]
+    if not same or stood_as_long([*earlier, (own.night, own.sources)], rules.works if rules else lambda _: True):
         return []
     return [_warning("expect_files_to_be_new", "The files did not come before under another date", same)]
+
+
+def stood_as_long(nights: Iterable[tuple[date, object]], works: Callable[[date], bool]) -> bool:
+    """Whether what came has been the same for no more workdays up to the last night than it once was before.
+
+    A small hospital has workdays without anything new, and none has much where clinics are closed. What came before and
+    is there again, after something else, did not stand still.
+    """
+    (last, what), *before = sorted(nights, key=lambda night: night[0], reverse=True)
+    still = list(takewhile(lambda night: night[1] == what, before))
+    if any(came == what for _, came in before[len(still) :]):
+        return False
+    stretches = [[day for day, _ in group] for _, group in groupby(before[len(still) :], key=lambda night: night[1])]
+    longest = max((sum(map(works, days[:-1])) for days in stretches), default=0)
+    return sum(map(works, [last, *(day for day, _ in still[:-1])])) <= longest if still else True
 
 
 def _warning(expectation: str, description: str, nights: Sequence[date]) -> Finding:

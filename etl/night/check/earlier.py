@@ -44,3 +44,10 @@ def usual_rows(run: Run) -> dict[str, int]:
     counted = [run.ledger.accounts(run_id).rows_by_table() for run_id in runs]
     named = {table for rows in counted for table in rows}
     return {table: int(median(rows.get(table, 0) for rows in counted)) for table in named}
+
+
+def usual_rates(run: Run) -> dict[str, float]:
+    """By domain the median of its mapping rates (0-1) on the nights before that had records of it."""
+    rates = [run.ledger.rates(run_id) for run_id in confirmed(published_before(run)[:NIGHTS])]
+    named = {domain for known in rates for domain in known}
+    return {domain: median(known[domain] for known in rates if domain in known) for domain in named}

@@ -1,8 +1,9 @@
 """Figures of a whole hospital as tables of the CDM gate, tonight's beside those of nights published before.
 
-`mapping_rate(domain, records, mapped, rate, previous_rate, change)` and `table_volume(cdm_table, rows, previous_rows,
-change)`; `change` is the difference of two rates, or the share by which a table grew or, below zero, shrank. A rate is
-held against the night published last, rows against the median of the last nights, so that a fall is not the rule after.
+`mapping_rate(domain, records, mapped, rate, at_most, previous_rate, change)` and `table_volume(cdm_table, rows,
+previous_rows, change)`; `change` is the difference of two rates, or the share by which a table grew or, below zero,
+shrank. Both are held against the median of the last nights published, so that a fall is not the rule after. `at_most`
+is what a rate may be in truth (99 %); `change` of a rate is 0 where chance explains it: nine records say little.
 `row_change(place, cdm_table, change, column_name, rows, total, share)`: what rows lost on their way, such as a field
 that could not be read, of all rows of the table.
 `identity_change(who, known, vanished, appeared, share)`: how many of the persons whom the warehouse knows the night
@@ -20,7 +21,8 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
 from etl.engine import rows_in
-from etl.night.check.earlier import usual_rows
+from etl.night.check.earlier import usual_rates, usual_rows
+from etl.night.check.interval import at_most
 from etl.night.run import Run
 from etl.store.ledger.records import Finding
 from etl.store.warehouse.protocol import in_range
@@ -35,11 +37,11 @@ FIGURES = (RATES, VOLUMES, CHANGES, IDENTITY)
 _TOLD: Mapping[str, tuple[str, str]] = {
     RATES: (
         "domain",
-        "format('{} {:.1f} %', domain, 100 * rate) || coalesce(format(' (before {:.1f} %)', 100 * previous_rate), '')",
+        "format('{} {:.1f} %', domain, 100 * rate) || coalesce(format(' (usually {:.1f} %)', 100 * previous_rate), '')",
     ),
     VOLUMES: (
         "cdm_table",
-        "format('{} {:,} rows (before {:,}, {:+.1f} %)', cdm_table, rows, previous_rows, 100 * change)",
+        "format('{} {:,} rows (usually {:,}, {:+.1f} %)', cdm_table, rows, previous_rows, 100 * change)",
     ),
     IDENTITY: ("who", "format('{:,} of {:,} {} are gone, {:,} new ones came', vanished, known, who, appeared)"),
     CHANGES: ("place", "format('{} {:,} of {:,} rows', place, rows, total)"),
@@ -49,7 +51,7 @@ _TOLD: Mapping[str, tuple[str, str]] = {
 def create_empty_figures(con: DuckDBPyConnection) -> None:
     """Make the tables of figures without rows."""
     con.execute(f"create table {RATES} (domain varchar, records bigint, mapped bigint, rate double, "
-                "previous_rate double, change double)")  # fmt: skip
+                "at_most double, previous_rate double, change double)")  # fmt: skip
     con.execute(f"create table {VOLUMES} (cdm_table varchar, rows bigint, previous_rows bigint, change double)")
     con.execute(f"create table {CHANGES} (place varchar, cdm_table varchar, change varchar, column_name varchar, "
                 "rows bigint, total bigint, share double)")  # fmt: skip
@@ -97,12 +99,16 @@ def _create_identity(con: DuckDBPyConnection, run: Run, touched: Sequence[Path])
 
 
 def _create_rates(con: DuckDBPyConnection, run: Run) -> None:
-    rates = run.ledger.rate_rows(run.run_id)
+    rates, usual = run.ledger.rate_rows(run.run_id), usual_rates(run)
     if rates:
         con.executemany(
-            f"insert into {RATES} select d, r, m, m / r, p, m / r - p from "
-            "(select ?::varchar d, ?::bigint r, ?::bigint m, ?::double p) where r > 0",
-            [[x["domain"], x["records"], x["mapped"], x["previous_rate"]] for x in rates],
+            f"insert into {RATES} select d, r, m, m / r, a, p, "
+            "case when p is not null then case when m / r < p and p <= a then 0 else m / r - p end end from "
+            "(select ?::varchar d, ?::bigint r, ?::bigint m, ?::double a, ?::double p) where r > 0",
+            [
+                [x["domain"], x["records"], x["mapped"], at_most(x["mapped"], x["records"]), usual.get(x["domain"])]
+                for x in rates
+            ],
         )
 
 

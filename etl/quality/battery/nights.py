@@ -66,7 +66,7 @@ def measure_nights(settings: Settings, ledger: Ledger, *, again: bool = False) -
     if not checks_folder(settings).is_dir():
         return []
     due = unmeasured(settings, ledger, again=again)
-    checks = load_battery(settings.expectations) if due else []
+    checks = list(checks_by_id(settings).values()) if due else []
     return [line for _, group in groupby(due, key=lambda p: p.night)
             for line in _measure(settings, ledger, list(group), checks, again=again)]  # fmt: skip
 

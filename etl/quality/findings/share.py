@@ -9,9 +9,9 @@ noise.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 
-_Z = 2.5758  # 99 % of a normal distribution lie within so many standard deviations
+from etl.night.check.interval import interval
+
 _LEAST = 0.1  # of the larger share
 
 
@@ -30,9 +30,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Between which shares the true one lies."""
-        n, p, z = self.total, self.value, _Z * _Z
-        middle, wide = p + z / (2 * n), _Z * sqrt(p * (1 - p) / n + z / (4 * n * n))
-        return max(0.0, (middle - wide) / (1 + z / n)), min(1.0, (middle + wide) / (1 + z / n))
+        return interval(self.violated, self.total)
 
 
 def share_of(violated: int | None, total: int | None) -> Share | None:

@@ -11,11 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from etl.quality.battery.battery import load_battery
 from etl.quality.battery.checks import Check
 from etl.quality.battery.judge import judge
 from etl.quality.battery.kept import load
-from etl.quality.battery.nights import checks_folder
+from etl.quality.battery.nights import checks_by_id, checks_folder
 from etl.quality.battery.overrides import read_overrides
 from etl.quality.findings.actions import ITSELF, append, current_from, today
 from etl.quality.findings.course import Reading, Step, course
@@ -160,7 +159,7 @@ def _measured(settings: Settings, ledger: Ledger) -> set[str]:
     """Write down the signs of measurements since the last time; returns whose they are."""
     new = (LOOK.c.kind == BATTERY) & LOOK.c.tracked.is_(False) & LOOK.c.error.is_(None)
     looks = ledger.read(sa.select(LOOK).where(new).order_by(LOOK.c.night, LOOK.c.number))
-    checks = load_battery(settings.expectations) if looks else []
+    checks = list(checks_by_id(settings).values()) if looks else []
     for look in looks:
         results = judge(checks, load(ledger, look, checks), look["hospital_number"],
                         read_overrides(checks_folder(settings), look["hospital"], _ids(checks)))  # fmt: skip

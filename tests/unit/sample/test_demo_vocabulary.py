@@ -31,7 +31,7 @@ CATALOG_HEADERS = {
     "conditions": "key kcd name_en name_ko chronic weight age_min age_max sex setting severity department drugs "
     "labs procedures",
     "drugs": "key edi ingredient_code atc name_en name_ko route unit dose times days acute",
-    "labs": "key edi local name_en name_ko kind units mean sd low high decimals panel specimen values",
+    "labs": "key edi local name_en name_ko kind units mean sd low high most decimals panel specimen values",
     "vitals": "key name_en name_ko unit mean sd decimals",
     "procedures": "key edi name_en name_ko kind weight",
     "departments": "key code name_ko name_en ward",
@@ -412,6 +412,6 @@ def test_labs_are_numeric_with_range_or_qualitative_with_values() -> None:
             assert len(items(row, "values")) >= 2
             assert not row["mean"]
         else:
-            assert float(row["low"]) <= float(row["mean"]) <= float(row["high"]), row["key"]
+            assert float(row["low"]) <= float(row["mean"]) <= float(row["high"]) < float(row["most"]), row["key"]
             assert float(row["sd"]) > 0
             assert not row["values"]

@@ -394,3 +394,34 @@ def test_a_third_of_the_patients_told_what_a_check_up_asks_for(delivery: Deliver
     key, code = PERSON[of][1], DIAGNOSES[of][1]
     told = f"select count(distinct {key}) from d where left(trim({code}), 3) in ('Z72', 'Z80', 'Z82', 'Z88', 'Z91')"
     assert count(told, d=diagnoses) > 0.3 * count(f"select count(distinct {key}) from p", p=people)
+
+
+def test_clinics_are_closed_at_weekends_and_on_public_holidays(deliveries: dict[str, Delivery]) -> None:
+    visits = read(deliveries["boramae"], "PACT_HIST")
+    closed = pa.table({"day": [row["day"] for row in read_rows(HERE / "lists" / "holidays.csv")]})
+    days = "(select try_cast(replace(left(ADS_DT, 10), '/', '-') as date) as d from v where PACT_TP_CD = 'O')"
+    open_ = count(f"select count(*) from {days}", v=visits)
+    is_closed = "isodow(d) > 5 or d::varchar in (select day from c)"
+    off = count(f"select count(*) from {days} where {is_closed}", v=visits, c=closed)
+    assert open_ > 100
+    assert off <= 0.02 * open_  # what traps move falls on any day
+
+
+def test_no_result_is_more_than_an_analyser_reports(delivery: Delivery) -> None:
+    most = {row["local"]: float(row["most"]) for row in read_rows(HERE / "catalog" / "labs.csv") if row["most"]}
+    name, code, result, *_ = LABS[dialects()[delivery.hospital].family]
+    told = read(delivery, name)
+    numbers = zip(told[code].to_pylist(), told[result].to_pylist(), strict=True)
+    beyond = [
+        (stem, value) for test, text in numbers for stem in most
+        if test and stem in test and (value := plain_number(text)) is not None and value > most[stem] * 1.001
+    ]  # fmt: skip
+    assert beyond == []
+
+
+def plain_number(text: str | None) -> float | None:
+    """A result that is a number, whatever its separators."""
+    try:
+        return float((text or "").replace(",", "").strip("<>"))
+    except ValueError:
+        return None

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from duckdb import DuckDBPyConnection
 
 from etl.night.check.drift.judge import judge
-from etl.night.check.drift.kept import earlier, keep
+from etl.night.check.drift.kept import earlier, keep, rules_of
 from etl.night.check.drift.measure import measure_cdm, measure_sources
 from etl.night.check.drift.mixes import large
-from etl.night.check.drift.rules import read_rules
 from etl.night.check.drift.still import standing_still
 from etl.night.run import Run
 from etl.store.ledger.records import Finding
@@ -18,7 +17,7 @@ from etl.store.ledger.records import Finding
 
 def source_drift(con: DuckDBPyConnection, run: Run, came: Iterable[str], *, whole: bool) -> list[Finding]:
     """Of the landed tables that `came`, views of `con`; the figures are kept for the nights to come."""
-    rules = read_rules(run.settings.expectations)
+    rules = rules_of(run)
     if rules is None:
         return []
     tonight = large(measure_sources(con, run.mapping, came, rules.sample), run.mapping.hospital.small_cell)
@@ -28,7 +27,7 @@ def source_drift(con: DuckDBPyConnection, run: Run, came: Iterable[str], *, whol
 
 def cdm_drift(con: DuckDBPyConnection, run: Run) -> list[Finding]:
     """Of the candidate CDM with everybody's rows, views of `con`, whatever the night brought."""
-    rules = read_rules(run.settings.expectations)
+    rules = rules_of(run)
     if rules is None:
         return []
     measured = measure_cdm(con, run.ledger.accounts(run.run_id).rows_by_table(), rules.sample)

@@ -36,7 +36,7 @@ def _of_rows(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whole
         now, rows = sum(tonight.get(key, {}).values()), then.rows
         slack = 0.0 if whole else _SCATTER * rows**0.5 + 0.3 * rows
         kind, off = ("fewer", rows - now) if now < rows else ("more", now - rows)
-        rule = rules.kinds.get(kind)
+        rule = rules.rule(kind, key.table)
         if rule and off >= rule.least and off > slack + rule.warn * rows:
             told = f"{now:,} rows, usually {rows:,.0f} ({(now - rows) / rows:+.1%})"
             yield _finding(kind, key, rule, off - slack, rows, told)
@@ -45,7 +45,9 @@ def _of_rows(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whole
 def _of_mixes(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whole: bool) -> Iterator[Finding]:
     keys = sorted(key for key in tonight if key.kind in rules.kinds)
     for (table, column, kind), groups in groupby(keys, key=lambda k: (k.table, k.column, k.kind)):
-        rule = rules.kinds[kind]
+        rule = rules.rule(kind, table, column or None)
+        if rule is None:
+            continue
         same = whole and sum(tonight.get(Key(table, "", "rows"), {}).values()) <= rules.sample
         changed = [m for key in groups if (m := _changed(rule, key, tonight[key], before, whole=same))]
         if not changed:

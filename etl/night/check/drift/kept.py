@@ -7,10 +7,18 @@ import json
 import sqlalchemy as sa
 
 from etl.night.check.drift.mixes import Figures, Key, Mix
-from etl.night.check.drift.rules import Rules
+from etl.night.check.drift.overrides import of_hospital, read_overrides
+from etl.night.check.drift.rules import Rules, read_rules
 from etl.night.check.earlier import published_before
 from etl.night.run import Run
 from etl.store.ledger.tables import DRIFT_FIGURES, RUN
+
+
+def rules_of(run: Run) -> Rules | None:
+    """The rules as the hospital's night has them; None where nothing is measured."""
+    expectations, hospital = run.settings.expectations, run.delivery.hospital
+    rules = read_rules(expectations)
+    return rules and of_hospital(rules, read_overrides(expectations, hospital), hospital, run.delivery.night)
 
 
 def keep(run: Run, gate: str, figures: Figures, rules: Rules, *, whole: bool) -> None:

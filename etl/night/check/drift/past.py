@@ -8,8 +8,8 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import Table, tables
 from etl.night.check.drift.judge import drifted
+from etl.night.check.drift.kept import rules_of
 from etl.night.check.drift.measure import DERIVED
-from etl.night.check.drift.rules import read_rules
 from etl.night.lake.mapped import current
 from etl.night.lake.published import Published, chain_of
 from etl.night.run import Run
@@ -27,20 +27,22 @@ def changed_past(con: DuckDBPyConnection, run: Run) -> list[Finding]:
     The candidate's tables are views of `con`, of everybody or of the persons touched: of the others nothing changes. A
     night made with other mappings or another vocabulary waits for nobody: its past is meant to change.
     """
-    rules = read_rules(run.settings.expectations)
-    rule = rules.kinds.get(_KIND) if rules else None
+    rules = rules_of(run)
     last = run.ledger.last_published(run.delivery.hospital, before=run.run_id)
-    before = chain_of(run, last["run_id"]) if rule and last else None
-    if rule is None or last is None or before is None:
+    before = chain_of(run, last["run_id"]) if rules and last else None
+    if rules is None or last is None or before is None:
         return []
     why = "" if last["mappings"] == run.fingerprint else "with other mappings or another vocabulary: "
-    told = rule if not why else rule.model_copy(update={"hold": None})
     persons = run.ledger.accounts(run.run_id).rows_by_table().get("person", 0)
     found = []
     for name, table in tables().items():
         rows, columns = current(before.mapped, name, "person_id"), _compared(table)
         if table.schema != "cdm" or name in DERIVED or "person_id" not in table.columns or not rows or not columns:
             continue
+        rule = rules.rule(_KIND, name)
+        if rule is None:
+            continue
+        told = rule if not why else rule.model_copy(update={"hold": None})
         changed = con.execute(_query(table, rows, columns, before)).fetchone() or ()
         worst = max(changed, default=0)
         if worst >= rule.least and worst > rule.warn * persons:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from etl import yamls
 from etl.errors import ConfigError
@@ -41,14 +42,30 @@ class Holidays(_Strict):
     days: tuple[date, ...] = ()
 
 
+Own = Callable[[Rule, str, str, str | None], Rule]  # of a kind, a table and maybe a column what a hospital has instead
+
+
 class Rules(_Strict):
     """All of the file; a kind that it leaves out is not asked."""
+
+    _own: Own | None = PrivateAttr(None)
 
     nights: int = Field(5, ge=1, le=20)
     sample: int = Field(5_000, ge=100)
     kept: int = Field(20, ge=1)
     kinds: dict[Literal[KINDS], Rule]  # type: ignore[valid-type]
     holidays: Holidays = Holidays()
+
+    def changed_by(self, own: Own) -> Rules:
+        """The rules of a hospital that has some of them otherwise."""
+        made = self.model_copy()
+        made._own = own
+        return made
+
+    def rule(self, kind: str, table: str, column: str | None = None) -> Rule | None:
+        """What holds for a kind in a table, or in a column of it; None: nothing is asked."""
+        common = self.kinds.get(kind)
+        return self._own(common, kind, table, column) if common and self._own else common
 
     def works(self, day: date) -> bool:
         """Whether clinics are open on a day."""

@@ -19,13 +19,13 @@ _KIND = "still"
 
 def standing_still(con: DuckDBPyConnection, rules: Rules) -> Iterator[Finding]:
     """Tables of the candidate, views of `con` with everybody's rows, of which no new day has come for too long."""
-    rule = rules.kinds.get(_KIND)
-    for name, table in tables().items() if rule else ():
+    for name, table in tables().items():
         day = next((f.name for f in table.fields if f.type == "date" and f.required), None)
-        if table.schema != "cdm" or name in DERIVED or day is None:
+        rule = rules.rule(_KIND, name, day)
+        if table.schema != "cdm" or name in DERIVED or day is None or rule is None:
             continue
         row = con.execute(_query(name, day)).fetchone()
-        if rule and row and row[0] is not None:
+        if row and row[0] is not None:
             since, longest, daily = row
             if since > longest and since * daily >= _EXPECTED:
                 told = f"{since} days before the night, never more than {longest} days apart"
