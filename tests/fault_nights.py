@@ -306,15 +306,11 @@ def _told(finding: Mapping[str, Any]) -> Told:
 
 def findings_of(signs: Sequence[Mapping[str, Any]], checks: Mapping[str, Check]) -> int:
     """How many findings the signs of a night make; `checks` are the battery's by their ids."""
-    keys = set()
-    for sign in signs:
-        if "stopped" in sign:
-            keys.add(str(sign["stopped"]))
-        elif "battery" in sign:
-            keys.add(rules().fault_of_check(checks[sign["battery"]]).key)
-        else:
-            keys.add(rules().fault_of_finding(sign).key)
-    return len(keys)
+    if any("stopped" in sign for sign in signs):
+        return 1
+    gates = {rules().fault_of_finding(sign) for sign in signs if "battery" not in sign}
+    battery = {rules().fault_of_check(checks[sign["battery"]]) for sign in signs if "battery" in sign}
+    return len({fault for looked in (gates, battery) for fault in rules().together(looked).values()})
 
 
 def _verdict(fault: Fault, share: float, told: Sequence[Told]) -> Verdict:

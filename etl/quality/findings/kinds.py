@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Literal
@@ -19,7 +19,16 @@ from etl.quality.battery.definition import Words
 Place = Literal["column", "table", "everywhere"]
 OTHER = "other"
 SOURCE, CDM = "source", "cdm"
-_DATETIME = re.compile("_datetime$")
+_DATETIME, _SOURCE = re.compile("_datetime$"), re.compile("_source_(concept_id|value)$")
+
+
+class Cause(BaseModel):
+    """From what a fault follows: one of another kind in its table, or the same in another table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str | None = None
+    table: str | None = None
 
 
 class Kind(BaseModel):
@@ -32,8 +41,13 @@ class Kind(BaseModel):
     gates: tuple[str, ...] = ()
     battery: tuple[str, ...] = ()
     by_argument: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
     place: Place = "column"
     one_moment: bool = False
+    one_thing: bool = False
+    of_many_tables: tuple[str, ...] = ()
+    follows: Cause | None = None
+    without_column: str | None = None
 
 
 class Rules(BaseModel):
@@ -60,7 +74,7 @@ class Rules(BaseModel):
 
     def fault_of_check(self, check: Check) -> Fault:
         """What a failed check of the battery is a sign of."""
-        name, by_argument = self._of_battery.get(check.type.name, (OTHER, False))
+        name, by_argument = self._of_battery.get(check.type.name, (self._of_ours(check), False))
         column = (check.argument if by_argument else check.field) or None
         apart = " ".join(map(str, check.concepts)) or (check.id if name == OTHER else "")
         return self._fault(CDM, check.table, column, name, apart)
@@ -79,6 +93,22 @@ class Rules(BaseModel):
             sentence = re.sub(pattern, "", sentence)
         return sentence
 
+    def together(self, faults: Collection[Fault]) -> dict[Fault, Fault]:
+        """What the faults of one look are in truth: those that follow from another one are that one."""
+        return {fault: self._caused(fault, faults) for fault in faults}
+
+    def _caused(self, fault: Fault, others: Collection[Fault]) -> Fault:
+        follows = self.kinds[fault.kind].follows if fault.kind in self.kinds else None
+        if follows is None:
+            return fault
+        table, kind = follows.table or fault.table, follows.kind or fault.kind
+        cause = self._fault(fault.place, table, fault.column, kind, "" if follows.kind else fault.apart)
+        return self._caused(cause, others) if cause != fault and cause in others else fault
+
+    def _of_ours(self, check: Check) -> str:
+        fitting = (name for name, kind in self.kinds.items() if check.own and check.id.startswith(kind.ours or ("\0",)))
+        return next(fitting, OTHER)
+
     def _kind_of(self, expectation: str, sentence: str) -> str:
         said = (name for name, kind in self.kinds.items() if any(re.search(s, sentence) for s in kind.says))
         named = (name for name, kind in self.kinds.items() if expectation in kind.gates)
@@ -86,13 +116,19 @@ class Rules(BaseModel):
 
     def _fault(self, place: str, table: str, column: str | None, name: str, apart: str) -> Fault:
         kind = self.kinds.get(name)
-        if kind and kind.place == "everywhere":
+        if kind is None:
+            return Fault(place, table, column, name, apart)
+        if kind.without_column and column is None:
+            return self._fault(place, table, None, kind.without_column, apart)
+        if kind.place == "everywhere":
             return Fault(place, None, None, name, apart)
-        if kind and kind.place == "table":
+        if kind.place == "table":
             column = None
-        if kind and kind.one_moment and column:
+        if column and (kind.one_moment or kind.one_thing):
             column = _DATETIME.sub("_date", column)
-        return Fault(place, table, column, name, apart)
+        if column and kind.one_thing:
+            column = _SOURCE.sub("_concept_id", column)
+        return Fault(place, None if column in kind.of_many_tables else table, column, name, apart)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from etl.night.check.interval import interval
 from etl.quality.battery.judge import Result
 from etl.quality.findings.kinds import Fault, check_name, rules
 from etl.store.ledger.tables import FINDING, STAGE
@@ -46,14 +47,24 @@ def of_gates(findings: Iterable[Mapping[str, Any]]) -> Iterator[Sign]:
 
 
 def of_battery(results: Iterable[Result]) -> Iterator[Sign]:
-    """The signs of a measurement; what was not applicable or gave no answer says nothing."""
+    """The signs of a measurement; what was not applicable or gave no answer says nothing.
+
+    A share above its threshold by chance alone is no sign: of few rows one more or less would come and go for ever.
+    """
     for result in results:
         if result.status in ("passed", "failed"):
             check = result.check
             yield Sign(
                 rules().fault_of_check(check), check.id, check.sentence(), rules().severities[check.type.severity],
-                result.status == "failed", result.violated, result.of,
+                result.status == "failed" and _surely(result), result.violated, result.of,
             )  # fmt: skip
+
+
+def _surely(result: Result) -> bool:
+    """Whether the true share is above the threshold, as far as the rows that there are can say."""
+    if not result.threshold or not result.of:
+        return True
+    return 100 * interval(result.violated, result.of)[0] > result.threshold
 
 
 def findings_of(con: sa.Connection, run_id: str) -> list[Mapping[str, Any]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.quality.battery.kept import numbers_of
+from etl.quality.findings.kinds import rules
 from etl.quality.findings.signs import Sign, gravest
 from etl.store.ledger.ledger import next_number, now
 from etl.store.ledger.tracking import CHECK_NAME, FINDING_SIGN, GATES, LOOK, TRACKED_FINDING
@@ -39,7 +41,7 @@ def write_signs(
     """
     con.execute(sa.delete(FINDING_SIGN).where(FINDING_SIGN.c.look == look))
     con.execute(sa.update(LOOK).where(LOOK.c.number == look).values(tracked=True))
-    told = _merged(signs)
+    told = _merged(_together(signs))
     failed = {place: sign for place, sign in told.items() if sign.failed}
     findings = _tracked(con, hospital, failed.values())
     seen = _seen(con, hospital)
@@ -67,6 +69,13 @@ def _look_again(con: sa.Connection, hospital: str, look: int) -> None:
     night, kind = con.execute(sa.select(LOOK.c.night, LOOK.c.kind).where(LOOK.c.number == look)).one()
     later = (LOOK.c.hospital == hospital) & (LOOK.c.kind == kind) & (LOOK.c.night > night)
     con.execute(sa.update(LOOK).where(later).values(tracked=False))
+
+
+def _together(signs: Iterable[Sign]) -> list[Sign]:
+    """The signs of a look, those of what follows from another fault that was seen as signs of that one."""
+    said = list(signs)
+    truly = rules().together({sign.fault for sign in said if sign.failed})
+    return [replace(sign, fault=truly[sign.fault]) if sign.failed else sign for sign in said]
 
 
 def _merged(signs: Iterable[Sign]) -> dict[tuple[str, str], Sign]:

@@ -15,6 +15,7 @@ from etl.errors import ConfigError
 from etl.night.check.drift.judge import judge
 from etl.night.check.drift.measure import measure_cdm
 from etl.night.check.drift.mixes import Figures, Key, Mix, large
+from etl.night.check.drift.past import what_changed
 from etl.night.check.drift.rules import Rules, read_rules
 from etl.night.check.drift.still import standing_still
 from etl.quality.findings.kinds import rules as kinds_of_findings
@@ -197,3 +198,21 @@ def test_items_of_fewer_rows_than_a_hospital_tells_are_not_kept() -> None:
     figures = {years: {"1947": 7, "1950": 12, "others": 3}, filled: {"given": 22, "empty": 1}}
     assert large(figures, 5) == figures
     assert large(figures, 10) == {years: {"1950": 12, "others": 3}, filled: {"given": 22, "empty": 1}}
+
+
+def test_figures_tell_numbers_that_lead_to_a_patient_apart_from_what_is_given() -> None:
+    known, given = Key("results", "PT_NO", "known"), Key("results", "UNIT", "filled")
+    figures = {known: {"given": 22, "empty": 1}, given: {"given": 22, "empty": 1}}
+    assert large(figures, 10) == figures
+
+
+@pytest.mark.parametrize(
+    ("changed", "column", "words"),
+    [
+        ((9, 9, 9), None, "records are gone, or are new"),
+        ((0, 9, 5), "b", "b, c"),
+        ((0, 0, 9), "c", "c"),
+    ],
+)
+def test_of_a_changed_past_the_columns_are_named(changed: tuple[int, ...], column: str | None, words: str) -> None:
+    assert what_changed(changed, ("a", "b", "c")) == (column, words)

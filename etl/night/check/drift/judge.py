@@ -10,7 +10,12 @@ from etl.night.check.drift.rules import Rule, Rules
 from etl.store.ledger.records import Finding
 
 SUITE = "drift"
-_OTHERWISE = {"filled": "empty", "midnight": "other", "same_day": "other"}  # of two items, the one that goes unsaid
+_OTHERWISE = {
+    "filled": "empty",
+    "known": "empty",
+    "midnight": "other",
+    "same_day": "other",
+}  # of two items, the one that goes unsaid
 _LITTLE = 30  # rows of a concept below which its numbers are not looked at
 _FEW = 3  # times the rows that are told at least: from there on a night waits
 _UNTOLD = ("codes", "numbers")  # kinds whose items are no words

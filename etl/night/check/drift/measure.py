@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 from etl.cdm.spec import Field, Table, tables
 from etl.engine import one_number
 from etl.mapping.language.contract import Source
-from etl.mapping.language.landed import landed_columns_sql
+from etl.mapping.language.landed import landed_columns_sql, person_columns
 from etl.mapping.language.mapping import HospitalMapping
 from etl.night.check.drift.mixes import RARE, Key, Mix
 from etl.sql import literal, quote
@@ -67,8 +67,10 @@ def _measure_source(con: DuckDBPyConnection, name: str, source: Source, rows: in
     drawn = [*map(quote, [*texts, *ids]), *(f"left(omop_blank({quote(c)}), 1) as {quote(c)}" for c in free)]
     con.execute(f"create or replace table drawn as select {', '.join(drawn)} from {_sample(con, name, '_row', rows)}")
     given_if = {**{c: f"omop_blank({quote(c)})" for c in [*texts, *free]}, **{c: f"nullif({quote(c)}, 0)" for c in ids}}
+    persons = person_columns(source)
     for column, given, total in _filled(con, "drawn", given_if):
-        _fill(found, name, column.removesuffix("__id"), given, total)
+        kind = "known" if column in persons else "filled"
+        _fill(found, Key(name, column.removesuffix("__id"), kind), given, total)
     if not texts:
         return
     con.execute(
@@ -118,7 +120,7 @@ def _measure_table(con: DuckDBPyConnection, table: Table, rows: int, found: dict
     optional = {f.name: quote(f.name) for f in table.fields if not f.required and not f.primary_key}
     for column, given, total in _filled(con, "drawn", optional):
         if given:
-            _fill(found, table.name, column, given, total)
+            _fill(found, Key(table.name, column, "filled"), given, total)
     for kind, column, group, item, count in con.execute(
         " union all ".join(_of_fields(table)) + " order by all"
     ).fetchall():
@@ -176,9 +178,9 @@ def _filled(con: DuckDBPyConnection, table: str, columns: Mapping[str, str]) -> 
     return [(column, given, row[0]) for column, given in zip(columns, row[1:], strict=True)]
 
 
-def _fill(found: dict[Key, Mix], table: str, column: str, given: int, total: int) -> None:
+def _fill(found: dict[Key, Mix], key: Key, given: int, total: int) -> None:
     if total:
-        found[Key(table, column, "filled")] = {"given": given, "empty": total - given}
+        found[key] = {"given": given, "empty": total - given}
 
 
 def _add(found: dict[Key, Mix], key: Key, item: str, count: int) -> None:

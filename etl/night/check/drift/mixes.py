@@ -14,7 +14,7 @@ from etl.night.check.earlier import confirmed
 
 Mix = Mapping[str, int]
 RARE = "others"  # all items of few rows together
-_COUNTED = ("rows", "filled")  # kinds that only count
+_COUNTED = ("rows", "filled", "known")  # kinds that only count
 
 
 @dataclass(frozen=True, slots=True, order=True)

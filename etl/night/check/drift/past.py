@@ -46,10 +46,19 @@ def changed_past(con: DuckDBPyConnection, run: Run) -> list[Finding]:
         changed = con.execute(_query(table, rows, columns, before)).fetchone() or ()
         worst = max(changed, default=0)
         if worst >= rule.least and worst > rule.warn * persons:
-            ordered = sorted(zip(changed, columns, strict=True), key=lambda c: -c[0])
-            names = [column for count, column in ordered if count * 2 >= worst]
-            found.append(drifted(_KIND, name, names[0], told, worst, persons, f"{why}{', '.join(names)}"))
+            column, what = what_changed(changed, columns)
+            found.append(drifted(_KIND, name, column, told, worst, persons, why + what))
     return found
+
+
+def what_changed(changed: Sequence[int], columns: Sequence[str]) -> tuple[str | None, str]:
+    """The column that changed most and all that did; no column where records came or went as a whole."""
+    worst = max(changed)
+    if min(changed) == worst and len(columns) > 1:
+        return None, "records are gone, or are new"
+    ordered = sorted(zip(changed, columns, strict=True), key=lambda c: -c[0])
+    names = [column for count, column in ordered if count * 2 >= worst]
+    return names[0], ", ".join(names)
 
 
 def _compared(table: Table) -> list[str]:

@@ -14,8 +14,8 @@ from etl import yamls
 from etl.errors import ConfigError
 
 KINDS = (
-    "fewer", "more", "filled", "forms", "codes", "concepts", "numbers", "midnight", "hours", "weekdays", "years",
-    "same_day", "still", "past",
+    "fewer", "more", "filled", "known", "forms", "codes", "concepts", "numbers", "midnight", "hours", "weekdays",
+    "years", "same_day", "still", "past",
 )  # fmt: skip
 FILE = "drift.yaml"
 Share = Annotated[float, Field(gt=0, le=1000)]
