@@ -25,11 +25,13 @@ class Chain(BaseModel):
     first: date
     nights: int
     over: str
+    patients: int | None = None
+    changes: bool = False
 
     @property
     def name(self) -> str:
         """Tells it apart from the others."""
-        return f"{self.hospital}-{self.first}"
+        return f"{self.hospital}-{self.first}{'-changes' if self.changes else ''}"
 
 
 class _Chains(BaseModel):
@@ -51,8 +53,8 @@ def patients() -> int:
 
 def nights_of(chain: Chain, folder: Path, size: int | None = None) -> Nights:
     """The chain's hospital below `folder`, after its first night."""
-    return Nights(folder, chain.hospital, patients=size or patients(), seed=chain.seed,
-                  night=chain.first + timedelta(days=1), before=1, month=False)  # fmt: skip
+    return Nights(folder, chain.hospital, patients=size or chain.patients or patients(), seed=chain.seed,
+                  night=chain.first + timedelta(days=1), before=1, month=False, changes=chain.changes)  # fmt: skip
 
 
 def go_on(notes: Notes) -> None:

@@ -67,7 +67,7 @@ def inject(fault: Fault, clean: Exports, target: Path, share: float) -> Path:
         else:
             _strike_rows(fault, change, there, share)
     if fault.manifest:
-        _write_manifest(there)
+        write_manifest(there)
     return there.delivery
 
 
@@ -167,7 +167,7 @@ def _load(con: duckdb.DuckDBPyConnection, there: Exports, name: str) -> None:
     con.execute(f"create table {quote(name)} as select *, row_number() over () as _n from {quote(f'_{name}')}")
 
 
-def _write_manifest(there: Exports) -> None:
+def write_manifest(there: Exports) -> None:
     """The manifest of what lies there, as the hospital would write it."""
     with (there.delivery / "manifest.csv").open("w", encoding="utf-8", newline="") as lines:
         manifest = csv.writer(lines, lineterminator="\n")

@@ -17,6 +17,7 @@ import duckdb
 import sqlalchemy as sa
 from fault_catalogue import Fault
 from fault_injection import MONTH, OTHER, Exports, inject
+from night_changes import changes_only, deliver_changes
 from pydantic import SecretStr
 
 from etl.errors import EtlError
@@ -87,9 +88,9 @@ class Nights:
     """
 
     def __init__(self, folder: Path, hospital: str, *, patients: int = 250, seed: int = 1, night: date = NIGHT,
-                 before: int = BEFORE, month: bool = True) -> None:  # fmt: skip
+                 before: int = BEFORE, month: bool = True, changes: bool = False) -> None:  # fmt: skip
         self.folder, self.hospital, self.patients, self.seed, self.night = folder, hospital, patients, seed, night
-        self.before, self.month = before, month
+        self.before, self.month, self.changes = before, month, changes
         self.home = folder / hospital / "home"
 
     @property
@@ -124,6 +125,8 @@ class Nights:
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
         shutil.copytree(PROJECT / "mappings", self.home / "mappings")
+        if self.changes:
+            deliver_changes(self.home / "mappings", self.hospital)
         load_bundle(self.settings, PROJECT / "etl" / "sample" / "vocabulary")
         for days in range(self.before, 0, -1):
             run_delivery(self.settings, self.hospital, self.clean.of(days=days).delivery)
@@ -162,6 +165,9 @@ class Nights:
         delivery = Exports(self.folder / "exports", self.hospital, night).delivery
         told = self._told(self._run(delivery, night=night))
         shutil.rmtree(delivery)
+        shutil.rmtree(
+            self.folder / "whole" / self.hospital / (night - timedelta(days=1)).isoformat(), ignore_errors=True
+        )
         return replace(told, seconds=round(time.perf_counter() - began, 1))
 
     def _told(self, calm: _Outcome) -> Alarms:
@@ -171,8 +177,20 @@ class Nights:
         return Alarms(state, tuple(news if state == "published" else [*held, *news]))
 
     def _export(self, out: Path, hospital: str, night: date) -> None:
-        if not (out / hospital / night.isoformat()).exists():
+        there = Exports(out, hospital, night)
+        if there.delivery.exists():
+            return
+        if not self.changes or night == self.night - timedelta(days=self.before):
             write_exports(out, hospitals=[hospital], patients=self.patients, seed=self.seed, night=night)
+            return
+        whole = Exports(self.folder / "whole", hospital, night)
+        for each in (whole, whole.of(days=1)):
+            if not each.delivery.exists():
+                write_exports(
+                    whole.folder, hospitals=[hospital], patients=self.patients, seed=self.seed, night=each.night
+                )
+        shutil.copytree(whole.delivery, there.delivery)
+        changes_only(self.home / "mappings", whole.of(days=1), there)
 
     def _back(self) -> None:
         history = self.history

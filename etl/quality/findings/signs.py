@@ -49,14 +49,15 @@ def of_gates(findings: Iterable[Mapping[str, Any]]) -> Iterator[Sign]:
 def of_battery(results: Iterable[Result]) -> Iterator[Sign]:
     """The signs of a measurement; what was not applicable or gave no answer says nothing.
 
-    A share above its threshold by chance alone is no sign: of few rows one more or less would come and go for ever.
+    Nor does a share that is above its threshold by chance alone: of few rows one more or less would come and go for
+    ever. A finding that was seen stays until the share is no longer above.
     """
     for result in results:
-        if result.status in ("passed", "failed"):
+        if result.status == "passed" or (result.status == "failed" and _surely(result)):
             check = result.check
             yield Sign(
                 rules().fault_of_check(check), check.id, check.sentence(), rules().severities[check.type.severity],
-                result.status == "failed" and _surely(result), result.violated, result.of,
+                result.status == "failed", result.violated, result.of,
             )  # fmt: skip
 
 

@@ -216,3 +216,13 @@ def test_figures_tell_numbers_that_lead_to_a_patient_apart_from_what_is_given() 
 )
 def test_of_a_changed_past_the_columns_are_named(changed: tuple[int, ...], column: str | None, words: str) -> None:
     assert what_changed(changed, ("a", "b", "c")) == (column, words)
+
+
+def test_a_sample_that_is_half_as_large_is_not_unlike(rules: Rules) -> None:
+    visit, rows = Key("results", "VISIT", "codes"), Key("results", "", "rows")
+    large_ = {rows: {"rows": 9_999}, visit: {**{f"v{n}": 9 for n in range(290)}, "others": 1_500}}
+    half = {rows: {"rows": 10_001}, visit: {**{f"v{n}": 5 for n in range(100)}, "others": 1_900}}
+    assert judge(rules, half, [large_], whole=True) == []
+    test = {rows: {"rows": 10_001}, visit: {"a": 1_000, "b": 1_000}}
+    (found,) = judge(rules, {**test, visit: {"a": 2_000}}, [test], whole=True)
+    assert found.expectation == "expect_codes_to_stay"

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.errors import UsageError
+from etl.quality.battery.battery import load_battery
 from etl.quality.battery.checks import load_checks
 from etl.quality.findings.actions import Current, Overtaken, act
 from etl.quality.findings.course import Reading, Step, course
@@ -89,6 +90,62 @@ QUERY, BETWEEN = "unexpected_rows_expectation", "expect_column_values_to_be_betw
 )  # fmt: skip
 def test_what_gates_and_battery_see_of_one_thing_is_one_fault(check: str, gate: dict[str, Any]) -> None:
     assert rules().fault_of_check(CHECKS[check]) == rules().fault_of_finding(gate)
+
+
+OURS = {check.id: check for check in load_battery(PROJECT / "expectations") if check.own}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("convention_03_domain_belongs_to_measurement", "field_fkdomain_measurement_measurement_concept_id"),
+        ("convention_27_long_before_birth_visit_occurrence",
+         "field_plausibleafterbirth_visit_occurrence_visit_start_date"),
+        ("convention_27_future_note", "field_plausiblevaluehigh_note_note_date"),
+        ("time_ends_before_start_drug_exposure",
+         "field_plausiblestartbeforeend_drug_exposure_drug_exposure_start_date"),
+        ("mapping_share_of_concept_0_drug_exposure",
+         "field_standardconceptrecordcompleteness_drug_exposure_drug_concept_id"),
+    ],
+)  # fmt: skip
+def test_what_our_checks_and_the_dashboard_s_see_of_one_thing_is_one_fault(ours: str, theirs: str) -> None:
+    assert rules().fault_of_check(OURS[ours]) == rules().fault_of_check(CHECKS[theirs])
+
+
+def test_every_beginning_of_a_name_is_that_of_a_check_of_ours() -> None:
+    said = {start for kind in rules().kinds.values() for start in kind.ours}
+    assert said and all(any(name.startswith(start) for name in OURS) for start in said)
+
+
+DRIFT = "There are as many rows as on the nights before, and not fewer"
+
+
+def drift(table: str, column: str | None, kind: str, gate: str = "cdm") -> Fault:
+    return rules().fault_of_finding(finding(table, column, f"expect_{kind}_to_stay", DRIFT, gate))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        [("person", "gender_concept_id", "concepts"), ("person", "gender_source_value", "past"),
+         ("person", "gender_source_concept_id", "concepts"), ("person", "gender_concept_id", "filled")],
+        [("visit_detail", "visit_detail_end_date", "same_day"), ("visit_detail", "visit_detail_end_datetime", "hours")],
+        [("measurement", "visit_occurrence_id", "filled"), ("note", "visit_occurrence_id", "filled")],
+        [("death", None, "past"), ("death", None, "fewer")],
+    ],
+)  # fmt: skip
+def test_what_is_unlike_the_nights_before_in_one_thing_is_one_fault(same: list[tuple[str, str | None, str]]) -> None:
+    assert len({drift(*each) for each in same}) == 1
+
+
+def test_of_missing_patients_and_of_missing_rows_follows_what_else_is_unlike() -> None:
+    persons, deaths = drift("person", None, "fewer"), drift("death", None, "fewer")
+    codes, source = drift("death", "cause_concept_id", "concepts"), drift("patients", None, "fewer", "source")
+    assert rules().together({persons, deaths, codes, source}) == {
+        persons: persons, deaths: persons, codes: persons, source: source,
+    }  # fmt: skip
+    assert rules().together({deaths, codes}) == {deaths: deaths, codes: deaths}
+    assert rules().together({codes}) == {codes: codes}
 
 
 def test_one_sentence_over_several_sources_is_one_fault() -> None:

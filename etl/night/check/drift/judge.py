@@ -17,6 +17,9 @@ _OTHERWISE = {
     "same_day": "other",
 }  # of two items, the one that goes unsaid
 _LITTLE = 30  # rows of a concept below which its numbers are not looked at
+_DRAWN = (
+    20  # rows of a whole sample; half of it, the least that is drawn, may show half of an item's and tell it no more
+)
 _FEW = 3  # times the rows that are told at least: from there on a night waits
 _UNTOLD = ("codes", "numbers")  # kinds whose items are no words
 _SCATTER = 3.0  # of a number of rows that are drawn anew each night: standard deviations
@@ -53,8 +56,10 @@ def _of_mixes(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whol
         rule = rules.rule(kind, table, column or None)
         if rule is None:
             continue
-        same = whole and sum(tonight.get(Key(table, "", "rows"), {}).values()) <= rules.sample
-        changed = [m for key in groups if (m := _changed(rule, key, tonight[key], before, whole=same))]
+        drawn = sum(tonight.get(Key(table, "", "rows"), {}).values()) > rules.sample
+        least = _DRAWN / rules.sample if drawn else 0.0
+        same = whole and not drawn
+        changed = [m for key in groups if (m := _changed(rule, key, tonight[key], before, least, whole=same))]
         if not changed:
             continue
         rows, total = sum(m.rows for _, m in changed), sum(m.total for _, m in changed)
@@ -62,7 +67,9 @@ def _of_mixes(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whol
             yield _finding(kind, Key(table, column, kind), rule, rows, total, _told(kind, changed))
 
 
-def _changed(rule: Rule, key: Key, now: Mix, before: Sequence[Figures], *, whole: bool) -> tuple[Key, Moved] | None:
+def _changed(
+    rule: Rule, key: Key, now: Mix, before: Sequence[Figures], least: float, *, whole: bool
+) -> tuple[Key, Moved] | None:
     """What changed of one mix, beyond the rule's share and chance; None if it is as usual.
 
     `whole`: the rows looked at are those of the nights before and new ones, none was left to chance.
@@ -70,7 +77,7 @@ def _changed(rule: Rule, key: Key, now: Mix, before: Sequence[Figures], *, whole
     then = usual([figures[key] for figures in before if key in figures])
     if then is None or (key.group and min(then.rows, sum(now.values())) < _LITTLE):
         return None
-    found = moved(now, then)
+    found = moved(now, then, least)
     return (key, found) if found.share > rule.warn + chance(now, then, whole=whole) else None
 
 

@@ -106,9 +106,10 @@ def _common(query: str) -> str:
 
 
 def _without_scattered(found: dict[Key, Mix], name: str) -> None:
-    """Forget codes of columns that hold hardly any: dates, numbers, texts. What holds codes has no years."""
+    """Forget codes of columns that hold hardly any: days and moments, numbers, texts. What holds codes has no years."""
     for key in [k for k in found if k.table == name and k.kind == "codes"]:
-        if found[key].get(RARE, 0) * 3 > sum(found[key].values()):
+        rows, days = sum(found[key].values()), sum(found.get(Key(name, key.column, "years"), {}).values())
+        if found[key].get(RARE, 0) * 3 > rows or days * 2 > rows:
             del found[key]
         else:
             found.pop(Key(name, key.column, "years"), None)

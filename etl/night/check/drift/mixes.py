@@ -72,10 +72,16 @@ def usual(mixes: Sequence[Mix]) -> Usual | None:
     return Usual({item: share / whole for item, share in shares.items()}, median(totals))
 
 
-def moved(now: Mix, before: Usual) -> Moved:
-    """How far a mix is from what it usually is: the rows that would have to be another item for it to be the same."""
+def moved(now: Mix, before: Usual, least: float = 0.0) -> Moved:
+    """How far a mix is from what it usually is: the rows that would have to be another item for it to be the same.
+
+    Items of a share of less than `least` on both sides are one: of a sample that is drawn otherwise some are not told.
+    """
     total = sum(now.values())
-    items = [(i, before.shares.get(i, 0.0), now.get(i, 0) / total) for i in {*now, *before.shares}] if total else []
+    both = {i: (before.shares.get(i, 0.0), now.get(i, 0) / total) for i in {*now, *before.shares}} if total else {}
+    few = {i for i, shares in both.items() if i == RARE or max(shares) < least}
+    items = [(i, *shares) for i, shares in both.items() if i not in few]
+    items += [(RARE, sum(both[i][0] for i in few), sum(both[i][1] for i in few))] if few else []
     items.sort(key=lambda item: (-abs(item[2] - item[1]), item[0]))
     return Moved(sum(abs(now - was) for _, was, now in items) / 2 * total, total, tuple(items[:3]))
 
