@@ -43,10 +43,12 @@ class Notes:
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def add(self, **said: Any) -> None:
-        """Note one more."""
+        """Note one more, in the place of a line that was not finished."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f"{self.piece}.jsonl").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(said, ensure_ascii=False) + "\n")
+        with (self.folder / f"{self.piece}.jsonl").open("ab+") as lines:
+            lines.seek(0)
+            lines.truncate(lines.read().rfind(b"\n") + 1)
+            lines.write(json.dumps(said, ensure_ascii=False).encode() + b"\n")
 
 
 def work_through(
