@@ -83,12 +83,12 @@ def counted(hospital: Tiny, table: sa.Table) -> int:
 def test_a_finding_over_nights(either: Tiny) -> None:
     hospital, ledger = either, ledger_of(either)
     words = []
-    for n, odd in enumerate((5, 5, 30)):
+    for n, odd in enumerate((8, 8, 30)):
         run_id = night(hospital, n, odd)
         found, told = of_sex(hospital), of_sex(hospital, "cdm")
         words.append((found.course, found.violated, told.course, told.violated))
         assert (found.total, told.total, found.state) == (PATIENTS, PATIENTS, "open")
-    assert words == [("new", 5, "new", 5), ("still there", 5, "still there", 5), ("worse", 30, "worse", 30)]
+    assert words == [("new", 8, "new", 8), ("still there", 8, "still there", 8), ("worse", 30, "worse", 30)]
     assert (found.first_night, found.course_night) == (tiny.NIGHT, tiny.NIGHT + timedelta(days=2))
     assert found.needs_a_person
 
@@ -97,9 +97,9 @@ def test_a_finding_over_nights(either: Tiny) -> None:
     night(hospital, 3, 0)
     gone = of_sex(hospital)
     assert (gone.course, gone.state, gone.violated, gone.last_action) == ("gone", "resolved", 30, waived + 1)
-    run_id = night(hospital, 4, 6)
+    run_id = night(hospital, 4, 9)
     back = of_sex(hospital)
-    assert (back.number, back.course, back.state, back.violated) == (found.number, "came back", "open", 6)
+    assert (back.number, back.course, back.state, back.violated) == (found.number, "came back", "open", 9)
 
     detail = show(ledger, back.number)
     assert [s.word for s in detail.course] == ["came back", "gone", "worse", "still there", "new"]
@@ -116,7 +116,7 @@ def test_a_run_that_is_run_again_has_its_signs_once_and_one_that_was_gone_back_f
     either: Tiny,
 ) -> None:
     hospital = either
-    night(hospital, 0, 5)
+    night(hospital, 0, 8)
     night(hospital, 1, 30)
     signs = counted(hospital, FINDING_SIGN)
     run_delivery(hospital.settings, "tiny", hospital.deliver(tiny.NIGHT + timedelta(days=1)), force=True)
@@ -128,14 +128,14 @@ def test_a_run_that_is_run_again_has_its_signs_once_and_one_that_was_gone_back_f
     assert follow_up(hospital.settings) == []
     for place in ("source", "cdm"):
         back = of_sex(hospital, place)
-        assert (back.course, back.nights, back.violated, back.seen_night) == ("new", 1, 5, tiny.NIGHT)
+        assert (back.course, back.nights, back.violated, back.seen_night) == ("new", 1, 8, tiny.NIGHT)
     assert counted(hospital, FINDING_SIGN) == signs
 
 
 def test_what_was_not_reached_or_not_measured_leaves_a_finding_as_it_was(
     hospital: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    night(hospital, 0, 5)
+    night(hospital, 0, 8)
     before = of_sex(hospital, "cdm")
     write_battery(hospital.settings.expectations, threshold=0)
     with monkeypatch.context() as broken:
@@ -247,7 +247,7 @@ def test_the_commands(hospital: Tiny, etl: Callable[..., Result]) -> None:
 
 
 def test_kept_nights_are_listed_and_shown_by_other_thresholds(hospital: Tiny, etl: Callable[..., Result]) -> None:
-    night(hospital, 0, 5)
+    night(hospital, 0, 8)
     night(hospital, 1, 0)
 
     def failed(*words: str) -> int:

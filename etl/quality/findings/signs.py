@@ -16,6 +16,7 @@ from etl.store.ledger.tables import FINDING, STAGE
 SEVERITIES = ("fatal", "convention", "characterization")
 _GATES = {"check_source": "source", "check_cdm": "cdm"}
 _REACHED = ("done", "reused", "blocked")
+_FAR = 2  # times the threshold: what is beyond that is told of however few rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ def of_gates(findings: Iterable[Mapping[str, Any]]) -> Iterator[Sign]:
 def of_battery(results: Iterable[Result]) -> Iterator[Sign]:
     """The signs of a measurement; what was not applicable or gave no answer says nothing.
 
-    Nor does a share that is above its threshold by chance alone: of few rows one more or less would come and go for
-    ever. A finding that was seen stays until the share is no longer above.
+    Nor does a share that is little above its threshold, by chance alone: of few rows one more or less would come and
+    go for ever. A finding that was seen stays until the share is no longer above.
     """
     for result in results:
         if result.status == "passed" or (result.status == "failed" and _surely(result)):
@@ -62,8 +63,8 @@ def of_battery(results: Iterable[Result]) -> Iterator[Sign]:
 
 
 def _surely(result: Result) -> bool:
-    """Whether the true share is above the threshold, as far as the rows that there are can say."""
-    if not result.threshold or not result.of:
+    """Whether a share is far above its threshold, or the true one is above it as far as so many rows can say."""
+    if not result.threshold or not result.of or 100 * result.share > _FAR * result.threshold:
         return True
     return 100 * interval(result.violated, result.of)[0] > result.threshold
 

@@ -78,8 +78,8 @@ def test_nine_records_close_nothing(rules: Rules) -> None:
 
 def test_what_is_drawn_anew_every_night_may_differ_by_chance(rules: Rules) -> None:
     before: Mix = {"a": 50, "b": 50}
-    assert told(rules, SEX, {"a": 62, "b": 38}, before, whole=False) == []
-    assert told(rules, SEX, {"a": 6200, "b": 3800}, {"a": 5000, "b": 5000}, whole=False) == [
+    assert told(rules, SEX, {"a": 62, "b": 38}, before, before, whole=False) == []
+    assert told(rules, SEX, {"a": 6200, "b": 3800}, *[{"a": 5000, "b": 5000}] * 2, whole=False) == [
         "expect_codes_to_stay told"
     ]
 
@@ -226,3 +226,11 @@ def test_a_sample_that_is_half_as_large_is_not_unlike(rules: Rules) -> None:
     test = {rows: {"rows": 10_001}, visit: {"a": 1_000, "b": 1_000}}
     (found,) = judge(rules, {**test, visit: {"a": 2_000}}, [test], whole=True)
     assert found.expectation == "expect_codes_to_stay"
+
+
+def test_numbers_that_are_new_every_night_are_no_codes(rules: Rules) -> None:
+    visits = [{f"v{night}{n}": 20 for n in range(10)} for night in range(6)]
+    assert told(rules, SEX, visits[0], *visits[1:], whole=False) == []
+    codes: Mix = {"a": 100, "b": 100}
+    assert told(rules, SEX, visits[0], codes, whole=False) == [], "of one night nobody knows"
+    assert told(rules, SEX, visits[0], codes, codes, whole=False) == ["expect_codes_to_stay held"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from etl.night.check.drift.mixes import Figures, Key, Mix, Moved, chance, moved, usual
+from etl.night.check.drift.mixes import Figures, Key, Mix, Moved, chance, moved, recur, usual
 from etl.night.check.drift.rules import Rule, Rules
 from etl.store.ledger.records import Finding
 
@@ -59,7 +59,11 @@ def _of_mixes(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whol
         drawn = sum(tonight.get(Key(table, "", "rows"), {}).values()) > rules.sample
         least = _DRAWN / rules.sample if drawn else 0.0
         same = whole and not drawn
-        changed = [m for key in groups if (m := _changed(rule, key, tonight[key], before, least, whole=same))]
+        changed = [
+            m
+            for key in groups
+            if (m := _changed(rule, key, tonight[key], before, least, whole=same, drawn_anew=not whole))
+        ]
         if not changed:
             continue
         rows, total = sum(m.rows for _, m in changed), sum(m.total for _, m in changed)
@@ -68,14 +72,18 @@ def _of_mixes(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whol
 
 
 def _changed(
-    rule: Rule, key: Key, now: Mix, before: Sequence[Figures], least: float, *, whole: bool
+    rule: Rule, key: Key, now: Mix, before: Sequence[Figures], least: float, *, whole: bool, drawn_anew: bool
 ) -> tuple[Key, Moved] | None:
     """What changed of one mix, beyond the rule's share and chance; None if it is as usual.
 
-    `whole`: the rows looked at are those of the nights before and new ones, none was left to chance.
+    `whole`: the rows looked at are those of the nights before and new ones, none was left to chance; `drawn_anew`: they
+    are new, every night, so that numbers of visits and the like are not the codes of the night before.
     """
-    then = usual([figures[key] for figures in before if key in figures])
+    mixes = [figures[key] for figures in before if key in figures]
+    then = usual(mixes)
     if then is None or (key.group and min(then.rows, sum(now.values())) < _LITTLE):
+        return None
+    if key.kind == "codes" and drawn_anew and not recur(mixes):
         return None
     found = moved(now, then, least)
     return (key, found) if found.share > rule.warn + chance(now, then, whole=whole) else None

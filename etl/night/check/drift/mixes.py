@@ -14,6 +14,7 @@ from etl.night.check.earlier import confirmed
 
 Mix = Mapping[str, int]
 RARE = "others"  # all items of few rows together
+_AGAIN = 0.5  # of a night's rows: with so many of the codes of other nights a column holds codes
 _COUNTED = ("rows", "filled", "known")  # kinds that only count
 
 
@@ -70,6 +71,22 @@ def usual(mixes: Sequence[Mix]) -> Usual | None:
     shares = {i: median(mix.get(i, 0) / n for mix, n in zip(counted, totals, strict=True)) for i in items}
     whole = sum(shares.values()) or 1.0
     return Usual({item: share / whole for item, share in shares.items()}, median(totals))
+
+
+def recur(mixes: Sequence[Mix]) -> bool:
+    """Whether a night's items are those of other nights: codes come again, numbers of visits do not.
+
+    Of one night nobody knows.
+    """
+    nights = [mix for mix in mixes if sum(mix.values())]
+    if len(nights) < 2:
+        return False
+    return median(_again(mix, [*nights[:n], *nights[n + 1 :]]) for n, mix in enumerate(nights)) > _AGAIN
+
+
+def _again(mix: Mix, others: Sequence[Mix]) -> float:
+    """The share of rows whose item some other night has, too."""
+    return sum(n for i, n in mix.items() if i != RARE and any(i in other for other in others)) / sum(mix.values())
 
 
 def moved(now: Mix, before: Usual, least: float = 0.0) -> Moved:
