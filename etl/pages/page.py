@@ -96,8 +96,8 @@ def render(
 def render_on(site: Site, folder: Path, template: str, values: Mapping[str, Any]) -> str:
     """A page of a site, from a template of a room's own `folder`."""
     environment = _environment(folder, site.say.language)
-    drawn = asset_path("vendor/echarts.min.js") is not None
-    return environment.get_template(template).render(site=site, drawn=drawn, **values)
+    drawn, moves = (asset_path(f"vendor/{name}.min.js") is not None for name in ("echarts", "htmx"))
+    return environment.get_template(template).render(site=site, drawn=drawn, moves=moves, **values)
 
 
 def _policy_hash(text: str) -> str:

@@ -282,6 +282,13 @@ def test_a_page_runs_no_script_of_its_own_and_styles_nothing_inline(settings):
             assert not re.search(r"<script(?! src=\"/static/)|<style|\sstyle=|\son\w+=|https?://(?!www.w3.org)", page)
 
 
+def test_a_page_asks_for_no_script_that_was_not_brought(settings, monkeypatch):
+    monkeypatch.setattr("etl.pages.page.asset_path", lambda name: None)
+    visitor = as_role(settings, "quality officer")
+    for path in ("/", "/hospitals/snuh/2026-11-23"):
+        assert "vendor" not in visitor.get(path).text
+
+
 def decide_on(visitor, run_id, answer="approved", reason="a new laboratory", page="/approvals", **form):
     fields = hidden(visitor.get(page).text, f"/runs/{run_id}/decision")
     return visitor.client.post(

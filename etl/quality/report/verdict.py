@@ -99,13 +99,13 @@ def _tried(run: RunSummary, stays: str, say: Say) -> str:
 
 
 def _why(night: Night, say: Say) -> tuple[str, str | None]:
-    """The reason in one clause, and the whole message where that has more lines."""
+    """The reason in one clause, and the whole message where that has more lines and the page does not say them."""
     message = (night.run.message or "").strip()
     first, _, rest = message.partition("\n")
     whole = message if rest else None
     closed = [gate for gate in night.gates if gate.blocking]
     if closed and night.run.state == "blocked":
-        return closed_by(closed[-1].name, closed[-1].blocking, say), whole
+        return closed_by(closed[-1].name, closed[-1].blocking, say), None
     return stopped(night.run, first, say), whole
 
 

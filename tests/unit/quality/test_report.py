@@ -154,6 +154,7 @@ def test_a_blocked_night_says_which_gate_closed_and_what_stays_published(ledger)
     assert said.sentence == (
         "The CDM gate closed: 2 blocking expectations failed — yesterday's data (2026-11-22) stays published."
     )
+    assert said.detail is None, "the page has each of them, few rows in steps"
 
 
 def test_a_failed_night_says_where_it_stopped_and_keeps_the_whole_message(ledger):
