@@ -38,6 +38,7 @@ EXPECTATIONS = {
     "expect_fewer_to_stay": noted("as many rows as usual"),
     "expect_more_to_stay": noted("as many rows as usual"),
     "expect_filled_to_stay": noted("filled as usual"),
+    "expect_known_to_stay": noted("patients known as usual"),
     "expect_forms_to_stay": noted("written as usual"),
     "expect_codes_to_stay": noted("codes as usual"),
     "expect_concepts_to_stay": noted("concepts as usual"),

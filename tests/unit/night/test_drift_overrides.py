@@ -83,6 +83,8 @@ WRONG = {
     "{kind: codes, table: patients, column: SEXE, warn: 0.2, reason: none, until: 2026-12-31}": "did you mean 'SEX'",
     "{kind: codes, table: patients, warn: 0.2, reason: none}": "until",
     "{kind: codes, table: patients, warn: -1, reason: none, until: 2026-12-31}": "warn",
+    "{kind: codes, table: patients, warn: .nan, reason: none, until: 2026-12-31}": "warn",
+    "{kind: codes, table: patients, warn: 0.2, reason: '   ', until: 2026-12-31}": "reason",
 }
 
 

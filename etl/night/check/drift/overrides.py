@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from etl import yamls
 from etl.errors import ConfigError, nearest
@@ -33,7 +33,7 @@ class Override(BaseModel):
     warn: Share | None = None
     hold: Share | None = None
     least: Annotated[int, Field(ge=1)] | None = None
-    reason: Annotated[str, Field(min_length=3)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
     until: date
 
     @property
