@@ -114,7 +114,7 @@ class Rules(BaseModel):
         named = (name for name, kind in self.kinds.items() if expectation in kind.gates)
         return next(said, None) or next(named, OTHER)
 
-    def _fault(self, place: str, table: str, column: str | None, name: str, apart: str) -> Fault:
+    def _fault(self, place: str, table: str | None, column: str | None, name: str, apart: str) -> Fault:
         kind = self.kinds.get(name)
         if kind is None:
             return Fault(place, table, column, name, apart)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from etl.engine import rows_in
@@ -28,15 +29,14 @@ def _key(source: Source) -> str:
     return f"{source.number} {source.run_id} {source.step} {computed_with()}"
 
 
-def is_kept(con: DuckDBPyConnection, settings: Settings, source: Source) -> bool:
+def is_kept(settings: Settings, source: Source) -> bool:
     """Whether what is published of a hospital was computed, by what computes it today."""
     file = file_of(settings, source)
     if not file.exists():
         return False
     try:
-        query = f"select decode(value) from parquet_kv_metadata({literal(str(file))}) where decode(key) = 'of'"
-        return con.execute(query).fetchone() == (_key(source),)
-    except duckdb.Error:  # half a file, of a full disk say
+        return (pq.read_metadata(file).metadata or {}).get(b"of") == _key(source).encode()
+    except (OSError, pa.ArrowException):  # half a file, of a full disk say
         return False
 
 

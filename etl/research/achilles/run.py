@@ -125,7 +125,7 @@ def _compute(
     con: DuckDBPyConnection, settings: Settings, sources: Sequence[Source], tell: Tell, *, again: bool
 ) -> tuple[str, ...]:
     """Compute hospitals that changed, and of the whole what is no sum of theirs; returns those hospitals."""
-    due = [each for each in sources if again or not is_kept(con, settings, each)]
+    due = [each for each in sources if again or not is_kept(settings, each)]
     every = [each.number for each in analyses()]
     for place, source in enumerate(due, 1):
         stage = f"{source.hospital} ({place} of {len(due)})"

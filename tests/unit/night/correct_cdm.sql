@@ -165,7 +165,7 @@ select
     'v5.0 27-FEB-25' as vocabulary_version;
 
 insert into mapping_rate values
-    ('Condition', 200, 180, 0.9, 0.91, -0.01), ('Drug', 100, 75, 0.75, null, null), ('Visit', 30, 30, 1.0, 1.0, 0.0);
+    ('Condition', 200, 180, 0.9, 0.95, 0.91, -0.01), ('Drug', 100, 75, 0.75, 0.85, null, null), ('Visit', 30, 30, 1.0, 1.0, 1.0, 0.0);
 
 insert into row_change values
     ('drug_exposure.end unreadable', 'drug_exposure', 'unreadable', 'end', 1, 200, 0.005),

