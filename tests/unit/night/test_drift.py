@@ -99,9 +99,17 @@ def test_growth_beyond_a_tenth_is_told(rules: Rules) -> None:
 
 
 def test_a_night_of_changes_may_bring_a_third_less_than_usual(rules: Rules) -> None:
-    before = {"rows": 900}
-    assert told(rules, ROWS, {"rows": 600}, before, whole=False) == []
-    assert told(rules, ROWS, {"rows": 30}, before, whole=False) == ["expect_fewer_to_stay held"]
+    before = [{"rows": n} for n in (900, 880, 910, 905, 870)]
+    assert told(rules, ROWS, {"rows": 600}, *before, whole=False) == []
+    assert told(rules, ROWS, {"rows": 30}, *before, whole=False) == ["expect_fewer_to_stay held"]
+
+
+def test_of_nights_of_changes_that_are_far_apart_less_is_told(rules: Rules) -> None:
+    before = [{"rows": n} for n in (5, 0, 31, 0, 21)]
+    assert told(rules, ROWS, {"rows": 48}, *before, whole=False) == []
+    assert told(rules, ROWS, {"rows": 0}, *before, whole=False) == []
+    assert told(rules, ROWS, {"rows": 12}, {"rows": 43}, whole=False) == [], "one night says little"
+    assert told(rules, ROWS, {"rows": 0}, {"rows": 900}, whole=False) == ["expect_fewer_to_stay told"]
 
 
 @pytest.mark.parametrize("good_nights", [1, 2, 3, 4])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from statistics import median
 
 from etl.night.check.drift.mixes import Figures, Key, Mix, Moved, chance, moved, recur, usual
 from etl.night.check.drift.rules import Rule, Rules
+from etl.night.check.earlier import confirmed
 from etl.store.ledger.records import Finding
 
 SUITE = "drift"
@@ -22,6 +24,7 @@ _DRAWN = (
 )
 _FEW = 3  # times the rows that are told at least: from there on a night waits
 _UNTOLD = ("codes", "numbers")  # kinds whose items are no words
+_KNOWN, _UNKNOWN = 3, 0.8  # nights of changes from which their scatter is known; else what share of rows may be missing
 _SCATTER = 3.0  # of a number of rows that are drawn anew each night: standard deviations
 
 
@@ -38,16 +41,26 @@ def judge(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whole: b
 def _of_rows(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whole: bool) -> Iterator[Finding]:
     counted = {key for figures in (tonight, *before) for key in figures if key.kind == "rows"}
     for key in sorted(counted):
-        then = usual([figures[key] for figures in before if key in figures])
-        if then is None:
+        counts = [sum(figures[key].values()) for figures in before if key in figures]
+        now, rows = sum(tonight.get(key, {}).values()), float(median(confirmed(counts) or [0]))
+        if not rows:
             continue
-        now, rows = sum(tonight.get(key, {}).values()), then.rows
-        slack = 0.0 if whole else _SCATTER * rows**0.5 + 0.3 * rows
+        slack = 0.0 if whole else _slack(counts, rows)
         kind, off = ("fewer", rows - now) if now < rows else ("more", now - rows)
         rule = rules.rule(kind, key.table)
         if rule and off >= rule.least and off > slack + rule.warn * rows:
             told = f"{now:,} rows, usually {rows:,.0f} ({(now - rows) / rows:+.1%})"
             yield _finding(kind, key, rule, off - slack, rows, told)
+
+
+def _slack(counts: Sequence[int], rows: float) -> float:
+    """By how many rows a night of changes may be off: more than chance makes, and than nights were off before.
+
+    Rows come in bunches, as many as a visit has. Of few nights nobody knows how far they are apart.
+    """
+    if len(counts) < _KNOWN:
+        return _UNKNOWN * rows
+    return max(_SCATTER * rows**0.5 + 0.3 * rows, 2 * max(abs(count - rows) for count in counts))
 
 
 def _of_mixes(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whole: bool) -> Iterator[Finding]:
