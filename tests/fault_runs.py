@@ -29,6 +29,11 @@ class Seen:
         return self.verdicts[0]
 
     @property
+    def tried(self) -> bool:
+        """Whether there was no smaller share, or one was tried."""
+        return len(self.verdicts) > 1 or len(self.fault.shares) == 1
+
+    @property
     def smallest(self) -> float | None:
         """The least share of those tried that was seen."""
         return min((v.share for v in self.verdicts if v.seen), default=None)

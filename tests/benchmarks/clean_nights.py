@@ -34,8 +34,8 @@ gates and battery are asked, as `etl run` does.
 *Told* is a finding that is new, came back or became worse that night. Target: no night is stopped, and at most one
 false finding is told a night.
 
-**{nights} nights: {stopped} stopped; {told} findings, told of {with_told} nights, at most {most} a night.** A night
-took {seconds:.1f} s.
+**{nights} nights of {asked}: {stopped} stopped; {told} findings, told of {with_told} nights, at most {most} a night.**
+A night took {seconds:.1f} s.
 
 """
 
@@ -45,6 +45,7 @@ def _page(read: Sequence[tuple[Chain, Sequence[dict[str, Any]]]], state: str) ->
     told = [len(night["told"]) for night in nights]
     head = _HEAD.format(
         day=date.today(), version=etl.__version__, state=state, patients=patients(), nights=len(nights),
+        asked=sum(chain.nights for chain, _ in read),
         stopped=sum(n["state"] != "published" for n in nights), told=sum(told), with_told=sum(t > 0 for t in told),
         most=max(told, default=0), seconds=sum(n["seconds"] for n in nights) / max(len(nights), 1),
     )  # fmt: skip

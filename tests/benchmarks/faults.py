@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fault_catalogue import catalogue
-from fault_nights import findings_of
+from fault_nights import Verdict, findings_of
 from fault_runs import Seen, judge_all
 from long_runs import FOLDER, processes, same_program
 
@@ -35,8 +35,8 @@ delivery of the fifth one fault is put, the real stages run, and what the produc
 of the clean delivery of the same seed.
 
 *Size* is the share of rows that is struck (of the rows that the fault is about), *smallest* the least of the shares
-tried that was seen (the size itself where no smaller one was tried). *First seen* is the stage that told it, *so
-grave* the gravest of what is new: blocked (a gate closed or the files were refused), held (waits for a person),
+tried that was seen (-: no other was tried). *First seen* is the stage that told it, *so grave* the gravest of what is
+new: blocked (a gate closed or the files were refused), held (waits for a person),
 warned (a finding). *Checks* failed that did not fail on the clean night, the battery's among them where the night
 was published; *findings* are what `etl findings` makes of them. *Leads* means that one new finding names the table,
 and the column or the kind of fault.
@@ -54,8 +54,8 @@ def _page(seen: Sequence[Seen], state: str, checks: dict[str, Check]) -> str:
     head = _HEAD.format(day=date.today(), version=etl.__version__, state=state) + (
         f"**{sum(v.seen for v in firsts)} of {len(firsts)} seen** at their realistic size, "
         f"{sum(v.led for v in firsts)} led to the cause. First seen by: "
-        f"{', '.join(f'{stage} {n}' for stage, n in stages.most_common())}. Of {len(tried)} smaller sizes tried "
-        f"{sum(v.seen for v in tried)} were seen. {asked:,} checks failed that did not before: {made:,} findings, "
+        f"{', '.join(f'{stage} {n}' for stage, n in stages.most_common())}. {_smaller(tried)}"
+        f"{asked:,} checks failed that did not before: {made:,} findings, "
         f"{made / len(firsts):.1f} a fault.\n\n"
     )
     unseen = [f"`{s.fault.id}` at {v.share:g}" for s in seen for v in s.verdicts if not v.seen]
@@ -68,12 +68,17 @@ def _page(seen: Sequence[Seen], state: str, checks: dict[str, Check]) -> str:
     return head + "\n".join(_line(s, checks) for s in seen) + "\n"
 
 
+def _smaller(tried: Sequence[Verdict]) -> str:
+    return f"Of {len(tried)} smaller sizes {sum(v.seen for v in tried)} were seen. " if tried else ""
+
+
 def _line(seen: Seen, checks: dict[str, Check]) -> str:
     first, fault = seen.realistic, seen.fault
     says = (first.leads or first.says).replace("\n", " ").replace("|", "/")
     columns = (
         f"`{fault.id}`<br>{fault.en} · {fault.ko}", fault.hospital, f"{first.share:g}",
-        f"{seen.smallest:g}" if seen.smallest is not None else "-", first.stage or "not seen", first.severity or "-",
+        f"{seen.smallest:g}" if seen.smallest is not None and seen.tried else "-", first.stage or "not seen",
+        first.severity or "-",
         str(len(first.signs)), str(findings_of(first.signs, checks)), "yes" if first.led else "no", says[:200],
     )  # fmt: skip
     return f"| {' | '.join(columns)} |"
