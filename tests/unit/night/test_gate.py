@@ -76,10 +76,10 @@ BREAKS_BY_DESCRIPTION = {
     "Amounts are not negative": "update {table} set {column} = -1",
     "is more than nothing": "update {table} set {column} = 0",
     "holds an event once": "insert into {table} from {table}",
-    "not below what is usual": "update {table} set {column} = 0.79 where domain = 'Condition'",
+    "not below what is usual": "update {table} set {column} = 0.7, at_most = 0.79 where domain = 'Condition'",
     "lost a fifth": "update {table} set rows = 799, change = -0.201 where cdm_table = 'measurement'",
     "has doubled": "update {table} set rows = 2001, change = 1.001 where cdm_table = 'measurement'",
-    "has collapsed": "update {table} set {column} = 0.19 where domain = 'Drug'",
+    "has collapsed": "update {table} set {column} = 0.1, at_most = 0.19 where domain = 'Drug'",
 }
 
 
