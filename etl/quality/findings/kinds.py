@@ -59,6 +59,7 @@ class Rules(BaseModel):
     other: Words
     beside: tuple[str, ...]
     concept: str
+    derived: dict[str, str] = {}
     severities: dict[str, str]
     told_when_failed: frozenset[str] = Field(frozenset())
 
@@ -116,6 +117,8 @@ class Rules(BaseModel):
 
     def _fault(self, place: str, table: str | None, column: str | None, name: str, apart: str) -> Fault:
         kind = self.kinds.get(name)
+        if kind and place == CDM and (worked_out_from := self.derived.get(f"{table}.{column}")):
+            table, column = worked_out_from.split(".")
         if kind is None:
             return Fault(place, table, column, name, apart)
         if kind.without_column and column is None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etl.cdm.spec import tables
 from etl.errors import UsageError
 from etl.quality.battery.battery import load_battery
 from etl.quality.battery.checks import load_checks
@@ -136,6 +137,13 @@ def drift(table: str, column: str | None, kind: str, gate: str = "cdm") -> Fault
 )  # fmt: skip
 def test_what_is_unlike_the_nights_before_in_one_thing_is_one_fault(same: list[tuple[str, str | None, str]]) -> None:
     assert len({drift(*each) for each in same}) == 1
+
+
+def test_what_is_wrong_with_eras_is_wrong_with_what_they_are_worked_out_from() -> None:
+    ends = [f"field_plausiblevaluehigh_{table}_{table}_end_date" for table in ("drug_exposure", "drug_era", "dose_era")]
+    assert len({rules().fault_of_check(CHECKS[check]) for check in ends}) == 1
+    assert all(name.split(".")[1] in tables()[name.split(".")[0]].columns
+               for pair in rules().derived.items() for name in pair)  # fmt: skip
 
 
 def test_of_missing_patients_and_of_missing_rows_follows_what_else_is_unlike() -> None:
