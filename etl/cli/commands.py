@@ -83,6 +83,8 @@ COMMANDS = (
             "Write the data dictionary: every table and field of the CDM, and what the warehouse holds in it."),
     Command("achilles", "etl.cli.achilles", LOOK,
             "Compute OHDSI's Achilles on what is published, for ATLAS's data sources and for R."),
+    Command("disclosure", "etl.cli.disclosure", LOOK,
+            "What may leave a project space: the automatic rules of the check of results."),
     Command("export", "etl.cli.export", LOOK,
             "Write the whole published warehouse into one plain DuckDB file with primary keys."),
 )  # fmt: skip

@@ -1,0 +1,107 @@
+"""Hidden counts that what is shown gives back: each one's interval under all totals at once, by linear bounds.
+
+Totals of a table are equations over its cells. The least and the largest value of a hidden cell under them are two
+linear programmes; that they are whole numbers for a table of two labels, and outer bounds otherwise, is what makes a
+cell told here one that can be worked out by whoever reads the table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_array
+
+from etl.research.disclosure.findings import Found
+from etl.research.disclosure.rules import Rules
+from etl.research.disclosure.tables.sums import Bounds, Sums, omitted, span, sums_of
+from etl.research.disclosure.tables.table import Cell, Key, Table
+
+_CLOSE = 1e-6
+
+
+def find(table: Table, rules: Rules) -> Iterator[Found]:
+    """What totals tell of hidden cells, and of categories that were left out."""
+    sums = sums_of(table, rules.limit("rounding_base"))
+    if not any(low != high for key, (low, high) in sums.bounds.items() if sums.is_shown(key)):  # nothing is rounded
+        yield from (Found("omitted", total.place) for total, rest in omitted(table) if rules.is_small(rest))
+    if not sums.hidden:
+        return
+    told = recovered(sums, rules)
+    has_totals = any(cell.is_margin for cell in table.counts)
+    if told is None or (sums.unclear and has_totals):
+        yield Found("hidden_unchecked", table.place)
+    yield from (Found("recovered", cell.place) for cell in told or ())
+
+
+def recovered(sums: Sums, rules: Rules) -> list[Cell] | None:
+    """The hidden cells of which too much is known; None: there are too many to solve, or no counts fit the totals."""
+    if not sums.sums:
+        return []
+    if len(sums.hidden) > rules.limit("hidden_cells"):
+        return None
+    told = {key for one in sums.sums for key in _small_rest(one.total, one.parts, sums, rules)}
+    programme = _Programme(sums)
+    for key in sums.hidden:
+        if key not in told and key in programme.touched:
+            interval = programme.interval(key)
+            if interval is None:
+                return None
+            if _is_narrow(interval, sums.bounds[key], rules):
+                told.add(key)
+    return [sums.hidden[key] for key in sums.hidden if key in told]
+
+
+def _small_rest(total: Key, parts: tuple[Key, ...], sums: Sums, rules: Rules) -> list[Key]:
+    """The hidden parts of a shown total that together are too few, however they share it."""
+    if not sums.is_shown(total):
+        return []
+    hidden = [key for key in parts if not sums.is_shown(key)]
+    low, high = span((key for key in parts if sums.is_shown(key)), sums.bounds)
+    least, most = sums.bounds[total][0] - high, sums.bounds[total][1] - low
+    return hidden if rules.is_small(most) and most - max(least, 0) < rules.limit("interval") else []
+
+
+def _is_narrow(interval: Bounds, before: Bounds, rules: Rules) -> bool:
+    """Whether a count is known to be small, and within fewer values than its mark alone would leave."""
+    low, high = math.ceil(interval[0] - _CLOSE), math.floor(interval[1] + _CLOSE)
+    wide = min(rules.limit("interval"), before[1] - before[0])
+    return rules.is_small(high) and high - low < wide
+
+
+class _Programme:
+    """The equations of all sums over all cells, as the solver takes them."""
+
+    def __init__(self, sums: Sums) -> None:
+        self.touched = sorted({key for one in sums.sums for key in (one.total, *one.parts)})
+        self._at = {key: number for number, key in enumerate(self.touched)}
+        rows, columns, signs = [], [], []
+        for number, one in enumerate(sums.sums):
+            keys = (one.total, *one.parts)
+            rows += [number] * len(keys)
+            columns += [self._at[key] for key in keys]
+            signs += [-1.0, *[1.0] * len(one.parts)]
+        self._equations = csr_array((signs, (rows, columns)), shape=(len(sums.sums), len(self.touched)))
+        self._nothing = np.zeros(len(sums.sums))
+        self._bounds = [_open(sums.bounds[key]) for key in self.touched]
+
+    def interval(self, key: Key) -> Bounds | None:
+        """The least and the largest value of a cell; None where no counts fit the totals."""
+        ends = []
+        for sign in (1.0, -1.0):
+            aim = np.zeros(len(self.touched))
+            aim[self._at[key]] = sign
+            found = linprog(aim, A_eq=self._equations, b_eq=self._nothing, bounds=self._bounds, method="highs")
+            if found.status == 3:  # without a bound
+                ends.append(sign * -math.inf)
+            elif found.status != 0:
+                return None
+            else:
+                ends.append(sign * float(found.fun))
+        return ends[0], ends[1]
+
+
+def _open(bounds: Bounds) -> tuple[float, float | None]:
+    return bounds[0], None if math.isinf(bounds[1]) else bounds[1]

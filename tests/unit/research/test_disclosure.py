@@ -1,0 +1,76 @@
+"""What may leave: tables made to leak are seen, harmless ones are not refused, and no text of a file is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from etl.errors import ConfigError
+from etl.research.disclosure.check import Checked, check
+from etl.research.disclosure.rules import read_rules
+from tests.made_outputs import DATA, write
+
+
+def cases(kind: str) -> Iterator[Any]:
+    for file in sorted((DATA / kind).glob("*.yaml")):
+        for said in yaml.safe_load(file.read_text(encoding="utf-8")):
+            yield pytest.param(said, id=said.get("leaks") or said["shows"])
+
+
+def checked(folder: Path, said: dict[str, Any]) -> Checked:
+    earlier = folder / "earlier"
+    earlier.mkdir()
+    released = [write(earlier, each) for each in said.get("released", [])]
+    return check([write(folder, said)], released, read_rules())
+
+
+@pytest.mark.parametrize("said", cases("leaking"))
+def test_what_leaks_is_seen(tmp_path: Path, said: dict[str, Any]) -> None:
+    found = checked(tmp_path, said)
+    assert set(said["by"]) <= {finding.rule for finding in found.findings}
+
+
+@pytest.mark.parametrize("said", cases("harmless"))
+def test_what_is_harmless_is_not_refused(tmp_path: Path, said: dict[str, Any]) -> None:
+    assert [(f.rule, list(map(str, f.places))) for f in checked(tmp_path, said).refused] == []
+
+
+def test_there_are_enough_of_both() -> None:
+    assert len(list(cases("leaking"))) >= 60
+    assert len(list(cases("harmless"))) >= 60
+
+
+def test_every_rule_is_seen_to_work() -> None:
+    tried = {rule for case in cases("leaking") for rule in case.values[0]["by"]}
+    shown = {"share_without_base", "percentile_without_base", "unknown_numbers", "hidden_unchecked", "rounding"}
+    looked_at = {"look_document", "look_text", "look_unknown", "look_image"}
+    assert set(read_rules().findings) - tried - shown - looked_at == set()
+
+
+def test_the_hospitals_floor_is_below_no_rule(tmp_path: Path) -> None:
+    own = tmp_path / "rules.yaml"
+    own.write_text("limits: {threshold: {value: 5, why: a small study, source: its committee}}", encoding="utf-8")
+    assert read_rules(own).threshold == 5
+    assert read_rules(own, floor=7).threshold == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("limits: {treshold: {value: 5, why: a, source: b}}", "did you mean 'threshold'"),
+        ("limits: {threshold: {value: 5}}", "limits.threshold.why"),
+        ("findings: {zero: {verdict: ignore}}", "findings.zero.verdict"),
+        ("findings: {zero: {why: x}}", "may say its verdict"),
+        ("- 1", "is no file of rules"),
+        ("a: [", "cannot be read"),
+    ],
+)
+def test_wrong_rules_are_named(tmp_path: Path, text: str, named: str) -> None:
+    own = tmp_path / "rules.yaml"
+    own.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=named):
+        read_rules(own)
