@@ -16,8 +16,7 @@ from etl.research.disclosure.findings import Found
 from etl.research.disclosure.rules import Rules
 
 _SMALL = 1_000_000  # bytes unpacked below which no ratio is looked at
-_BROKEN = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ParseError, NoWorkbook, KeyError, IndexError,
-           ValueError, OverflowError, UnicodeError)  # fmt: skip
+_BROKEN = (BadZipFile, zlib.error, EOFError, RuntimeError, ParseError, LookupError, ValueError, OverflowError)
 #: What parts of a package are, by their paths.
 _PARTS = (
     ("macro", re.compile(r"vbaproject|macrosheets|(^|/)scripts/|basic/|activex", re.IGNORECASE)),
