@@ -69,9 +69,7 @@ def test_acro_finds_the_same_cells(tmp_path: Path) -> None:
     seen = dict.fromkeys(CHECKS, 0)
     for number in range(TABLES):
         mine = ours(con, number, tmp_path, read_rules())
-        there = {
-            pair for pair in con.execute("select distinct a, b from records where number = ?", [number]).fetchall()
-        }
+        there = set(con.execute("select distinct a, b from records where number = ?", [number]).fetchall())
         for check in CHECKS:
             cells = {tuple(pair) for pair in theirs[str(number)][check]} & there
             assert (number, check, mine[check]) == (number, check, cells)

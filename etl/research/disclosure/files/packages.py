@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile, ZipFile
 
-from etl.night.sheets import NoWorkbook
 from etl.research.disclosure.files.texts import TooLarge, Unreadable
 from etl.research.disclosure.findings import Found
 from etl.research.disclosure.rules import Rules
