@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from math import sqrt
 from statistics import median
 
 from etl.night.check.drift.mixes import Figures, Key, Mix, Moved, chance, moved, recur, usual
@@ -60,7 +61,7 @@ def _slack(counts: Sequence[int], rows: float) -> float:
     """
     if len(counts) < _KNOWN:
         return _UNKNOWN * rows
-    return max(_SCATTER * rows**0.5 + 0.3 * rows, 2 * max(abs(count - rows) for count in counts))
+    return max(_SCATTER * sqrt(rows) + 0.3 * rows, 2 * max(abs(count - rows) for count in counts))
 
 
 def _of_mixes(rules: Rules, tonight: Figures, before: Sequence[Figures], *, whole: bool) -> Iterator[Finding]:
