@@ -86,6 +86,8 @@ def measure_changed(
         with open_engine(settings, change.published.night) as engine:
             before, after = (_measure_side(engine, change, told, side) for side in _SIDES)
         _add(found, (base, before, after), told, change.published.number)
+    numbers = (change.published.number for change in changes)
+    found.hospitals = sorted(n for n in numbers if found.rows.get((n, "person"), 1))  # not told: there were some before
     return found
 
 
