@@ -139,7 +139,7 @@ def test_what_was_not_reached_or_not_measured_leaves_a_finding_as_it_was(
     before = of_sex(hospital, "cdm")
     write_battery(hospital.settings.expectations, threshold=0)
     with monkeypatch.context() as broken:
-        broken.setattr("etl.quality.battery.nights.measure", lambda *_: 1 / 0)
+        broken.setattr("etl.quality.battery.nights._look", lambda *_: 1 / 0)
         for row in hospital.tables["PAT.csv"][1:]:
             row[4] = "F"
         hospital.publish(tiny.NIGHT + timedelta(days=1))
