@@ -66,6 +66,8 @@ def _small_rest(total: Key, parts: tuple[Key, ...], sums: Sums, rules: Rules) ->
 
 def _is_narrow(interval: Bounds, before: Bounds, rules: Rules) -> bool:
     """Whether a count is known to be small, and within fewer values than its mark alone would leave."""
+    if math.isinf(interval[1]):
+        return False
     low, high = math.ceil(interval[0] - _CLOSE), math.floor(interval[1] + _CLOSE)
     wide = min(rules.limit("interval"), before[1] - before[0])
     return rules.is_small(high) and high - low < wide

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from etl.research.disclosure.findings import Found
 from etl.research.disclosure.rules import Rules
 from etl.research.disclosure.tables.table import Cell, Table
-from etl.research.disclosure.tables.words import COUNT, MAXIMUM, MINIMUM, PERCENTILE, SUM, TOP, plain
+from etl.research.disclosure.tables.words import MAXIMUM, MINIMUM, PERCENTILE, SUM, TOP, plain
 
 _AT = re.compile(r"\b(?:p|percentile )?([0-9]{1,2})(?: ?(?:th|st|nd|rd)| percent)?\b")
 _QUARTERS = {"q1": 0.25, "q3": 0.75, "lower quartile": 0.25, "upper quartile": 0.75, "iqr": 0.25, "사분위": 0.25}
@@ -52,12 +52,7 @@ def _largest(tops: Sequence[Cell]) -> list[float]:
 
 
 def _percentile(table: Table, cell: Cell, rules: Rules) -> Iterator[Found]:
-    bases = table.bases(cell) or [
-        c.value for c in table.by_row[cell.place.row] if c.role == COUNT and c.value is not None
-    ]
-    bases = bases or [
-        c.value for c in table.by_column[cell.place.column] if c.role == COUNT and c.is_margin and c.value
-    ]
+    bases = table.bases(cell) or table.counts_beside(cell) or table.totals_above(cell)
     if not bases:
         yield Found("percentile_without_base", cell.place)
         return

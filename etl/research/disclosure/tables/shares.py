@@ -15,37 +15,24 @@ _CLOSE = 1e-9
 
 def find(table: Table, rules: Rules) -> Iterator[Found]:
     """Percentages that give a small count back, and what is said of a number of persons that is not there."""
-    in_percent = _in_percent(table)
+    shares = _Shares(table)
     for cell in table.of(SHARE):
         if cell.value is not None:
-            yield from _of_share(table, cell, rules, in_percent.get(cell.place.column, True))
+            yield from _of_share(shares, cell, rules)
     for cell in table.of(MEAN):
-        if cell.value is not None and not (
-            table.bases(cell) or _counts_beside(table, cell) or _counts_above(table, cell)
-        ):
+        if cell.value is not None and not (table.bases(cell) or table.counts_beside(cell) or table.totals_above(cell)):
             yield Found("mean_without_base", cell.place)
     yield from (Found("unknown_numbers", cell.place) for cell in table.of(UNKNOWN))
 
 
-def _in_percent(table: Table) -> dict[int, bool]:
-    """By column whether shares go up to 100; a column of shares up to 1 with decimals is of parts of one."""
-    found = {}
-    for column, cells in table.by_column.items():
-        shares = [c.amount for c in cells if c.role == SHARE and c.value is not None]
-        low = all((a.value or 0) <= 1 and not a.percent for a in shares) and any(a.decimals > 1 for a in shares)
-        found[column] = not low
-    return found
-
-
-def _of_share(table: Table, cell: Cell, rules: Rules, in_percent: bool) -> Iterator[Found]:
-    share = cell.value or 0.0
-    whole = 100.0 if in_percent else 1.0
-    beside = _counted(table, cell)
-    if beside is not None and beside.value is not None and _is_numerator(table, cell, beside, whole):
+def _of_share(shares: _Shares, cell: Cell, rules: Rules) -> Iterator[Found]:
+    share, whole = cell.value or 0.0, shares.whole(cell)
+    count = _counted(shares.table, cell)
+    if count is not None and count.value is not None and shares.is_numerator(cell, count):
         return
     if share in {0.0, whole}:
         yield Found("zero" if share == 0 else "class_disclosure", cell.place)
-    bases = [*table.bases(cell), *_other_bases(table, cell, beside, whole)]
+    bases = list(shares.bases(cell, count))
     if any(_tells(share / whole, cell.amount.decimals, whole, base, rules) for base in bases):
         yield Found("share_tells_count", cell.place)
     elif not bases:
@@ -66,51 +53,59 @@ def _tells(share: float, decimals: int, whole: float, base: float, rules: Rules)
 def _counted(table: Table, cell: Cell) -> Cell | None:
     """The count that a share stands with: in its own cell, else the nearest to its left, else to its right."""
     counts = [c for c in table.by_row[cell.place.row] if c.role == COUNT]
-    at = cell.place.column
-    left = [c for c in counts if c.place.column <= at]
+    left = [c for c in counts if c.place.column <= cell.place.column]
     return left[-1] if left else (counts[0] if counts else None)
 
 
-def _is_numerator(table: Table, cell: Cell, count: Cell, whole: float) -> bool:
-    """Whether a count is a share's numerator, not its base: it gives the same base in every row, or is in its cell."""
-    if count.place == cell.place:
-        return True
-    ratios = list(_ratios(table, cell, count, whole))
-    return len(ratios) > 1 and max(low for low, _ in ratios) <= min(high for _, high in ratios)
+class _Shares:
+    """The shares of a table, with what whole columns of them say."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._wholes = {column: _whole(cells) for column, cells in table.by_column.items()}
+        self._bases: dict[tuple[int, int], tuple[int, float, float]] = {}
+
+    def whole(self, cell: Cell) -> float:
+        """What all is: 100, or 1 in a column of parts of one."""
+        return self._wholes[cell.place.column]
+
+    def is_numerator(self, cell: Cell, count: Cell) -> bool:
+        """Whether a count is a share's numerator, not its base: every row gives the same base, or both are one cell."""
+        if count.place == cell.place:
+            return True
+        rows, low, high = self._base(cell.place.column, count.place.column)
+        return rows > 1 and low <= high
+
+    def bases(self, cell: Cell, count: Cell | None) -> Iterator[float]:
+        """Of how many a share can be: what is called its whole, totals, what other rows tell, the count."""
+        yield from self.table.bases(cell)
+        yield from self.table.totals_above(cell if count is None else count)
+        if count is None:
+            return
+        _, low, high = self._base(cell.place.column, count.place.column)
+        if count.value is None and 0 < low <= high < math.inf:
+            yield (low + high) / 2
+        row = self.table.by_row[cell.place.row]
+        yield from (c.value for c in row if c.role == COUNT and c.is_margin and c.value and c is not count)
+        if count.value is not None:
+            yield count.value
+
+    def _base(self, shares: int, counts: int) -> tuple[int, float, float]:
+        """Of how many rows a column of counts and one of shares tell a base, and the bases that fit all of them."""
+        if (shares, counts) not in self._bases:
+            numbers = {c.place.row: c.value for c in self.table.by_column[counts] if c.role == COUNT}
+            ends = []
+            for share in self.table.by_column[shares]:
+                value, number = share.value, numbers.get(share.place.row)
+                if share.role == SHARE and value and number:
+                    half, whole = 0.5 * 10.0**-share.amount.decimals, self._wholes[shares]
+                    ends.append((number * whole / (value + half), number * whole / max(value - half, _CLOSE)))
+            low = max((low for low, _ in ends), default=0.0)
+            self._bases[shares, counts] = len(ends), low, min((high for _, high in ends), default=0.0)
+        return self._bases[shares, counts]
 
 
-def _ratios(table: Table, cell: Cell, count: Cell, whole: float) -> Iterator[tuple[float, float]]:
-    """By row the least and the largest base of which the count would be the share."""
-    counts = {c.place.row: c.value for c in table.by_column[count.place.column] if c.role == COUNT}
-    for share in table.by_column[cell.place.column]:
-        value, number = share.value, counts.get(share.place.row)
-        if share.role == SHARE and value and number:
-            half = 0.5 * 10.0**-share.amount.decimals
-            low = (number) * whole / (value + half)
-            yield low, number * whole / (value - half) if value > half else math.inf
-
-
-def _other_bases(table: Table, cell: Cell, count: Cell | None, whole: float) -> Iterator[float]:
-    """Wholes that nobody calls so: the total of the row or column, what other rows' counts are shares of, the count."""
-    if count is None:
-        yield from _counts_beside(table, cell)
-        yield from _counts_above(table, cell)
-        return
-    of_rows = list(_ratios(table, cell, count, whole))
-    low = max((low for low, _ in of_rows), default=0.0)
-    high = min((high for _, high in of_rows), default=0.0)
-    if count.value is None and of_rows and low <= high < math.inf:
-        yield (low + high) / 2
-    line = [*table.by_column[count.place.column], *table.by_row[cell.place.row]]
-    yield from (c.value for c in line if c.role == COUNT and c.is_margin and c.value and c is not count)
-    if count.value is not None:
-        yield count.value
-
-
-def _counts_beside(table: Table, cell: Cell) -> list[float]:
-    return [c.value for c in table.by_row[cell.place.row] if c.role == COUNT and c.value is not None]
-
-
-def _counts_above(table: Table, cell: Cell) -> list[float]:
-    """Totals of persons in the column of a measure, such as a row of all patients."""
-    return [c.value for c in table.by_column[cell.place.column] if c.role == COUNT and c.is_margin and c.value]
+def _whole(cells: list[Cell]) -> float:
+    shares = [c.amount for c in cells if c.role == SHARE and c.value is not None]
+    parts = all((a.value or 0) <= 1 and not a.percent for a in shares) and any(a.decimals > 1 for a in shares)
+    return 1.0 if parts else 100.0

@@ -58,7 +58,9 @@ def sums_of(table: Table, rounding_base: float) -> Sums:
 
 
 def _width(cells: Mapping[tuple[str, ...], Cell]) -> int:
-    return max((len(at) for at in cells), default=0)
+    """How many labels a count has; 0 where they have not all as many, and none is told to be a sum."""
+    widths = {len(at) for at in cells}
+    return widths.pop() if len(widths) == 1 else 0
 
 
 def _slack(counts: Sequence[Cell], base: float) -> float:

@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 TOTAL = "total"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """One number: where, what it is, the labels of its row, and that of its column where columns are categories."""
 
@@ -34,12 +34,12 @@ class Cell:
         """The number shown, None where it is hidden."""
         return self.amount.value
 
-    @property
+    @cached_property
     def coordinates(self) -> tuple[str, ...]:
         """All labels, those of totals by one word."""
         return tuple(TOTAL if label and is_total(label) else label for label in (*self.labels, self.column))
 
-    @property
+    @cached_property
     def key(self) -> Key:
         """Of whom it is, in whatever order a table says it."""
         return tuple(sorted(label for label in self.coordinates if label and label != TOTAL))
@@ -81,9 +81,27 @@ class Table:
         """Numbers of persons that are said to be the whole of a cell: in it, in its row, column or header."""
         found = [cell.of] if cell.of is not None else []
         found += _values(c for c in self.by_row[cell.place.row] if c.role == BASE and c is not cell)
-        found += _values(c for c in self.by_column[cell.place.column] if c is not cell and is_base_row(c))
+        found += _values(c for c in self._base_rows.get(cell.place.column, ()) if c is not cell)
         size = self.sizes.get(cell.place.column)
         return found if size is None else [*found, size]
+
+    @cached_property
+    def _base_rows(self) -> dict[int, list[Cell]]:
+        """By column the cells that tell, in a row of their own, of how many persons it is."""
+        return {column: [c for c in cells if is_base_row(c)] for column, cells in self.by_column.items()}
+
+    def totals_above(self, cell: Cell) -> list[float]:
+        """The other totals of persons that are shown in a cell's column, such as a row of all patients."""
+        return _values(c for c in self._totals.get(cell.place.column, ()) if c is not cell)
+
+    @cached_property
+    def _totals(self) -> dict[int, list[Cell]]:
+        counted = {column: (c for c in cells if c.role == COUNT) for column, cells in self.by_column.items()}
+        return {column: [c for c in cells if c.is_margin and c.value] for column, cells in counted.items()}
+
+    def counts_beside(self, cell: Cell) -> list[float]:
+        """The counts that are shown in a cell's row."""
+        return _values(c for c in self.by_row[cell.place.row] if c.role == COUNT)
 
     @cached_property
     def sizes(self) -> dict[int, float]:
