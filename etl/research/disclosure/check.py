@@ -95,7 +95,10 @@ def _read(kind: Kind, content: bytes, rules: Rules, found: list[Found]) -> Conte
         case "json":
             return read_tree(texts.decode(content), rules.limit("cells"))
         case "html":
-            contents, hiding = read_page(texts.decode(content), rules.limit("cells"))
+            text = texts.decode(content)
+            if len(text) > rules.limit("text_letters"):
+                raise TooLarge("letters")
+            contents, hiding = read_page(text, rules.limit("cells"))
             found.extend(hiding)
             return contents
         case "workbook":
@@ -118,6 +121,8 @@ def _text(kind: Kind, text: str, rules: Rules) -> Contents:
     if kind.finds is None:  # a table by its name
         grid = texts.grid_of(text, int(rules.limit("columns")), int(rules.limit("cells")))
         return Contents([grid] if grid else [], [] if grid else text.splitlines())
+    if len(text) > rules.limit("text_letters"):
+        raise TooLarge("letters")
     lines = text.splitlines()
     return Contents(list(texts.tables_in(lines)), lines)
 

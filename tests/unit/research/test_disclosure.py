@@ -28,13 +28,13 @@ def checked(folder: Path, said: dict[str, Any]) -> Checked:
     return check([write(folder, said)], released, read_rules())
 
 
-@pytest.mark.parametrize("said", cases("leaking"))
+@pytest.mark.parametrize("said", list(cases("leaking")))
 def test_what_leaks_is_seen(tmp_path: Path, said: dict[str, Any]) -> None:
     found = checked(tmp_path, said)
     assert set(said["by"]) <= {finding.rule for finding in found.findings}
 
 
-@pytest.mark.parametrize("said", cases("harmless"))
+@pytest.mark.parametrize("said", list(cases("harmless")))
 def test_what_is_harmless_is_not_refused(tmp_path: Path, said: dict[str, Any]) -> None:
     assert [(f.rule, list(map(str, f.places))) for f in checked(tmp_path, said).refused] == []
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 from etl.research.disclosure.findings import Found, Place
 from etl.research.disclosure.rules import Rules
 from etl.research.disclosure.tables.hidden import recovered
@@ -73,19 +75,19 @@ def _bands_apart(new: Table, other: Table, rules: Rules) -> Iterator[Found]:
         counted = {(run.low, run.high, run.count) for run in theirs}
         same = any((run.low, run.high, run.count) in counted and run.count >= rules.threshold for run in runs)
         rule = "differencing" if same else "nearly_the_same"
-        yield from (Found(rule, mine.place) for mine in runs if _is_near_one(mine, theirs, rules))
+        if theirs:
+            yield from (Found(rule, mine.place) for mine in _near(runs, theirs, rules))
 
 
-def _is_near_one(mine: _Run, others: Sequence[_Run], rules: Rules) -> bool:
-    return any(
-        (_holds(mine, one) and rules.is_small(mine.count - one.count))
-        or (_holds(one, mine) and rules.is_small(one.count - mine.count))
-        for one in others
-    )
-
-
-def _holds(outer: _Run, inner: _Run) -> bool:
-    return outer.low <= inner.low and outer.high >= inner.high and (outer.low, outer.high) != (inner.low, inner.high)
+def _near(runs: Sequence[_Run], others: Sequence[_Run], rules: Rules) -> Iterator[_Run]:
+    """The runs that hold another one, or lie in it, with few persons between."""
+    low, high, count = (np.array(each) for each in zip(*((o.low, o.high, o.count) for o in others), strict=True))
+    for mine in runs:
+        same = (low == mine.low) & (high == mine.high)
+        outer, inner = (low >= mine.low) & (high <= mine.high), (low <= mine.low) & (high >= mine.high)
+        rest = np.where(outer, mine.count - count, count - mine.count)
+        if ((outer | inner) & ~same & (rest > 0) & (rest < rules.threshold)).any():
+            yield mine
 
 
 def _runs(table: Table) -> Mapping[Key, Sequence[_Run]]:

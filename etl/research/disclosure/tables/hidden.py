@@ -45,7 +45,7 @@ def recovered(sums: Sums, rules: Rules) -> list[Cell] | None:
     told = {key for one in sums.sums for key in _small_rest(one.total, one.parts, sums, rules)}
     programme = _Programme(sums)
     for key in sums.hidden:
-        if key not in told and key in programme.touched:
+        if key not in told and key in programme.at:
             interval = programme.interval(key)
             if interval is None:
                 return None
@@ -74,28 +74,26 @@ def _is_narrow(interval: Bounds, before: Bounds, rules: Rules) -> bool:
 
 
 class _Programme:
-    """The equations of all sums over all cells, as the solver takes them."""
+    """The equations of all sums over the cells that are not exactly known, as the solver takes them."""
 
     def __init__(self, sums: Sums) -> None:
-        self.touched = sorted({key for one in sums.sums for key in (one.total, *one.parts)})
-        self._at = {key: number for number, key in enumerate(self.touched)}
-        rows, columns, signs = [], [], []
-        for number, one in enumerate(sums.sums):
-            keys = (one.total, *one.parts)
-            rows += [number] * len(keys)
-            columns += [self._at[key] for key in keys]
-            signs += [-1.0, *[1.0] * len(one.parts)]
-        self._equations = csr_array((signs, (rows, columns)), shape=(len(sums.sums), len(self.touched)))
-        self._nothing = np.zeros(len(sums.sums))
-        self._bounds = [_open(sums.bounds[key]) for key in self.touched]
+        signed = [(*((key, 1.0) for key in one.parts), (one.total, -1.0)) for one in sums.sums]
+        unknown = [[pair for pair in pairs if _is_open(sums.bounds[pair[0]])] for pairs in signed]
+        self.at = {key: i for i, key in enumerate(sorted({key for pairs in unknown for key, _ in pairs}))}
+        entries = [(row, self.at[key], sign) for row, pairs in enumerate(unknown) for key, sign in pairs]
+        rows, columns, signs = zip(*entries, strict=True) if entries else ((), (), ())
+        self._equations = csr_array((signs, (rows, columns)), shape=(len(signed), len(self.at)), dtype=float)
+        known = [[pair for pair in pairs if not _is_open(sums.bounds[pair[0]])] for pairs in signed]
+        self._known = np.array([-sum(sign * sums.bounds[key][0] for key, sign in pairs) for pairs in known])
+        self._bounds = [_as_limits(sums.bounds[key]) for key in self.at]
 
     def interval(self, key: Key) -> Bounds | None:
         """The least and the largest value of a cell; None where no counts fit the totals."""
         ends = []
         for sign in (1.0, -1.0):
-            aim = np.zeros(len(self.touched))
-            aim[self._at[key]] = sign
-            found = linprog(aim, A_eq=self._equations, b_eq=self._nothing, bounds=self._bounds, method="highs")
+            aim = np.zeros(len(self.at))
+            aim[self.at[key]] = sign
+            found = linprog(aim, A_eq=self._equations, b_eq=self._known, bounds=self._bounds, method="highs")
             if found.status == 3:  # without a bound
                 ends.append(sign * -math.inf)
             elif found.status != 0:
@@ -105,5 +103,9 @@ class _Programme:
         return ends[0], ends[1]
 
 
-def _open(bounds: Bounds) -> tuple[float, float | None]:
+def _is_open(bounds: Bounds) -> bool:
+    return bounds[0] != bounds[1]
+
+
+def _as_limits(bounds: Bounds) -> tuple[float, float | None]:
     return bounds[0], None if math.isinf(bounds[1]) else bounds[1]

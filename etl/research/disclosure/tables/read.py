@@ -12,6 +12,7 @@ from etl.research.disclosure.tables.table import UNKNOWN, Cell, Table
 from etl.research.disclosure.tables.words import (
     COUNT,
     ERROR,
+    FIT,
     IDENTIFIER,
     MAXIMUM,
     MEAN,
@@ -27,7 +28,7 @@ from etl.research.disclosure.tables.words import (
     role_of,
 )  # fmt: skip
 
-_OF_LABELS = frozenset({MEAN, PERCENTILE, SHARE, SUM, "degrees", "fit", "base", "top"})
+_OF_LABELS = frozenset({MEAN, PERCENTILE, SHARE, SUM, "degrees", FIT, "base", "top"})
 _ENDS = frozenset({MINIMUM, MAXIMUM})
 
 
@@ -154,7 +155,7 @@ class _Reader:
         """What a cell is: as its label says, else as its header does, else as the numbers of its column look."""
         role = self.roles[column]
         by_label = _role_of_labels(labels) if role in {None, COUNT} else None
-        if by_label is not None:
+        if by_label is not None and not (by_label == FIT and (said.first.value or 0) > 1):
             return by_label
         if role is not None:
             return role
