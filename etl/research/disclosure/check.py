@@ -119,17 +119,19 @@ def _read(kind: Kind, content: bytes, rules: Rules, found: list[Found]) -> Conte
 
 def _text(kind: Kind, text: str, rules: Rules) -> Contents:
     if kind.finds is None:  # a table by its name
-        grid = texts.grid_of(text, int(rules.limit("columns")), int(rules.limit("cells")))
-        return Contents([grid] if grid else [], [] if grid else text.splitlines())
+        return Contents([texts.grid_of(text, int(rules.limit("columns")), int(rules.limit("cells")))])
     if len(text) > rules.limit("text_letters"):
         raise TooLarge("letters")
     lines = text.splitlines()
+    if texts.is_split(text):
+        return Contents([texts.grid_of(text, int(rules.limit("columns")), int(rules.limit("cells")))], lines)
     return Contents(list(texts.tables_in(lines)), lines)
 
 
 def _in_contents(contents: Contents, rules: Rules, tables: list[Table]) -> Iterator[Found]:
     for grid in contents.grids:
         yield from rows.find(grid, rules)
+        yield from rows.unread(grid)
         yield from rows.in_texts_of(grid, rules)
         tables.extend(tables_of(grid))
     for table in tables:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ import yaml
 
 from etl.errors import ConfigError
 from etl.research.disclosure.check import Checked, check
+from etl.research.disclosure.grid import Grid
 from etl.research.disclosure.rules import read_rules
+from etl.research.disclosure.tables.hidden import Programme
+from etl.research.disclosure.tables.read import tables_of
+from etl.research.disclosure.tables.sums import sums_of
 from tests.made_outputs import DATA, write
 
 
@@ -74,3 +79,48 @@ def test_wrong_rules_are_named(tmp_path: Path, text: str, named: str) -> None:
     own.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=named):
         read_rules(own)
+
+
+def test_rounded_counts_may_be_asked_for(tmp_path: Path) -> None:
+    own = tmp_path / "rules.yaml"
+    own.write_text("limits: {rounding_required: {value: 1, why: its committee, source: its committee}}", "utf-8")
+    table = tmp_path / "table.csv"
+    table.write_text("sex,n\nM,120\nF,141\n", encoding="utf-8")
+    assert [(f.rule, list(map(str, f.places))) for f in check([table], [], read_rules(own)).findings] == [
+        ("rounding", ["row 3 column B"])
+    ]
+
+
+def test_the_places_are_those_of_the_file(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("Patients by sex\n\nsex,n,m\nM,120,3\nF,4,300\n\nage,n\nold,2\n", encoding="utf-8")
+    (found,) = check([table], [], read_rules()).findings
+    assert (found.rule, list(map(str, found.places))) == (
+        "threshold",
+        ["row 4 column C", "row 5 column B", "row 8 column B"],
+    )
+
+
+def test_many_places_are_counted(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("code,n\n" + "".join(f"X{i},3\n" for i in range(30)), encoding="utf-8")
+    (found,) = check([table], [], read_rules()).findings
+    assert (found.number, len(found.places)) == (30, 12)
+
+
+@pytest.mark.parametrize("spread", [10, 200])
+def test_bounds_are_those_of_all_tables_that_fit(spread: int) -> None:
+    """Every 2 by 3 table with the margins shown is tried: the least and largest value are those of the programme."""
+    drawn = random.Random(spread)
+    for _ in range(10):
+        cells = [[drawn.randrange(1, spread) for _ in range(3)] for _ in range(2)]
+        rows = [[*map(str, row), str(sum(row))] for row in cells]
+        rows = [["x", *rows[0]], ["y", *rows[1]], ["Total", *(str(a + b) for a, b in zip(*cells, strict=True)), "9999"]]
+        rows[2][4] = str(sum(map(sum, cells)))
+        for row in (0, 1):
+            rows[row][1] = rows[row][2] = "*"
+        (table,) = tables_of(Grid([["g", "A", "B", "C", "Total"], *rows]))
+        sums = sums_of(table, 5)
+        rest = cells[0][0] + cells[0][1]
+        fits = [a for a in range(rest + 1) if cells[0][0] + cells[1][0] >= a and cells[0][1] + cells[1][1] >= rest - a]
+        assert Programme(sums).interval(("a", "x")) == pytest.approx((min(fits), max(fits)))

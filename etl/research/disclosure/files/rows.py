@@ -18,6 +18,7 @@ _YEAR, _MONTH, _DAY_OF = r"(?:19|20)[0-9]{2}", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-
 _DAY = re.compile(
     rf"{_YEAR}[-/.년 ]{{1,2}}{_MONTH}[-/.월 ]{{1,2}}{_DAY_OF}일?(?:[T ][0-9:.]+)?|{_YEAR}[01][0-9][0-3][0-9]"
 )
+_BEGINS_WITH_DIGIT = re.compile(r"\W{0,2}\d")
 _COUNTS = frozenset({COUNT, BASE, PAIR, SHARE})
 _SURE = frozenset({"resident_number", "mail", "phone", "passport", "other_number"})
 _ENOUGH_ROWS = 20  # below which rows that are all different are no sign of anything
@@ -62,6 +63,15 @@ def _are_records(rows: Sequence[Sequence[str]], columns: Sequence[Sequence[str]]
     names = any(len(cells) == len(rows) == len(set(cells)) and not any(map(is_number, cells[:50])) for cells in columns)
     repeated = sum(len(set(cells)) < len(cells) for cells in columns)
     return not names and 2 * repeated >= len(columns)
+
+
+def unread(grid: Grid) -> Iterator[Found]:
+    """Columns that by their header count, and whose cells begin with digits and are no numbers that can be read."""
+    for column, header in enumerate(grid.rows[0] if grid.rows else ()):
+        cells = [row[column].strip() for row in grid.rows[1:] if column < len(row) and row[column].strip()]
+        odd = [cell for cell in cells if _BEGINS_WITH_DIGIT.match(cell) and not is_number(cell)]
+        if role_of(header) in _COUNTS and 2 * len(odd) > len(cells):
+            yield Found("unknown_numbers", Place(grid.part, 0, column + 1))
 
 
 def in_texts_of(grid: Grid, rules: Rules) -> Iterator[Found]:

@@ -36,11 +36,9 @@ def decode(content: bytes) -> str:
     raise Unreadable("it is no text")
 
 
-def grid_of(text: str, most_columns: int, most_cells: int) -> Grid | None:
-    """The cells of a text whose lines are split by one sign; None where they are not."""
-    delimiter = _delimiter(text)
-    if delimiter is None:
-        return None
+def grid_of(text: str, most_columns: int, most_cells: int) -> Grid:
+    """The cells of a text whose lines are split by one sign, or by none. Raises TooLarge, Unreadable."""
+    delimiter = _delimiter(text) or ","
     rows: list[list[str]] = []
     number = 0
     try:
@@ -54,16 +52,23 @@ def grid_of(text: str, most_columns: int, most_cells: int) -> Grid | None:
     return Grid(rows)
 
 
+def is_split(text: str) -> bool:
+    """Whether nearly all lines of a text are split by one sign into the same number of cells."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    counts = (sorted(line.count(sign) for line in lines) for sign in ",\t;")
+    return len(lines) > 1 and any(each[len(each) // 10] == each[-1 - len(each) // 10] > 0 for each in counts)
+
+
 def _delimiter(text: str) -> str | None:
-    """The sign that splits the first lines into the most cells, the same number in most of them."""
+    """The sign that splits every one of the first lines, else most of them, into the most cells."""
     lines = [line for line in text.splitlines()[:200] if line.strip()][:60]
-    best: tuple[int, str] | None = None
+    best: tuple[bool, int, str] | None = None
     for sign in _DELIMITERS:
         counts = sorted(line.count(sign) for line in lines)
         usual = counts[len(counts) // 2] if counts else 0
-        if usual and (best is None or usual > best[0]):
-            best = (usual, sign)
-    return best[1] if best else None
+        if usual and (best is None or (counts[0] > 0, usual) > best[:2]):
+            best = (counts[0] > 0, usual, sign)
+    return best[2] if best else None
 
 
 def tables_in(lines: Sequence[str]) -> Iterator[Grid]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from etl.research.disclosure.tables.words import is_hidden, is_nothing
 
@@ -15,6 +16,9 @@ _BELOW = re.compile(
 )
 _SPLIT = re.compile(r"(?P<first>[^\s(\[/±]+)\s*(?:/\s*(?P<of>[0-9][0-9,]*))?\s*(?P<rest>[(\[±=].*)?")
 _IN_REST = re.compile(rf"(?=[-+−.]?[0-9])({_NUMBER})\s*(%?)")
+_RAISED = re.compile("[¹²³⁰-⁹ᵃ-ᶻ]")
+_NOTE = re.compile(r"([0-9%)\]])\s*[*†‡§#]+$")
+_ABOUT = re.compile(r"^(?:~|≈|c\.|ca\.|about|약)\s*(?=[0-9])", re.IGNORECASE)
 _LONGEST = 60  # letters of a cell that is looked at as a number
 
 
@@ -59,7 +63,7 @@ def _single(text: str) -> Amount | None:
 
 def read(text: str) -> Said | None:
     """What a cell says in numbers, hidden ones included; None: nothing, or a text."""
-    text = text.strip().lstrip("'")
+    text = plain_number(text)
     if not text or len(text) > _LONGEST or is_nothing(text):
         return None
     if (alone := _single(text)) is not None:
@@ -73,6 +77,14 @@ def read(text: str) -> Said | None:
     rest = tuple(_amount(*each.groups()) for each in _IN_REST.finditer(found["rest"] or ""))
     of = float(found["of"].replace(",", "")) if found["of"] else None
     return Said(first, of, rest) if rest or of is not None or is_hidden(found["first"]) else None
+
+
+def plain_number(text: str) -> str:
+    """A cell without what stands at a number beside its digits: signs of notes, `about`, digits of other widths."""
+    text = text.strip().lstrip("'")
+    if not text.isascii():
+        text = normalize("NFKC", _RAISED.sub("", text)).strip()
+    return _NOTE.sub(r"\1", _ABOUT.sub("", text))
 
 
 def is_number(text: str) -> bool:

@@ -43,7 +43,7 @@ def recovered(sums: Sums, rules: Rules) -> list[Cell] | None:
     if len(sums.hidden) > rules.limit("hidden_cells"):
         return None
     told = {key for one in sums.sums for key in _small_rest(one.total, one.parts, sums, rules)}
-    programme = _Programme(sums)
+    programme = Programme(sums)
     for key in sums.hidden:
         if key not in told and key in programme.at:
             interval = programme.interval(key)
@@ -73,7 +73,7 @@ def _is_narrow(interval: Bounds, before: Bounds, rules: Rules) -> bool:
     return rules.is_small(high) and high - low < wide
 
 
-class _Programme:
+class Programme:
     """The equations of all sums over the cells that are not exactly known, as the solver takes them."""
 
     def __init__(self, sums: Sums) -> None:

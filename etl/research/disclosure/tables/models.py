@@ -19,6 +19,10 @@ _DEGREES = re.compile(
 _PERSONS = re.compile(
     rf"(?i)(?:no\.?\s*(?:of\s*)?observations|number\s+of\s+obs(?:ervations)?|nobs|(?<![a-z])n)\s*[:=]\s*{_NUMBER}(?![.%0-9])"
 )
+_OF = re.compile(
+    r"(?i)(?<![0-9.,])([0-9]{1,3}) (?:out of|of the|of|/) [0-9][0-9,]*(?![0-9.])"
+    r"|(?<![0-9.,])([0-9]{1,3}) ?(?:patients|persons|people|subjects|deaths|명)(?![a-z])"
+)
 _FIT = re.compile(r"(?i)(?<!adj\. )(?<!pseudo )r[-\s_]*squared\s*[:=|]?\s*([01]\.[0-9]+)")
 _COEFFICIENTS = re.compile(r"(?i)\bcoef(?:ficient)?s?\b.*\bstd\.?\s*err")
 _ALL = 0.9995
@@ -51,6 +55,9 @@ def in_lines(lines: Iterable[str], rules: Rules) -> Iterator[Found]:
             degrees = _value(found[1] or found[2])
             if degrees < rules.limit("residual_df"):
                 yield Found("few_degrees" if degrees else "saturated", place)
+        yield from (
+            Found("threshold", place) for found in _OF.finditer(line) if rules.is_small(_value(found[1] or found[2]))
+        )
         for found in _PERSONS.finditer(line):
             known = True
             if rules.is_small(_value(found[1])):

@@ -42,10 +42,10 @@ def tables_of(grid: Grid) -> Iterator[Table]:
 
 def _table(block: Grid) -> Table | None:
     rows = [[cell.strip() for cell in row] for row in block.rows]
-    titles = next((i for i, row in enumerate(rows) if sum(map(bool, row)) > 1), None)
+    width = max(map(len, rows))
+    titles = next((i for i, row in enumerate(rows) if sum(map(bool, row)) > min(width - 1, 1)), None)
     if titles is None:
         return None
-    width = max(map(len, rows))
     rows = [row + [""] * (width - len(row)) for row in rows[titles:]]
     top = header_rows(rows)
     headers = _headers(rows[:top], width)
@@ -109,13 +109,17 @@ class _Reader:
         self.said = [i for i, is_measure in enumerate(measures) if not is_measure]
         self.counted = [i for i, is_measure in enumerate(measures) if is_measure]
         self.whole = {i: self._is_whole(i) for i in self.counted}
+        self.parts = {i: max((a.value or 0 for a in self._shown(i)), default=0) <= 1 for i in self.counted}
         said = {role_of(headers[i]) for i in self.counted} - {None, SUM}
         self.roles = {i: self._role(i, alone=not said) for i in self.counted}
 
+    def _shown(self, column: int) -> list[Amount]:
+        said = (read(row[column]) for row in self.body)
+        return [each.first for each in said if each is not None and each.first.value is not None]
+
     def _is_whole(self, column: int) -> bool:
         """Whether all numbers of a column without a role could be counts."""
-        shown = [said.first for row in self.body if (said := read(row[column]))]
-        return not any(a.decimals or a.percent or (a.value or 0) < 0 for a in shown if a.value is not None)
+        return not any(a.decimals or a.percent or (a.value or 0) < 0 for a in self._shown(column))
 
     def _role(self, column: int, *, alone: bool) -> str | None:
         """What a header says; `sum` is a total of categories where no other header says what it is."""
@@ -155,14 +159,22 @@ class _Reader:
         """What a cell is: as its label says, else as its header does, else as the numbers of its column look."""
         role = self.roles[column]
         by_label = _role_of_labels(labels) if role in {None, COUNT} else None
-        if by_label is not None and not (by_label == FIT and (said.first.value or 0) > 1):
+        if by_label is not None and _fits(by_label, said):
             return by_label
         if role is not None:
             return role
         if said.first.percent:
             return SHARE
-        decimal = said.first.decimals > 0
-        return COUNT if self.whole[column] or not (decimal or len(said.rest) > 1) else UNKNOWN
+        counts = self.whole[column] or not (said.first.decimals or len(said.rest) > 1 or self.parts[column])
+        return COUNT if counts else UNKNOWN
+
+
+def _fits(role: str, said: Said) -> bool:
+    """Whether a number can be what a label says: none above 1 is a measure of fit, no whole one above it a share."""
+    value = said.first.value or 0
+    if role == FIT:
+        return value <= 1
+    return role != SHARE or said.first.percent or said.first.decimals > 0 or value <= 1
 
 
 def _role_of_labels(labels: Sequence[str]) -> str | None:

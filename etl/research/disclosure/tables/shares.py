@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 from etl.research.disclosure.findings import Found
@@ -11,6 +12,7 @@ from etl.research.disclosure.tables.table import UNKNOWN, Cell, Table
 from etl.research.disclosure.tables.words import COUNT, MEAN, SHARE
 
 _CLOSE = 1e-9
+_PER = re.compile(r"(?i)\bper\s+([0-9][0-9,]{1,8})")
 
 
 def find(table: Table, rules: Rules) -> Iterator[Found]:
@@ -66,7 +68,7 @@ class _Shares:
         self._bases: dict[tuple[int, int], tuple[int, float, float]] = {}
 
     def whole(self, cell: Cell) -> float:
-        """What all is: 100, or 1 in a column of parts of one."""
+        """What all is: 100, 1 in a column of parts of one, or what the header says (`per 1000`)."""
         return self._wholes[cell.place.column]
 
     def is_numerator(self, cell: Cell, count: Cell) -> bool:
@@ -106,6 +108,9 @@ class _Shares:
 
 
 def _whole(cells: list[Cell]) -> float:
+    per = next((found for c in cells if c.role == SHARE and (found := _PER.search(c.header))), None)
+    if per is not None:
+        return max(float(per[1].replace(",", "")), 1.0)
     shares = [c.amount for c in cells if c.role == SHARE and c.value is not None]
     parts = all((a.value or 0) <= 1 and not a.percent for a in shares) and any(a.decimals > 1 for a in shares)
     return 1.0 if parts else 100.0
