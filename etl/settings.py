@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     expectations: Annotated[Path, Field(description="Folder of the Great Expectations suites")] = (
         PROJECT / "expectations"
     )
+    vault: Annotated[
+        Path | None,
+        Field(description="Folder of the keys of project spaces, outside lake and warehouse; default: <home>/vault"),
+    ] = None
     vocabulary: Annotated[
         str | None, Field(description="Release of the vocabulary to map with; default: the newest loaded")
     ] = None
@@ -78,6 +82,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("vault")
+    @classmethod
+    def _absolute_if_said(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser().resolve()
 
     @field_validator("home")
     @classmethod
@@ -141,6 +150,16 @@ class Settings(BaseSettings):
     def reports(self) -> Path:
         """Folder of the validation reports."""
         return self.home / "reports"
+
+    @property
+    def vault_folder(self) -> Path:
+        """Folder of the keys of project spaces, one file a project."""
+        return self.vault or self.home / "vault"
+
+    @property
+    def spaces(self) -> Path:
+        """Folder of the project spaces, one sub-folder a project."""
+        return self.home / "spaces"
 
     @property
     def scratch(self) -> Path:

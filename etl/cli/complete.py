@@ -56,6 +56,11 @@ def releases() -> list[str]:
     return sorted(file.parent.name for file in (_home() / "vocabulary").glob("[!.]*/release.json"))
 
 
+def spaces() -> list[str]:
+    """Project spaces that stand."""
+    return sorted(file.parent.name for file in (_home() / "spaces").glob("[!.]*/about.json"))
+
+
 def cdm_tables() -> list[str]:
     """Tables of the CDM that hospitals' rows are in."""
     with (_PROGRAM / "cdm" / "tables.csv").open(encoding="utf-8", newline="") as file:
@@ -72,6 +77,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "findings": ("list", "show", "acknowledge", "assign", "work", "waive", "resolve", "reopen", "note", "digest"),
     "office": ("serve", "account"),
     "office account": ("add", "list", "role", "password", "disable"),
+    "space": ("build", "check", "show", "destroy"),
     "vocabulary": ("load", "list", "use", "remove", "diff"),
     "warehouse": ("move", "init", "upgrade", "status", "user", "clear"),
 }
@@ -94,6 +100,8 @@ ARGUMENTS: Mapping[str, tuple[Names | None, ...]] = {
     "unmapped": (hospitals,),
     "why": (hospitals,),
     "findings list": (hospitals,),
+    "space show": (spaces,),
+    "space destroy": (spaces,),
     "vocabulary use": (releases,),
     "vocabulary remove": (releases,),
     "vocabulary diff": (releases, releases),

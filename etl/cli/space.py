@@ -1,0 +1,212 @@
+"""`etl space`: the data of approved projects, built, shown and destroyed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from etl.cli import console
+from etl.cli.console import err, errors_to_exit_codes, out, print_json
+from etl.cli.options import AsJson, By, actor_of, command_app
+from etl.errors import UsageError
+from etl.pages.disclosure import told_persons
+from etl.pages.formats import count
+from etl.research.concepts.usage import strictest_small_cell
+from etl.research.spaces import kept, vault
+from etl.research.spaces.build import Built
+from etl.research.spaces.build import build as build_space
+from etl.research.spaces.build import check as check_space
+from etl.research.spaces.definition import read_definition
+from etl.research.spaces.destroy import destroy as destroy_space
+from etl.research.spaces.destroy import pending
+from etl.research.spaces.page import REPORT
+from etl.research.spaces.policy import policies, policy
+from etl.settings import Settings, load_settings
+
+app = command_app("Project spaces: the data of an approved project, built for it alone and destroyed with it.")
+
+Definition = Annotated[Path, typer.Argument(metavar="FILE", help="The project's definition, YAML (docs/spaces.md).")]
+Project = Annotated[str, typer.Argument(metavar="NAME", help="Name of the project, as its definition says it.")]
+
+
+@app.command(
+    epilog="""[bold]Examples[/]
+
+    etl space check study.yaml · what would be built, and whether it may
+
+    etl space build study.yaml --by kim · build it, for kim who decided
+
+    etl space show study · where its file, its pages and its dummy twin are""",
+)
+def build(definition: Definition, by: By = None, as_json: AsJson = False) -> None:
+    """Build the space of a project from the published nights that its definition names.
+
+    Only the persons of its cohort, its tables, columns and days are in it, by the rules of its policy: new numbers of
+    persons, visits and events, days moved, rare codes lifted, texts out. On the space as it was built it is measured
+    how far persons look alike in what others may know of them. Where less holds than the policy asks, nothing opens
+    (exit code 3); the error says how many persons cost it, and by what.
+
+    The space is an encrypted DuckDB file below ETL_HOME/spaces; its keys are in the vault (ETL_VAULT). Beside it lie
+    the report for the review board, in English and Korean, and a dummy twin with invented rows to write queries on.
+    """
+    with errors_to_exit_codes(as_json=as_json):
+        settings = load_settings()
+        with console.progress("building", quiet=as_json) as tell:
+            built = build_space(settings, read_definition(definition), actor_of(by), tell)
+        _say(settings, built, as_json=as_json)
+        err.print(f"wrote {kept.folder_of(settings, built.definition.name)}", soft_wrap=True)
+
+
+@app.command(
+    epilog="""[bold]Examples[/]
+
+    etl space check study.yaml · all measures, and what they should be
+
+    etl space check study.yaml --json · the same for a script""",
+)
+def check(definition: Definition, as_json: AsJson = False) -> None:
+    """Build a space in scratch, measure it, and leave nothing of it.
+
+    Exit code 3 tells that it would not open. Nothing is written beside the answer, and no key is kept.
+    """
+    with errors_to_exit_codes(as_json=as_json):
+        settings = load_settings()
+        with console.progress("checking", quiet=as_json) as tell:
+            built = check_space(settings, read_definition(definition), tell)
+        _say(settings, built, as_json=as_json)
+        if built.failures:
+            raise typer.Exit(3)
+
+
+@app.command(
+    epilog="""[bold]Examples[/]
+
+    etl space show · all spaces, and the policies there are
+
+    etl space show study · one: what it is of, its rows, its files
+
+    etl space show study --attach open.sql · write the statement that opens it, for its researcher only""",
+)
+def show(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One space; default: list all.")] = None,
+    attach: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the SQL that opens the space; the key is in it, so only you can read it."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the spaces that stand, or one of them; keys are never shown.
+
+    A space whose last day has passed is listed as over: destroy it.
+    """
+    with errors_to_exit_codes(as_json=as_json):
+        settings = load_settings()
+        if name is None:
+            if attach is not None:
+                raise UsageError("--attach is of one space", hint="etl space show NAME --attach FILE")
+            _list(settings, as_json=as_json)
+            return
+        about = kept.about(settings, name)
+        if attach is not None:
+            kept.write_attach(settings, name, attach)
+            err.print(f"wrote {attach}: it holds the key, hand it to nobody else", soft_wrap=True)
+        if as_json:
+            print_json(_plain(settings, about))
+        else:
+            _show(settings, about)
+
+
+@app.command(
+    epilog="""[bold]Examples[/]
+
+    etl space destroy study --reason "the study has ended" · space and keys, with a certificate""",
+)
+def destroy(
+    name: Project,
+    reason: Annotated[str, typer.Option(help="Why, in your words, for the certificate; no patient's data.")],
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy a space, its twin and its keys; write a certificate of it, JSON and a page to print.
+
+    First nobody sees it any more, then its keys go, then its files. A run that was killed is finished by the next.
+    What a researcher copied stays a copy: without the keys its numbers and days lead to nobody.
+    """
+    with errors_to_exit_codes(as_json=as_json):
+        settings = load_settings()
+        certificate, page = destroy_space(settings, name, actor_of(by), reason)
+        if as_json:
+            print_json(asdict(certificate))
+        else:
+            out.print(f"destroyed {name}; certificate: {page}", soft_wrap=True)
+
+
+def _say(settings: Settings, built: Built, *, as_json: bool) -> None:
+    asked, measured, cell = policy(built.definition.policy).adequacy, built.measured, strictest_small_cell(settings)
+
+    def told(n: int) -> str:
+        return told_persons(None if 0 < n < cell else n, cell)
+
+    if as_json:
+        print_json({
+            "project": built.definition.name, "opens": not built.failures, "fails": built.failures,
+            "persons": told(measured.persons), "left_out": told(built.left_out), "below": told(measured.below),
+            "k": measured.k, "l": dict(measured.l), "t": dict(measured.t), "risks": dict(measured.risks),
+            "cured": {name: told(n) for name, n in measured.cured.items()}, "rows": dict(built.rows),
+            "seconds": round(built.seconds, 1),
+        })  # fmt: skip
+        return
+    out.print(f"{told(measured.persons)} persons, {told(built.left_out)} left out, in {built.seconds:.1f} s")
+    table = Table("measure", "of", "measured", "asked", box=None, header_style="bold")
+    table.add_row("k-anonymity", ", ".join(measured.known), str(measured.k), f"≥ {asked.k}")
+    for name, n in measured.l.items():
+        table.add_row("l-diversity", name, str(n), f"≥ {asked.l}")
+        table.add_row("t-closeness", name, f"{measured.t[name]:.3f}", f"≤ {asked.t:g}")
+    for name, risk in measured.risks.items():
+        table.add_row("risk", name, f"{risk:.3f}", f"≤ {asked.risk:g}")
+    for name, n in measured.cured.items():
+        if n:
+            table.add_row("persons fewer below k without", name, told(n), "")
+    out.print(table)
+    if built.failures:
+        err.print(f"would not open: {', '.join(built.failures)}", style="red")
+
+
+def _list(settings: Settings, *, as_json: bool) -> None:
+    found = [kept.about(settings, name) for name in kept.spaces(settings)]
+    if as_json:
+        print_json([_plain(settings, each) for each in found])
+        return
+    table = Table("space", "policy", "persons", "until", "state", box=None, header_style="bold")
+    for each in found:
+        table.add_row(each.name, each.policy, count(each.persons), str(each.until), "over" if each.is_over else "open")
+    out.print(table if found else "there is no space: etl space build --help")
+    for name in pending(settings):
+        err.print(f"the destruction of {name} was broken off: etl space destroy {name} --reason …", style="yellow")
+    out.print(f"policies: {', '.join(policies())}")
+
+
+def _plain(settings: Settings, about: kept.About) -> dict[str, Any]:
+    return {
+        **asdict(about), "over": about.is_over, "folder": str(kept.folder_of(settings, about.name)),
+        "keys": vault.has_keys(settings, about.name),
+    }  # fmt: skip
+
+
+def _show(settings: Settings, about: kept.About) -> None:
+    folder = kept.folder_of(settings, about.name)
+    nights = ", ".join(f"{hospital} {night}" for hospital, night in about.nights.items())
+    out.print(f"{about.title} · {about.policy} · {nights}", soft_wrap=True)
+    out.print(f"{count(about.persons)} persons, until {about.until}{' (over)' if about.is_over else ''}")
+    for table, n in about.rows.items():
+        out.print(f"  {table} {count(n)}")
+    for file in (kept.FILE, kept.TWIN, f"{REPORT}.en.html", f"{REPORT}.ko.html"):
+        out.print(str(folder / file), soft_wrap=True)
+    if not vault.has_keys(settings, about.name):
+        err.print("the vault does not hold its keys: set ETL_VAULT", style="red")

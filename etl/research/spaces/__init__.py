@@ -1,0 +1,1 @@
+"""Builds, for researchers, the data of one approved project; what leads back to persons stays in the vault."""

@@ -1,0 +1,182 @@
+"""Builds a space: of one published state, in scratch, and there only when it holds what its policy asks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from duckdb import DuckDBPyConnection
+
+from etl.errors import ConfigError, GateClosed, TransientError
+from etl.files import write_atomically
+from etl.pages.disclosure import told_persons
+from etl.research.concepts.usage import strictest_small_cell
+from etl.research.spaces import kept, vault
+from etl.research.spaces.adequacy import Measured, measure
+from etl.research.spaces.codes import find_rare
+from etl.research.spaces.definition import Definition
+from etl.research.spaces.destroy import finish
+from etl.research.spaces.page import REPORT, write_report
+from etl.research.spaces.persons import KEY, find_persons, leave_out, number_persons, quasi_identifiers
+from etl.research.spaces.policy import Policy, policy
+from etl.research.spaces.twin import write_twin
+from etl.research.spaces.write import write_tables
+from etl.settings import Settings
+from etl.sql import literal
+from etl.store.ledger.ledger import now
+from etl.store.warehouse.open import open_warehouse
+from etl.store.warehouse.protocol import Warehouse
+
+Tell = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was built, or would have been: how it measures, and what of its policy it fails."""
+
+    definition: Definition
+    measured: Measured
+    failures: list[str]
+    left_out: int
+    rows: Mapping[str, int]
+    seconds: float
+
+
+def build(settings: Settings, definition: Definition, by: str, tell: Tell) -> Built:
+    """Build the space of a project that has none; GateClosed, and nothing stands, where its policy does not hold."""
+    with kept.at_work(settings, definition.name):
+        finish(settings, definition.name)
+        _must_be_new(settings, definition)
+        kept.clear_leftovers(settings, definition.name)
+        folder, keys = settings.spaces / f"{kept.BUILDING}{definition.name}", vault.new_keys()
+        folder.mkdir(parents=True, mode=0o700)
+        try:
+            built = _work(settings, definition, folder, keys, tell)
+            if built.failures:
+                raise _closed(settings, built, _keep_report(settings, folder, definition.name))
+            _stand(settings, built, folder, keys, by)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return built
+
+
+def check(settings: Settings, definition: Definition, tell: Tell) -> Built:
+    """Build a space in scratch, measure it, and leave nothing of it."""
+    with _scratch(settings) as folder:
+        return _work(settings, definition, folder, vault.new_keys(), tell)
+
+
+def _must_be_new(settings: Settings, definition: Definition) -> None:
+    if kept.folder_of(settings, definition.name).exists():
+        raise ConfigError(
+            f"there is a space {definition.name} already",
+            hint=f"take it away first: etl space destroy {definition.name} --reason WHY",
+        )
+
+
+def _work(settings: Settings, definition: Definition, folder: Path, keys: vault.Keys, tell: Tell) -> Built:
+    began, rules, warehouse = time.monotonic(), policy(definition.policy), open_warehouse(settings)
+    before = _state(warehouse, definition)
+    with warehouse.reader() as con, _scratch(settings) as scratch:
+        _prepare(con, settings, scratch)
+        con.execute(kept.attach_statement(folder / kept.FILE, keys, writing=True))
+        con.execute(f"set variable {KEY} = {literal(keys.numbers)}")
+        con.execute("begin")  # every table is of one moment
+        measured, left_out, rows = fill(con, definition, rules, tell)
+        con.execute("commit")
+        failures = measured.failures(rules.adequacy)
+        if not failures:
+            tell("dummy twin", "")
+            write_twin(con, folder / kept.TWIN, definition, strictest_small_cell(settings))
+        con.execute("detach space")
+    if _state(warehouse, definition) != before:
+        raise TransientError("a night was published while the space was built", hint="run again")
+    write_report(settings, folder, definition, rules, measured, left_out, failures)
+    return Built(definition, measured, failures, left_out, rows, time.monotonic() - began)
+
+
+def fill(
+    con: DuckDBPyConnection, definition: Definition, rules: Policy, tell: Tell
+) -> tuple[Measured, int, dict[str, int]]:
+    """Fill and measure the space that is attached to a reader; returns who was left out, and the rows by table."""
+    tell("persons", "")
+    find_persons(con, definition, rules)
+    known = quasi_identifiers(definition, rules)
+    left_out = leave_out(con, known, rules)
+    if number_persons(con) == 0:
+        raise ConfigError("nobody would be left in the space", hint="ask for more persons, or for a wider policy")
+    tell("codes", "")
+    find_rare(con, definition, rules.codes)
+    rows = write_tables(con, definition, rules, tell)
+    tell("measuring", "")
+    return measure(con, definition, rules, known), left_out, rows
+
+
+def _state(warehouse: Warehouse, definition: Definition) -> list[object]:
+    """What is published of the hospitals, to be held against what is published later."""
+    return [warehouse.published(hospital) for hospital in definition.hospitals]
+
+
+def _prepare(con: DuckDBPyConnection, settings: Settings, scratch: Path) -> None:
+    """Bound what the work takes; what it spills is encrypted, for it holds numbers of the warehouse."""
+    kept.load_cipher(con)
+    con.execute(f"set memory_limit = {literal(settings.memory)}")
+    con.execute(f"set threads = {settings.threads}")
+    con.execute(f"set temp_directory = {literal(str(scratch))}")
+    con.execute("set enable_progress_bar = false")
+
+
+@contextmanager
+def _scratch(settings: Settings) -> Iterator[Path]:
+    folder = settings.scratch / uuid4().hex
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stand(settings: Settings, built: Built, folder: Path, keys: vault.Keys, by: str) -> None:
+    """Keys into the vault, then the folder to its name: without the folder the keys are a leftover."""
+    said = built.definition
+    digests = {"definition": said.digest} | {f: kept.digest(folder / f) for f in (kept.FILE, kept.TWIN)}
+    about = kept.About(
+        said.name, said.title, said.policy, {h: str(n) for h, n in said.hospitals.items()}, built.measured.persons,
+        built.left_out, built.rows, said.until, now().isoformat(timespec="seconds"), by,
+        round(built.seconds, 1), digests,
+    )  # fmt: skip
+    write_atomically(folder / kept.ABOUT, json.dumps(asdict(about), default=str, ensure_ascii=False, indent=1))
+    vault.keep(settings, said.name, keys)
+    folder.replace(kept.folder_of(settings, said.name))
+
+
+def _keep_report(settings: Settings, folder: Path, project: str) -> Path:
+    """Keep the pages of a space that did not open, for those who decide what to ask for instead; returns the page."""
+    refused = settings.spaces / kept.REFUSED / project
+    shutil.rmtree(refused, ignore_errors=True)
+    for file in (kept.FILE, kept.TWIN):
+        (folder / file).unlink(missing_ok=True)
+    refused.parent.mkdir(exist_ok=True)
+    folder.replace(refused)
+    return refused / f"{REPORT}.en.html"
+
+
+def _closed(settings: Settings, built: Built, page: Path) -> GateClosed:
+    """Why a space does not open: which measures fail, and which quasi-identifier costs how many persons."""
+    cell = strictest_small_cell(settings)
+
+    def told(n: int) -> str:
+        return told_persons(None, cell) if 0 < n < cell else told_persons(n, None)
+
+    costs = "".join(f"\n  without {name}: {told(n)} persons fewer" for name, n in built.measured.cured.items() if n)
+    return GateClosed(
+        f"the space {built.definition.name} does not hold what its policy asks: {', '.join(built.failures)}; "
+        f"{told(built.measured.below)} of {told(built.measured.persons)} persons look like too few others{costs}",
+        hint=f"ask for fewer columns, more persons or a stricter policy; all measures: {page}",
+    )

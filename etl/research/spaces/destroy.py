@@ -1,0 +1,68 @@
+"""Takes a space away: first from sight, then its keys, then its files; a certificate says so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from etl.files import read_json, write_atomically
+from etl.research.spaces import kept, vault
+from etl.research.spaces.certificate import Certificate
+from etl.research.spaces.page import write_certificate
+from etl.settings import Settings
+from etl.store.ledger.ledger import now
+
+_ORDER = "destroy.json"
+CERTIFICATES = ".certificates"
+
+
+def destroy(settings: Settings, project: str, by: str, reason: str) -> tuple[Certificate, Path]:
+    """Destroy a space with its keys; returns its certificate, and the page that is printed of it.
+
+    One that was killed half-way is finished, with its own order's name and reason.
+    """
+    with kept.at_work(settings, project):
+        if (done := finish(settings, project)) is not None:
+            return done
+        said = kept.about(settings, project)
+        order = Certificate(
+            said.name, said.title, said.persons, said.rows, said.built_at, said.digests, by, reason, _moment()
+        )
+        folder = kept.folder_of(settings, project)
+        write_atomically(folder / _ORDER, _as_json(order))
+        folder.replace(settings.spaces / f"{kept.LEAVING}{project}")
+        done = finish(settings, project)
+        assert done is not None  # the folder was moved there a moment ago, and the turn is held
+        return done
+
+
+def finish(settings: Settings, project: str) -> tuple[Certificate, Path] | None:
+    """Finish the destruction of a space that was ordered; None where none was. Its turn is held."""
+    leaving = settings.spaces / f"{kept.LEAVING}{project}"
+    if not leaving.exists():
+        return None
+    vault.destroy(settings, project)
+    order = read_json(leaving / _ORDER, Certificate)
+    for file in (kept.FILE, kept.TWIN):
+        (leaving / file).unlink(missing_ok=True)
+    done = replace(order, destroyed_at=_moment())
+    name = f"{project}-{order.ordered_at.replace(':', '')}"
+    write_atomically(settings.spaces / CERTIFICATES / f"{name}.json", _as_json(done))
+    page = write_certificate(settings.spaces / CERTIFICATES, name, done)
+    shutil.rmtree(leaving)
+    return done, page
+
+
+def pending(settings: Settings) -> list[str]:
+    """Projects whose space is being destroyed, or whose destruction was killed."""
+    return sorted(f.name.removeprefix(kept.LEAVING) for f in settings.spaces.glob(f"{kept.LEAVING}*"))
+
+
+def _as_json(certificate: Certificate) -> str:
+    return json.dumps(asdict(certificate), ensure_ascii=False, indent=1)
+
+
+def _moment() -> str:
+    return now().isoformat(timespec="seconds")

@@ -1,0 +1,173 @@
+"""Project spaces: what stands in the rows of a space, and what does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import made_space
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl.errors import ConfigError
+from etl.research.spaces.persons import KEY, shift
+from etl.sql import literal
+
+LEVELS = ("strict", "standard", "linked")
+
+
+@pytest.fixture(scope="module")
+def con():
+    with made_space.warehouse(240) as con:
+        yield con
+
+
+@pytest.fixture(scope="module", params=LEVELS)
+def built(request):
+    with made_space.warehouse(240) as con:
+        made_space.build(con, made_space.definition(level=request.param))
+        yield con, request.param
+
+
+def rows(con, sql):
+    return con.execute(sql).fetchall()
+
+
+def test_persons_are_numbered_without_a_gap_and_nothing_has_a_number_of_the_warehouse(built):
+    con, _ = built
+    (count, lowest, highest, kinds), *_ = rows(
+        con, "select count(*), min(person_id), max(person_id), count(distinct person_id) from space.person"
+    )
+    assert (lowest, highest, kinds) == (1, count, count)
+    for table in ("visit_occurrence", "condition_occurrence", "measurement"):
+        (count, highest, kinds), *_ = rows(
+            con, f"select count(*), max({table}_id), count(distinct {table}_id) from space.{table}"
+        )
+        assert highest == count == kinds > 0
+
+
+def test_rows_lie_in_the_order_of_the_new_numbers(built):
+    con, _ = built
+    for table in ("person", "visit_occurrence", "condition_occurrence", "measurement"):
+        order = [n for (n,) in rows(con, f"select person_id from space.{table}")]
+        assert order == sorted(order)
+
+
+def test_a_person_keeps_every_interval_and_moves_no_further_than_the_level_says(built):
+    con, level = built
+    moved = rows(
+        con,
+        "select p.old, min(c.visit_start_date) - any_value(o.first), max(c.visit_start_date) - any_value(o.last) "
+        "from space.visit_occurrence c join person_of p on p.number = c.person_id join (select person_id, "
+        "min(visit_start_date) as first, max(visit_start_date) as last from visit_occurrence group by 1) o "
+        "on o.person_id = p.old group by 1",
+    )
+    most = {"strict": 182, "standard": 30, "linked": 0}[level]
+    assert all(first == last and abs(first) <= most for _, first, last in moved)
+    assert len({first for _, first, _ in moved}) > (most > 0) * 3
+    if level == "standard":
+        assert all(first % 7 == 0 for _, first, _ in moved)
+
+
+def test_an_event_stays_with_its_visit(built):
+    con, _ = built
+    apart = rows(
+        con,
+        "select count(*), count_if(c.person_id <> v.person_id or c.condition_start_date <> v.visit_start_date) "
+        "from space.condition_occurrence c join space.visit_occurrence v using (visit_occurrence_id)",
+    )
+    assert apart[0][1] == 0
+    assert apart[0][0] == rows(con, "select count(*) from space.condition_occurrence")[0][0]
+
+
+def test_no_text_of_a_hospital_and_no_day_of_birth_is_told(built):
+    con, level = built
+    for column, table in (
+        ("person_source_value", "person"), ("visit_source_value", "visit_occurrence"),
+        ("condition_source_value", "condition_occurrence"), ("month_of_birth", "person"), ("day_of_birth", "person"),
+    ):  # fmt: skip
+        assert rows(con, f"select count({column}) from space.{table}") == [(0,)]
+    sites = rows(con, "select count(distinct care_site_id), max(care_site_id) from space.visit_occurrence")
+    assert sites == ([(240, 240)] if level == "linked" else [(0, None)])
+
+
+def test_nobody_is_older_than_the_one_group_of_the_oldest(built):
+    con, _ = built
+    assert rows(con, "select min(year_of_birth) from space.person")[0][0] >= made_space.LAST.year - 90
+    assert rows(con, "select count(*) from person where year_of_birth < 1936")[0][0] > 0
+
+
+def test_times_of_day_go_where_the_level_says_so(built):
+    con, level = built
+    hours = {h for (h,) in rows(con, "select distinct hour(condition_start_datetime) from space.condition_occurrence")}
+    assert hours == ({0} if level == "strict" else {9})
+
+
+def test_no_code_is_of_fewer_persons_than_the_level_says(built):
+    con, level = built
+    fewest = {"strict": 10, "standard": 5, "linked": 1}[level]
+    few = rows(
+        con,
+        "select condition_concept_id, count(distinct person_id) as n from space.condition_occurrence "
+        f"where condition_concept_id <> 0 group by 1 having n < {fewest}",
+    )
+    assert few == []
+    lifted = rows(con, "select count(*) from space.condition_occurrence where condition_concept_id >= 2500")[0][0]
+    hidden = rows(con, "select count(*) from space.condition_occurrence where condition_concept_id = 0")[0][0]
+    assert (lifted > 0, hidden > 0) == {
+        "strict": (False, True),
+        "standard": (True, hidden > 0),
+        "linked": (False, False),
+    }[level]
+
+
+def test_only_approved_columns_days_and_hospitals_are_there(con):
+    held = {
+        "person": ("person_id", "gender_concept_id"),
+        "measurement": ("measurement_id", "person_id", "measurement_date"),
+    }
+    said = replace(made_space.definition(level="linked", hospitals=2, held=held), first=made_space.date(2020, 1, 1))
+    made_space.build(con, said)
+    try:
+        assert [row[0] for row in rows(con, "describe space.measurement")] == list(held["measurement"])
+        assert rows(con, "select min(measurement_date) >= '2020-01-01' from space.measurement") == [(True,)]
+        assert {h for (h,) in rows(con, "select distinct old >> 24 from person_of")} == {1, 2}
+    finally:
+        con.execute("detach space")
+
+
+def test_another_night_than_the_one_that_is_published_is_refused(con):
+    said = replace(made_space.definition(), hospitals={"h1": made_space.date(2026, 6, 30), "h9": made_space.NIGHT})
+    with pytest.raises(ConfigError, match=r"h1: the night 2026-07-01 is published(.|\n)*nothing of h9"):
+        made_space.build(con, said)
+    con.execute("detach space")
+
+
+def test_a_cohort_that_gives_no_index_date_is_refused(con):
+    with pytest.raises(ConfigError, match="person_id and index_date"):
+        made_space.build(con, made_space.definition(cohort="select person_id from person"))
+    con.execute("detach space")
+
+
+@given(key=st.text("0123456789abcdef", min_size=64, max_size=64), days=st.integers(0, 400), weekdays=st.booleans())
+def test_a_shift_is_of_the_key_and_the_person_alone_and_within_its_bounds(con, key, days, weekdays):
+    con.execute(f"set variable {KEY} = {literal(key)}")
+    sql = shift(days, "i", weekdays=weekdays)
+    first = [n for (n,) in rows(con, f"select {sql} from range(200) r(i)")]
+    again = [n for (n,) in rows(con, f"select {sql} from range(200) r(i) order by i desc")]
+    assert first == again[::-1]
+    assert all(abs(n) <= days for n in first)
+    assert not weekdays or all(n % 7 == 0 for n in first)
+
+
+@given(key=st.text("0123456789abcdef", min_size=64, max_size=64))
+def test_numbers_are_a_permutation_that_another_key_makes_anew(con, key):
+    def order(of):
+        con.execute(f"set variable {KEY} = {literal(of)}")
+        from etl.research.spaces.persons import keyed
+
+        return [i for (i,) in rows(con, f"select i from range(300) r(i) order by {keyed('person', 'i')}")]
+
+    mine, other = order(key), order("f" * 63 + ("0" if key[-1] != "0" else "1"))
+    assert sorted(mine) == sorted(other) == list(range(300))
+    assert sum(a == b for a, b in zip(mine, other, strict=True)) < 12
