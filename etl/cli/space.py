@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from sqlalchemy.engine import URL
 
 from etl.cli import console
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, By, actor_of, command_app
+from etl.cli.warehouse import AdminUrl, admin_of
 from etl.errors import UsageError
 from etl.pages.disclosure import told_persons
 from etl.pages.formats import count
@@ -42,7 +44,7 @@ Project = Annotated[str, typer.Argument(metavar="NAME", help="Name of the projec
 
     etl space show study · where its file, its pages and its dummy twin are""",
 )
-def build(definition: Definition, by: By = None, as_json: AsJson = False) -> None:
+def build(definition: Definition, by: By = None, admin_url: AdminUrl = None, as_json: AsJson = False) -> None:
     """Build the space of a project from the published nights that its definition names.
 
     Only the persons of its cohort, its tables, columns and days are in it, by the rules of its policy: new numbers of
@@ -50,13 +52,15 @@ def build(definition: Definition, by: By = None, as_json: AsJson = False) -> Non
     how far persons look alike in what others may know of them. Where less holds than the policy asks, nothing opens
     (exit code 3); the error says how many persons cost it, and by what.
 
-    The space is an encrypted DuckDB file below ETL_HOME/spaces; its keys are in the vault (ETL_VAULT). Beside it lie
+    The space is an encrypted DuckDB file below ETL_HOME/spaces; its keys are in the vault (ETL_VAULT). Where the
+    warehouse is on PostgreSQL it is a schema space_NAME there, too, that its role of the same name may read and nobody
+    else (grant space_NAME to LOGIN); --admin-url makes both. Beside the file lie
     the report for the review board, in English and Korean, and a dummy twin with invented rows to write queries on.
     """
     with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         with console.progress("building", quiet=as_json) as tell:
-            built = build_space(settings, read_definition(definition), actor_of(by), tell)
+            built = build_space(settings, read_definition(definition), actor_of(by), tell, _admin(settings, admin_url))
         _say(settings, built, as_json=as_json)
         err.print(f"wrote {kept.folder_of(settings, built.definition.name)}", soft_wrap=True)
 
@@ -131,6 +135,7 @@ def destroy(
     name: Project,
     reason: Annotated[str, typer.Option(help="Why, in your words, for the certificate; no patient's data.")],
     by: By = None,
+    admin_url: AdminUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Destroy a space, its twin and its keys; write a certificate of it, JSON and a page to print.
@@ -140,11 +145,16 @@ def destroy(
     """
     with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
-        certificate, page = destroy_space(settings, name, actor_of(by), reason)
+        certificate, page = destroy_space(settings, name, actor_of(by), reason, _admin(settings, admin_url))
         if as_json:
             print_json(asdict(certificate))
         else:
             out.print(f"destroyed {name}; certificate: {page}", soft_wrap=True)
+
+
+def _admin(settings: Settings, given: str | None) -> URL | None:
+    """Who makes schemas and roles, where the warehouse is on PostgreSQL."""
+    return admin_of(settings, given) if settings.warehouse.get_backend_name() == "postgresql" else None
 
 
 def _say(settings: Settings, built: Built, *, as_json: bool) -> None:

@@ -73,7 +73,8 @@ def _warehouse(settings: Settings) -> URL:
     return url
 
 
-def _admin(settings: Settings, given: str | None) -> URL:
+def admin_of(settings: Settings, given: str | None) -> URL:
+    """The URL of who prepares the warehouse, of the same database; by default the warehouse's own login."""
 
     url = _warehouse(settings)
     if given is None:
@@ -104,7 +105,7 @@ def init(admin_url: AdminUrl = None) -> None:
     """
     with errors_to_exit_codes():
         settings = load_settings()
-        admin = _admin(settings, admin_url)
+        admin = admin_of(settings, admin_url)
         with console.progress("preparing the warehouse") as tell:
             initialise(admin, settings.warehouse, lambda text: tell(text, ""))
             tell("hospitals", "")
@@ -215,7 +216,7 @@ def user(
     database. A login may have several roles.
     """
     with errors_to_exit_codes():
-        admin = _admin(load_settings(), admin_url)
+        admin = admin_of(load_settings(), admin_url)
         if hospital and (role != "analyst" or not reason.strip()):
             raise UsageError("--hospital clears an analyst and needs --reason", hint="etl warehouse clear --help")
         left_out = make_login(admin, name, role, _password(ask=ask_password), _limits(limit or []))

@@ -17,8 +17,11 @@ LOOKS = """
 select p.gender_concept_id as sex, p.year_of_birth as birth, l.state as place, d.person_id is not null as died,
   'c' || value as value
 from space.person p left join place_of l on l.number = p.location_id left join space.death d using (person_id)
-join (select person_id, arg_max(concept, (n, -concept)) as value from (select person_id,
-  condition_concept_id as concept, count(*) as n from space.condition_occurrence group by all) group by person_id) using (person_id)
+join (
+  select person_id, arg_max(concept, (n, -concept)) as value
+  from (select person_id, condition_concept_id as concept, count(*) as n from space.condition_occurrence group by all)
+  group by person_id
+) using (person_id)
 """
 
 

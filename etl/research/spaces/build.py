@@ -12,12 +12,13 @@ from pathlib import Path
 from uuid import uuid4
 
 from duckdb import DuckDBPyConnection
+from sqlalchemy.engine import URL
 
 from etl.errors import ConfigError, GateClosed, TransientError
 from etl.files import write_atomically
 from etl.pages.disclosure import told_persons
 from etl.research.concepts.usage import strictest_small_cell
-from etl.research.spaces import kept, vault
+from etl.research.spaces import kept, on_postgres, vault
 from etl.research.spaces.adequacy import Measured, measure
 from etl.research.spaces.codes import find_rare
 from etl.research.spaces.definition import Definition
@@ -48,10 +49,14 @@ class Built:
     seconds: float
 
 
-def build(settings: Settings, definition: Definition, by: str, tell: Tell) -> Built:
-    """Build the space of a project that has none; GateClosed, and nothing stands, where its policy does not hold."""
+def build(settings: Settings, definition: Definition, by: str, tell: Tell, admin: URL | None = None) -> Built:
+    """Build the space of a project that has none; GateClosed, and nothing stands, where its policy does not hold.
+
+    Where the warehouse is on PostgreSQL, `admin` makes the schema and role of the space there; by default the
+    warehouse's own login.
+    """
     with kept.at_work(settings, definition.name):
-        finish(settings, definition.name)
+        finish(settings, definition.name, admin)
         _must_be_new(settings, definition)
         kept.clear_leftovers(settings, definition.name)
         folder, keys = settings.spaces / f"{kept.BUILDING}{definition.name}", vault.new_keys()
@@ -60,7 +65,12 @@ def build(settings: Settings, definition: Definition, by: str, tell: Tell) -> Bu
             built = _work(settings, definition, folder, keys, tell)
             if built.failures:
                 raise _closed(settings, built, _keep_report(settings, folder, definition.name))
-            _stand(settings, built, folder, keys, by)
+            schema = None
+            if settings.warehouse.get_backend_name() == "postgresql":
+                tell("schema", on_postgres.schema_of(definition.name))
+                place = admin or settings.warehouse
+                schema = on_postgres.put(place, folder / kept.FILE, keys, definition.name)
+            _stand(settings, built, folder, keys, by, schema)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return built
@@ -142,14 +152,14 @@ def _scratch(settings: Settings) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _stand(settings: Settings, built: Built, folder: Path, keys: vault.Keys, by: str) -> None:
+def _stand(settings: Settings, built: Built, folder: Path, keys: vault.Keys, by: str, schema: str | None) -> None:
     """Keys into the vault, then the folder to its name: without the folder the keys are a leftover."""
     said = built.definition
     digests = {"definition": said.digest} | {f: kept.digest(folder / f) for f in (kept.FILE, kept.TWIN)}
     about = kept.About(
         said.name, said.title, said.policy, {h: str(n) for h, n in said.hospitals.items()}, built.measured.persons,
         built.left_out, built.rows, said.until, now().isoformat(timespec="seconds"), by,
-        round(built.seconds, 1), digests,
+        round(built.seconds, 1), digests, schema,
     )  # fmt: skip
     write_atomically(folder / kept.ABOUT, json.dumps(asdict(about), default=str, ensure_ascii=False, indent=1))
     vault.keep(settings, said.name, keys)

@@ -7,8 +7,10 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from sqlalchemy.engine import URL
+
 from etl.files import read_json, write_atomically
-from etl.research.spaces import kept, vault
+from etl.research.spaces import kept, on_postgres, vault
 from etl.research.spaces.certificate import Certificate
 from etl.research.spaces.page import write_certificate
 from etl.settings import Settings
@@ -18,13 +20,15 @@ _ORDER = "destroy.json"
 CERTIFICATES = ".certificates"
 
 
-def destroy(settings: Settings, project: str, by: str, reason: str) -> tuple[Certificate, Path]:
+def destroy(
+    settings: Settings, project: str, by: str, reason: str, admin: URL | None = None
+) -> tuple[Certificate, Path]:
     """Destroy a space with its keys; returns its certificate, and the page that is printed of it.
 
-    One that was killed half-way is finished, with its own order's name and reason.
+    One that was killed half-way is finished, with its own order's name and reason. `admin` as in `build`.
     """
     with kept.at_work(settings, project):
-        if (done := finish(settings, project)) is not None:
+        if (done := finish(settings, project, admin)) is not None:
             return done
         said = kept.about(settings, project)
         order = Certificate(
@@ -33,18 +37,20 @@ def destroy(settings: Settings, project: str, by: str, reason: str) -> tuple[Cer
         folder = kept.folder_of(settings, project)
         write_atomically(folder / _ORDER, _as_json(order))
         folder.replace(settings.spaces / f"{kept.LEAVING}{project}")
-        done = finish(settings, project)
+        done = finish(settings, project, admin)
         assert done is not None  # the folder was moved there a moment ago, and the turn is held
         return done
 
 
-def finish(settings: Settings, project: str) -> tuple[Certificate, Path] | None:
+def finish(settings: Settings, project: str, admin: URL | None = None) -> tuple[Certificate, Path] | None:
     """Finish the destruction of a space that was ordered; None where none was. Its turn is held."""
     leaving = settings.spaces / f"{kept.LEAVING}{project}"
     if not leaving.exists():
         return None
     vault.destroy(settings, project)
     order = read_json(leaving / _ORDER, Certificate)
+    if read_json(leaving / kept.ABOUT, kept.About).schema is not None:
+        on_postgres.remove(admin or settings.warehouse, project)
     for file in (kept.FILE, kept.TWIN):
         (leaving / file).unlink(missing_ok=True)
     done = replace(order, destroyed_at=_moment())

@@ -73,10 +73,10 @@ def _number_staff(con: DuckDBPyConnection, definition: Definition) -> None:
             f"select {quote(c)} as old from {quote(t)}" for t, columns in definition.tables.items() for c in columns
             if kind_of(t, c) is Kind.STAFF and c == f"{staff}_id"
         ]  # fmt: skip
-        rows = " union ".join(named) or "select null::bigint as old where false"
+        rows = " union all ".join(named) or "select null::bigint as old where false"
         con.execute(
-            f"create temp table of_{staff} as select row_number() over () as number, old from (select old "
-            f"from ({rows}) where old is not null order by {keyed(staff, 'old')})"
+            f"create temp table of_{staff} as select row_number() over () as number, old from (select distinct old "
+            f"from ({rows}) where old is not null) order by {keyed(staff, 'old')}"
         )
 
 

@@ -69,6 +69,14 @@ def test_a_person_keeps_every_interval_and_moves_no_further_than_the_level_says(
         assert all(first % 7 == 0 for _, first, _ in moved)
 
 
+def test_no_row_is_lost_or_doubled(built):
+    con, level = built
+    persons = "(select old from person_of)"
+    for table in ("visit_occurrence", "condition_occurrence", "measurement", "observation_period"):
+        wanted = rows(con, f"select count(*) from {table} where person_id in {persons}")
+        assert rows(con, f"select count(*) from space.{table}") == wanted, level
+
+
 def test_an_event_stays_with_its_visit(built):
     con, _ = built
     apart = rows(
