@@ -67,7 +67,7 @@ def warehouse(
     persons: int, *, threads: int = 1, memory: str = "1GB", file: Path | None = None
 ) -> Iterator[DuckDBPyConnection]:
     """A connection that reads an invented warehouse of so many persons, as a warehouse's reader does."""
-    with duckdb.connect(str(file or ":memory:"), config={"threads": threads, "memory_limit": memory}) as con:
+    with opened(file, threads=threads, memory=memory) as con:
         for name, statement in create_statements(keys=False).items():
             if name in (*EVERYTHING, "location", "concept", "concept_ancestor"):
                 con.execute(statement)
@@ -77,6 +77,13 @@ def warehouse(
             "create view hospital as select n as hospital_number, 'h' || n as hospital, "
             f"date {literal(str(NIGHT))} as night from range(1, 5) r(n)"
         )
+        yield con
+
+
+@contextmanager
+def opened(file: Path | None, *, threads: int = 1, memory: str = "1GB") -> Iterator[DuckDBPyConnection]:
+    """A warehouse's file, or memory where there is none."""
+    with duckdb.connect(str(file or ":memory:"), config={"threads": threads, "memory_limit": memory}) as con:
         yield con
 
 
@@ -90,12 +97,16 @@ def definition(
     )  # fmt: skip
 
 
-def build(con: DuckDBPyConnection, said: Definition, key: str = "a" * 64, name: str = "space") -> tuple[Measured, int]:
-    """Fill a space in memory, which stays attached by `name`; returns how it measures, and how many were left out."""
+def build(
+    con: DuckDBPyConnection, said: Definition, key: str = "a" * 64, name: str = "space", file: Path | None = None
+) -> tuple[Measured, int]:
+    """Fill a space, in memory unless in a `file`, which stays attached by `name`; returns how it measures, and who was
+    left out."""
     for left in ("cohort", "everybody", "person_of", "place_of", "code_of", "named"):
         con.execute(f"drop table if exists temp.{left}")
-    con.execute("drop table if exists temp.of_visit_occurrence")
-    con.execute("attach ':memory:' as space")
+    for left in ("visit_occurrence", "provider", "care_site"):
+        con.execute(f"drop table if exists temp.of_{left}")
+    con.execute(f"attach {literal(str(file or ':memory:'))} as space")
     con.execute(f"set variable {KEY} = {literal(key)}")
     measured, left_out, _ = fill(con, said, policy(said.policy), lambda *_: None)
     if name != "space":

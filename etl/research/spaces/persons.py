@@ -34,11 +34,16 @@ def keyed(what: str, value: str) -> str:
 
 
 def shift(days: int, value: str, *, weekdays: bool) -> str:
-    """SQL of the days that a person is moved by, at most `days` to either side; whole weeks keep `weekdays`."""
+    """SQL of the days that a person is moved by: at most `days` to either side, and never none where any are allowed.
+
+    Whole weeks keep `weekdays`. Who was not moved could be found by the true days, and others could be ruled out.
+    """
     step = 7 if weekdays else 1
     most = days // step
-    number = f"('0x' || left({keyed('days', value)}, 15))::bigint"
-    return f"(({number} % {2 * most + 1} - {most}) * {step})::integer"
+    if most == 0:
+        return "0"
+    drawn = f"('0x' || left({keyed('days', value)}, 15))::bigint % {2 * most}"
+    return f"(({drawn} - {most} + ({drawn} >= {most})::integer) * {step})::integer"
 
 
 def year_told(birth: Birth, year: str, last: date) -> str:

@@ -166,6 +166,7 @@ def test_a_shift_is_of_the_key_and_the_person_alone_and_within_its_bounds(con, k
     assert first == again[::-1]
     assert all(abs(n) <= days for n in first)
     assert not weekdays or all(n % 7 == 0 for n in first)
+    assert (0 in first) == (days // (7 if weekdays else 1) == 0)
 
 
 @given(key=st.text("0123456789abcdef", min_size=64, max_size=64))
