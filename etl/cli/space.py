@@ -16,7 +16,6 @@ from etl.cli.options import AsJson, By, actor_of, command_app
 from etl.cli.warehouse import AdminUrl, admin_of
 from etl.errors import UsageError
 from etl.pages.disclosure import told_persons
-from etl.pages.formats import count
 from etl.research.concepts.usage import strictest_small_cell
 from etl.research.spaces import kept, vault
 from etl.research.spaces.build import Built
@@ -161,14 +160,14 @@ def _say(settings: Settings, built: Built, *, as_json: bool) -> None:
     asked, measured, cell = policy(built.definition.policy).adequacy, built.measured, strictest_small_cell(settings)
 
     def told(n: int) -> str:
-        return told_persons(None if 0 < n < cell else n, cell)
+        return _few(n, cell)
 
     if as_json:
         print_json({
             "project": built.definition.name, "opens": not built.failures, "fails": built.failures,
             "persons": told(measured.persons), "left_out": told(built.left_out), "below": told(measured.below),
             "k": measured.k, "l": dict(measured.l), "t": dict(measured.t), "risks": dict(measured.risks),
-            "cured": {name: told(n) for name, n in measured.cured.items()}, "rows": dict(built.rows),
+            "cured": {name: told(n) for name, n in measured.cured.items()}, "rows": kept.told_rows(built.rows, cell),
             "seconds": round(built.seconds, 1),
         })  # fmt: skip
         return
@@ -193,18 +192,31 @@ def _list(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json([_plain(settings, each) for each in found])
         return
+    cell = strictest_small_cell(settings)
     table = Table("space", "policy", "persons", "until", "state", box=None, header_style="bold")
     for each in found:
-        table.add_row(each.name, each.policy, count(each.persons), str(each.until), "over" if each.is_over else "open")
+        table.add_row(each.name, each.policy, _persons(each, cell), str(each.until), "over" if each.is_over else "open")
     out.print(table if found else "there is no space: etl space build --help")
     for name in pending(settings):
         err.print(f"the destruction of {name} was broken off: etl space destroy {name} --reason …", style="yellow")
     out.print(f"policies: {', '.join(policies())}")
 
 
+def _persons(about: kept.About, cell: int) -> str:
+    return _few(about.persons, cell)
+
+
+def _few(number: int, cell: int) -> str:
+    """A number of persons as it is told."""
+    return told_persons(None if 0 < number < cell else number, cell)
+
+
 def _plain(settings: Settings, about: kept.About) -> dict[str, Any]:
+    cell = strictest_small_cell(settings)
     return {
-        **asdict(about), "over": about.is_over, "folder": str(kept.folder_of(settings, about.name)),
+        **asdict(about), "persons": _persons(about, cell), "left_out": _few(about.left_out, cell),
+        "rows": kept.told_rows(about.rows, cell), "over": about.is_over,
+        "folder": str(kept.folder_of(settings, about.name)),
         "keys": vault.has_keys(settings, about.name),
     }  # fmt: skip
 
@@ -213,9 +225,10 @@ def _show(settings: Settings, about: kept.About) -> None:
     folder = kept.folder_of(settings, about.name)
     nights = ", ".join(f"{hospital} {night}" for hospital, night in about.nights.items())
     out.print(f"{about.title} · {about.policy} · {nights}", soft_wrap=True)
-    out.print(f"{count(about.persons)} persons, until {about.until}{' (over)' if about.is_over else ''}")
-    for table, n in about.rows.items():
-        out.print(f"  {table} {count(n)}")
+    cell = strictest_small_cell(settings)
+    out.print(f"{_persons(about, cell)} persons, until {about.until}{' (over)' if about.is_over else ''}")
+    for table, n in kept.told_rows(about.rows, cell).items():
+        out.print(f"  {table} {n}")
     for file in (kept.FILE, kept.TWIN, f"{REPORT}.en.html", f"{REPORT}.ko.html"):
         out.print(str(folder / file), soft_wrap=True)
     if not vault.has_keys(settings, about.name):

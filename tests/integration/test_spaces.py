@@ -267,6 +267,11 @@ def test_a_cohort_that_is_no_query_over_the_cdm_is_refused(hospital: Tiny, cohor
         defined(hospital, query, cohort)
 
 
+def test_a_space_whose_last_day_has_passed_is_not_built(published: Tiny):
+    with pytest.raises(ConfigError, match="last day"):
+        build(published.settings, defined(published, "until: 2030-01-01", "until: 2026-01-01"), "kim", silent)
+
+
 def test_the_commands_build_show_and_destroy(published: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     file = str(study(published))
     assert json.loads(invoke(published, monkeypatch, "check", file, "--json").stdout)["opens"] is True

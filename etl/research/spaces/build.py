@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
@@ -83,6 +84,8 @@ def check(settings: Settings, definition: Definition, tell: Tell) -> Built:
 
 
 def _must_be_new(settings: Settings, definition: Definition) -> None:
+    if definition.until < date.today():
+        raise ConfigError(f"the last day of {definition.name} has passed: {definition.until}", hint="correct `until:`")
     if kept.folder_of(settings, definition.name).exists():
         raise ConfigError(
             f"there is a space {definition.name} already",

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What was destroyed, when it was ordered and done (UTC), by whom, why; `digests` are SHA-256 of what there was."""
+    """What was destroyed, when it was ordered and done (UTC), by whom, why. Few persons and rows are
+    told as everywhere; `digests` are SHA-256 of what there was."""
 
     name: str
     title: str
-    persons: int
-    rows: Mapping[str, int]
+    persons: str
+    rows: Mapping[str, str]
     built_at: str
     digests: Mapping[str, str]
     by: str

@@ -17,7 +17,7 @@ def coded(definition: Definition) -> list[tuple[str, str]]:
     """The tables and columns of the space that hold concepts of what happened to a person."""
     return [
         (table, column) for table, columns in definition.tables.items() for column in columns
-        if kind_of(table, column) is Kind.CODE
+        if table != "location" and kind_of(table, column) is Kind.CODE
     ]  # fmt: skip
 
 

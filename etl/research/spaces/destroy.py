@@ -10,6 +10,8 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from etl.files import read_json, write_atomically
+from etl.pages.disclosure import told_persons
+from etl.research.concepts.usage import strictest_small_cell
 from etl.research.spaces import kept, on_postgres, vault
 from etl.research.spaces.certificate import Certificate
 from etl.research.spaces.page import write_certificate
@@ -31,8 +33,17 @@ def destroy(
         if (done := finish(settings, project, admin)) is not None:
             return done
         said = kept.about(settings, project)
+        cell = strictest_small_cell(settings)
         order = Certificate(
-            said.name, said.title, said.persons, said.rows, said.built_at, said.digests, by, reason, _moment()
+            said.name,
+            said.title,
+            told_persons(None if said.persons < cell else said.persons, cell),
+            kept.told_rows(said.rows, cell),
+            said.built_at,
+            said.digests,
+            by,
+            reason,
+            _moment(),
         )
         folder = kept.folder_of(settings, project)
         write_atomically(folder / _ORDER, _as_json(order))

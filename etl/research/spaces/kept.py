@@ -19,6 +19,7 @@ from duckdb import DuckDBPyConnection
 from etl.engine import extension_file
 from etl.errors import ConfigError, TransientError, UsageError, nearest
 from etl.files import read_json
+from etl.pages.disclosure import few, in_steps, told_records
 from etl.research.spaces import vault
 from etl.settings import Settings
 from etl.sql import literal
@@ -68,6 +69,11 @@ def at_work(settings: Settings, project: str) -> Iterator[None]:
                 f"somebody is at work on the space {project}", hint="run again when it is done"
             ) from None
         yield
+
+
+def told_rows(rows: Mapping[str, int], cell: int) -> dict[str, str]:
+    """Rows by table as they are told: few of them in steps of `cell`."""
+    return {table: told_records(in_steps(n, few(cell, n)), few(cell, n)) for table, n in rows.items()}
 
 
 def folder_of(settings: Settings, project: str) -> Path:

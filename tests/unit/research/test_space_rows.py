@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etl.cdm.spec import tables
 from etl.errors import ConfigError
 from etl.research.spaces.persons import KEY, shift
 from etl.sql import literal
@@ -140,6 +141,19 @@ def test_only_approved_columns_days_and_hospitals_are_there(con):
         assert [row[0] for row in rows(con, "describe space.measurement")] == list(held["measurement"])
         assert rows(con, "select min(measurement_date) >= '2020-01-01' from space.measurement") == [(True,)]
         assert {h for (h,) in rows(con, "select distinct old >> 24 from person_of")} == {1, 2}
+    finally:
+        con.execute("detach space")
+
+
+def test_a_place_is_told_of_enough_persons_only_and_by_a_number_of_the_project(con):
+    held = {"person": tables()["person"].columns, "location": tables()["location"].columns}
+    made_space.build(con, made_space.definition(held=held))
+    try:
+        places = rows(con, "select location_id, state, zip, county from space.location")
+        assert [number for number, *_ in places] == list(range(1, len(places) + 1))
+        assert {tuple(rest) for _, _, *rest in places} == {(None, None)}
+        sizes = rows(con, "select location_id, count(*) from space.person group by 1")
+        assert {number for number, _ in sizes} - {None} == {number for number, *_ in places} != set()
     finally:
         con.execute("detach space")
 
