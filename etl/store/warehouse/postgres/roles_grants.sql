@@ -21,6 +21,9 @@ grant select, insert, update on office.office_account to etl_office;
 grant select, insert, update, delete on office.office_session, office.office_attempt to etl_office;
 grant select, insert on office.office_event to etl_office;
 grant select on office.office_event to etl_auditor;
+grant select, insert on office.request_version, office.request_step, office.request_file, office.request_role
+to etl_office;
+grant select on office.request_version, office.request_step, office.request_file, office.request_role to etl_auditor;
 
 grant usage on schema vocabulary to etl_steward;
 grant select on all tables in schema vocabulary to etl_steward;
