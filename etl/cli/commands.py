@@ -81,6 +81,9 @@ COMMANDS = (
             "Answer an analyst's usual questions: list the recipes, print one to change it, or run it."),
     Command("dictionary", "etl.cli.dictionary", LOOK,
             "Write the data dictionary: every table and field of the CDM, and what the warehouse holds in it."),
+    Command("request", "etl.cli.request", LOOK,
+            "Requests for data: from a researcher's form over the IRB and the data review board to the register, "
+            "in one chain."),
     Command("achilles", "etl.cli.achilles", LOOK,
             "Compute OHDSI's Achilles on what is published, for ATLAS's data sources and for R."),
     Command("disclosure", "etl.cli.disclosure", LOOK,

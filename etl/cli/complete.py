@@ -67,6 +67,11 @@ def cdm_tables() -> list[str]:
         return [row["table"] for row in csv.DictReader(file) if row["owner"]]
 
 
+def _unknown() -> list[str]:
+    """What only the ledger knows, which is not opened for it."""
+    return []
+
+
 def _either(*parts: Names) -> Names:
     return lambda: [name for part in parts for name in part()]
 
@@ -78,9 +83,15 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "office": ("serve", "account"),
     "office account": ("add", "list", "role", "password", "disable"),
     "space": ("build", "check", "show", "destroy"),
+    "request": (
+        "form", "new", "change", "submit", "irb", "keep-out", "pledge", "withdraw", "suspend", "breach", "close",
+        "list", "show", "late", "register", "print", "review", "role",
+    ),
+    "request review": ("open", "declare", "vote", "approve", "refuse", "send-back"),
+    "request role": ("give", "take", "list"),
     "vocabulary": ("load", "list", "use", "remove", "diff"),
     "warehouse": ("move", "init", "upgrade", "status", "user", "clear"),
-}
+}  # fmt: skip
 #: What stands at each place of a command line; the last one may be repeated where it ends with None.
 ARGUMENTS: Mapping[str, tuple[Names | None, ...]] = {
     "approve": (runs,),
@@ -102,6 +113,7 @@ ARGUMENTS: Mapping[str, tuple[Names | None, ...]] = {
     "findings list": (hospitals,),
     "space show": (spaces,),
     "space destroy": (spaces,),
+    "request keep-out": (_unknown, hospitals),
     "vocabulary use": (releases,),
     "vocabulary remove": (releases,),
     "vocabulary diff": (releases, releases),

@@ -80,10 +80,10 @@ def _spoken(say: Say) -> dict[str, Callable[..., Any]]:
 
 def render(
     folder: Path, template: str, values: Mapping[str, Any], *, style: str = "", script: str = "",
-    filters: Mapping[str, Callable[..., Any]] | None = None,
+    filters: Mapping[str, Callable[..., Any]] | None = None, say: Say = ENGLISH,
 ) -> str:  # fmt: skip
-    """A page that is one file, in English; `style` and `script` are what it adds to those of every page."""
-    environment = _environment(folder, ENGLISH.language)
+    """A page that is one file, in one language; `style` and `script` are what it adds to those of every page."""
+    environment = _environment(folder, say.language)
     environment.filters.update(filters or {})
     whole_style = packaged(__name__, "static", "page.css") + style
     whole_script = packaged(__name__, "static", "page.js") + script
