@@ -20,7 +20,7 @@ LOADER = "etl_loader"
 #: Kinds of warehouses, as their URLs begin.
 WAREHOUSES = ("ducklake", "postgresql")
 _SUPPORTED = "ducklake:///<absolute folder> or postgresql+psycopg://<user>@<host>/<database>"
-_LEDGER_OPTIONS = ("-c search_path=admin,quality,office", "-c statement_timeout=0")
+_LEDGER_OPTIONS = ("-c search_path=admin,quality,office,audit", "-c statement_timeout=0")
 
 
 class Settings(BaseSettings):
@@ -74,6 +74,10 @@ class Settings(BaseSettings):
             pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$",
             description="Airflow's address, whose pages may show the office's",
         ),
+    ] = None
+    audit_anchors: Annotated[
+        Path | None,
+        Field(description="File or folder, on another machine or medium, that the ends of the audit log are noted in"),
     ] = None
     threads: Annotated[int, Field(ge=1, description="Threads of the DuckDB engine")] = os.cpu_count() or 2
     memory: Annotated[str, Field(description="Memory limit of the DuckDB engine, such as 1500MB")] = "1500MB"

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etl.cdm.spec import Field, tables
+from etl.cli.asked import Teller, untold
 from etl.cli.console import err, out
 from etl.errors import UsageError
 from etl.spreadsheets import as_result, as_text
@@ -28,9 +29,11 @@ _Rows = Sequence[tuple[Any, ...]]
 
 
 def show_query(
-    con: DuckDBPyConnection, query: str, limit: int, *, as_csv: bool = False, expanded: Expanded = "auto"
-) -> None:
-    """Run a query and show its first `limit` rows, or write all of them as CSV."""
+    con: DuckDBPyConnection, query: str, limit: int, asked: Teller = untold, *, as_csv: bool = False,
+    expanded: Expanded = "auto",
+) -> None:  # fmt: skip
+    """Run a query and show its first `limit` rows, or write all of them as CSV; `asked` is told before."""
+    seen = asked(query)
     try:
         result = con.execute(query)
     except duckdb.Error as error:
@@ -39,10 +42,16 @@ def show_query(
     if as_csv:
         writer = csv.writer(sys.stdout)
         writer.writerow(map(as_text, names))
-        while rows := result.fetchmany(_BATCH):
-            writer.writerows([as_result(value) for value in row] for row in rows)
+        written = 0
+        try:
+            while rows := result.fetchmany(_BATCH):
+                writer.writerows([as_result(value) for value in row] for row in rows)
+                written += len(rows)
+        finally:  # also where whoever reads it has enough
+            seen(written)
         return
     names, rows = _described(query, names, result.fetchmany(limit + 1))
+    seen(min(len(rows), limit))
     _show(names, rows[:limit], expanded)
     if len(rows) > limit:
         err.print(f"the first {limit:,} rows; --limit shows more, --csv writes all", style="dim")

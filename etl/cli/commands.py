@@ -65,6 +65,8 @@ COMMANDS = (
             "Ask the published warehouse all 2,374 checks of OHDSI's Data Quality Dashboard and ours, in one go."),
     Command("findings", "etl.cli.findings", LOOK,
             "What is wrong at the hospitals over nights: see it, hand it to somebody, waive it, note what was done."),
+    Command("audit", "etl.cli.audit", LOOK,
+            "The audit log: who did what, when and why; whether it is whole; what is unusual in it."),
     Command("unmapped", "etl.cli.unmapped", LOOK,
             "List the codes that found no standard concept: what to map next, and how much each code would win."),
     Command("why", "etl.cli.why", LOOK,

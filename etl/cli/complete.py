@@ -79,6 +79,7 @@ def _either(*parts: Names) -> Names:
 #: Commands of commands.
 SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "disclosure": ("check",),
+    "audit": ("verify", "search", "export", "unusual", "prune", "anchor", "kinds"),
     "findings": ("list", "show", "acknowledge", "assign", "work", "waive", "resolve", "reopen", "note", "digest"),
     "office": ("serve", "account"),
     "office account": ("add", "list", "role", "password", "disable"),

@@ -12,6 +12,7 @@ from etl.cli.console import errors_to_exit_codes, out
 from etl.cli.options import command_app
 from etl.errors import TransientError, UsageError
 from etl.settings import load_settings
+from etl.store.recorded import tell as tell_log
 from etl.store.warehouse.open import open_warehouse
 
 app = command_app()
@@ -28,9 +29,11 @@ def export(
             raise UsageError(f"{target} is there already", hint="choose another name or give --force")
         if not target.parent.is_dir():
             raise UsageError(f"there is no folder {target.parent}", hint="make it first")
+        settings = load_settings()
         with console.progress("exporting") as tell:
             try:
-                open_warehouse(load_settings()).export(target, lambda text: tell("table", text))
+                tell_log(settings, "warehouse exported", target.name)
+                open_warehouse(settings).export(target, lambda text: tell("table", text))
             except OSError as error:
                 raise TransientError(f"{target}: {error.strerror}") from error
     out.print(f"wrote {target}", soft_wrap=True)

@@ -13,6 +13,7 @@ from typing import get_args
 from duckdb import DuckDBPyConnection
 
 from etl.cli.answer import Expanded, show_query
+from etl.cli.asked import Teller
 from etl.cli.console import err, out
 from etl.errors import UsageError
 
@@ -37,8 +38,9 @@ _REMEMBERED = 1_000  # lines of the history
 class Prompt:
     """What is typed, until it is left."""
 
-    def __init__(self, con: DuckDBPyConnection, limit: int) -> None:
+    def __init__(self, con: DuckDBPyConnection, limit: int, asked: Teller) -> None:
         self.con = con
+        self.asked = asked
         self.limit = limit
         self.expanded: Expanded = "auto"
 
@@ -93,7 +95,7 @@ class Prompt:
 
     def _show(self, query: str, limit: int, expanded: Expanded) -> None:
         try:
-            show_query(self.con, query, limit, expanded=expanded)
+            show_query(self.con, query, limit, self.asked, expanded=expanded)
         except UsageError as error:
             err.print(error.message, style="red")
 

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from etl.cli.answer import show_query
+from etl.cli.asked import teller
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.options import AsJson, command_app
 from etl.cli.sql import open_reader
@@ -76,5 +77,6 @@ def recipes_command(
         if not (run or as_csv):
             out.print(recipe.sql, end="", soft_wrap=True)
             return
-        with open_reader(load_settings(), None) as con:
-            show_query(con, recipe.sql, limit, as_csv=as_csv)
+        settings = load_settings()
+        with open_reader(settings, None) as con:
+            show_query(con, recipe.sql, limit, teller(settings), as_csv=as_csv)

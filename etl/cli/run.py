@@ -29,6 +29,7 @@ from etl.quality.report.pages import write_reports
 from etl.quality.report.terminal import summary_table
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger
+from etl.store.recorded import anchor
 
 app = command_app()
 
@@ -75,6 +76,7 @@ def run_nights(settings: Settings, work: Sequence[Due], how: How) -> int:
         error = as_etl_error(raised)
         show_error(error)
         index, code = None, max(code, error.exit_code)
+    code = max(code, _note_end(settings))
     if how.as_json:
         print_json({"runs": results, "report": index and str(index), "warehouse": settings.warehouse_shown})
     elif ids:
@@ -83,6 +85,16 @@ def run_nights(settings: Settings, work: Sequence[Due], how: How) -> int:
             _show_trial(result)
         out.print(f"\nwarehouse  {settings.warehouse_shown}\nreport     {index or '-'}", soft_wrap=True)
     return code
+
+
+def _note_end(settings: Settings) -> int:
+    """Note where the audit log ends; the exit code."""
+    try:
+        anchor(settings)
+    except EtlError as error:  # the nights are done all the same
+        show_error(error)
+        return error.exit_code
+    return 0
 
 
 def _run(settings: Settings, item: Due, how: How) -> dict[str, Any]:

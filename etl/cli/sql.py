@@ -10,6 +10,7 @@ import typer
 from duckdb import DuckDBPyConnection
 
 from etl.cli.answer import show_query
+from etl.cli.asked import teller
 from etl.cli.console import errors_to_exit_codes
 from etl.cli.options import command_app
 from etl.cli.prompt import Prompt, history
@@ -78,6 +79,6 @@ def sql(
         with open_reader(settings, run_id) as con:
             if query is None:
                 with history(settings.home):
-                    Prompt(con, limit).run()
+                    Prompt(con, limit, teller(settings, run_id)).run()
                 return
-            show_query(con, query, limit, as_csv=as_csv)
+            show_query(con, query, limit, teller(settings, run_id), as_csv=as_csv)

@@ -20,6 +20,7 @@ from etl.quality.lineage.columns import Filled, Said
 from etl.quality.lineage.line import LineTrace, Outcome, trace_line
 from etl.quality.lineage.row import Made, RowTrace, trace_row
 from etl.settings import Settings, load_settings
+from etl.store.recorded import tell
 
 app = command_app()
 _SHOWN_IDS = 12
@@ -36,11 +37,13 @@ def show_trace(
         file, _, line = place.rpartition(":")
         if not file or not (line.isascii() and line.isdigit()):
             raise UsageError(f"'{place}' is not FILE:LINE", hint="such as: etl trace --file patients.csv:17 HOSPITAL")
+        tell(settings, "line traced", f"{what} {place}")
         found = trace_line(settings, what, file, int(line), night)
         print_json(_line_json(found)) if as_json else _show_line(found)
         return
     if id_ is None or night is not None:
         raise UsageError("give TABLE and ID, or --file FILE:LINE and HOSPITAL", hint="etl trace --help")
+    tell(settings, "row traced", f"{what} {id_}", returned=1)
     row = trace_row(settings, what, id_)
     print_json(_row_json(row)) if as_json else _show_row(row)
 

@@ -185,10 +185,11 @@ def _password(*, ask: bool) -> str | None:
 def user(
     name: Annotated[str, typer.Argument(help="The login: small letters, digits and . _ @ -")],
     role: Annotated[
-        Literal["analyst", "quality", "steward", "auditor", "loader"],
+        Literal["analyst", "quality", "steward", "auditor", "office", "loader"],
         typer.Option(
             help="analyst: cleared hospitals; quality: all hospitals and what nights were like; steward: gives "
-            "clearances; auditor: what was done by whom; loader: a pipeline, the only one that writes."
+            "clearances; auditor: what was done by whom; office: "
+            "serves the pages of the nights; loader: a pipeline, the only one that writes."
         ),
     ],
     hospital: Annotated[

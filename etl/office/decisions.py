@@ -9,7 +9,6 @@ from starlette.responses import RedirectResponse, Response
 
 from etl.errors import UsageError
 from etl.night.publish.approval import Decision, decide
-from etl.office.record import record_alone
 from etl.office.site import ADDRESSES
 from etl.office.visit import visit_of
 from etl.quality.report.approvals import asked_now
@@ -33,8 +32,8 @@ def decision(request: Request, run: str) -> Response:
             visit.say("what is asked of this night has changed since you opened the page; nothing was decided"),
             hint=visit.say("look at it again: somebody may have answered, or the night was run again"),
         )
-    decide(ledger, run, answer, visit.actor.name, reason)
-    record_alone(ledger, visit.actor, answer, run, reason)
+    by = visit.actor
+    decide(ledger, run, answer, by.name, reason, role=by.role, address=by.address)
     back = {"run": ADDRESSES["run"].format(run=run), "approvals": "/approvals"}.get(visit.form.get("back", ""), "/")
     return RedirectResponse(f"{back}?decided={answer}", 303)
 

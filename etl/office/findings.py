@@ -11,9 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from etl.errors import UsageError
-from etl.office.elsewhere import ON_FINDINGS, subject_of
 from etl.office.looks import counts_for
-from etl.office.record import record_alone
 from etl.office.visit import Visit, number_of, visit_of, whole
 from etl.pages.formats import moment
 from etl.quality.findings.actions import Overtaken, act, today
@@ -60,17 +58,11 @@ def do(request: Request, number: str) -> Response:
             visit.desk.ledger, detail.finding.number, form["action"], actor=visit.actor.name,
             reason=form["reason"], owner=form["owner"], until=_day(visit, form["until"]),
             due=_day(visit, form["due"]), seen=-1 if (last := whole(form["seen"])) is None else last,
+            role=visit.actor.role, address=visit.actor.address,
         )  # fmt: skip
     except UsageError as error:
         now = _detail(visit, number)
         return HTMLResponse(_page(visit, now, written=_written(visit, now, form, error)), 409)
-    record_alone(
-        visit.desk.ledger,
-        visit.actor,
-        ON_FINDINGS[form["action"]],
-        subject_of(detail.finding.number),
-        form["reason"] or None,
-    )
     return RedirectResponse(f"/findings/{detail.finding.number}?done=1", 303)
 
 

@@ -14,7 +14,7 @@ from etl.errors import UsageError
 from etl.office.accounts import account, accounts, change_password, proven
 from etl.office.attempts import forgive, heard
 from etl.office.looks import error_page, kept_of, office_page
-from etl.office.record import ACTIONS, Actor, Asked, actors, events, record_alone, record_once
+from etl.office.record import Actor, Asked, actors, events, record_alone, record_once
 from etl.office.rules import rules
 from etl.office.sessions import digest_of, end_session, open_session
 from etl.office.site import ADDRESSES, safe
@@ -32,6 +32,7 @@ from etl.office.visit import (
 from etl.pages.language import LANGUAGES
 from etl.pages.site import THEMES
 from etl.pages.tables import Pages
+from etl.store.audit.kinds import kinds, named
 
 router = APIRouter(default_response_class=HTMLResponse)
 _KEPT = "kept."  # before the name of a field of another form
@@ -163,11 +164,12 @@ def log(
 ) -> HTMLResponse:
     """What was done, by whom, when and why."""
     visit = visit_of(request)
-    asked = Asked(actor, action if action in ACTIONS else "", _day(since), _day(until))
+    asked = Asked(actor, action if action in kinds() else "", _day(since), _day(until))
     found, number, last = events(visit.desk.ledger, asked, number_of(page))
     said = tuple((k, v) for k, v in (("actor", actor), ("action", action), ("since", since), ("until", until)) if v)
     return HTMLResponse(office_page(
-        visit, "log.html.j2", "log", events=found, asked=asked, actors=actors(visit.desk.ledger), actions=ACTIONS,
+        visit, "log.html.j2", "log", events=found, asked=asked, actors=actors(visit.desk.ledger),
+        actions={name: named(name, visit.say.language) for name in kinds()},
         pages=Pages(number, last, ADDRESSES["log"], said),
     ))  # fmt: skip
 

@@ -98,7 +98,7 @@ def test_officers_write_texts_that_stay_with_who_and_when(settings, ledger):  # 
     assert "quality.officer" in page
     write(officer, text="A second version.")
     assert "모두 공개되었습니다." not in officer.get("/months/2026-11").text
-    kept = events(ledger, Asked(action="monthly report written"), 1)[0]
+    kept = events(ledger, Asked(kind="monthly report written"), 1)[0]
     assert [e.subject for e in kept] == ["2026-11 summary"] * 2
     assert kept[1].reason.startswith("모두 공개되었습니다."), "nothing that was written is gone"
 
@@ -121,7 +121,7 @@ def test_a_part_or_month_that_there_is_not_is_not_written(settings, ledger):  # 
     page = officer.get("/months/2026-11").text
     fields = {**hidden(page, "/months/2026-11/text"), "text": "x"}
     assert officer.client.post("/months/1999-01/text", data=fields).status_code == 404
-    assert events(ledger, Asked(action="monthly report written"), 1)[0] == []
+    assert events(ledger, Asked(kind="monthly report written"), 1)[0] == []
 
 
 def test_who_may_not_write_is_offered_no_form(settings):  # noqa: F811

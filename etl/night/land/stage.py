@@ -10,6 +10,8 @@ from etl.night.lake.folds import read_folds
 from etl.night.lake.layers import landed_marks, number_of
 from etl.night.land.land import land
 from etl.night.run import Progress, Run
+from etl.store.audit.entry import Said
+from etl.store.audit.write import write
 from etl.store.keys.fitting import file_of, refuse_misfit
 from etl.store.keys.keystore import open_key_store
 from etl.store.ledger.records import Accounts
@@ -21,6 +23,9 @@ def land_files(run: Run, progress: Progress | None) -> tuple[int, str]:
     Raises ConfigError, before a number is handed out, where the store is not the one of what is published.
     """
     _refuse_another_store(run)
+    said = Said("key store opened", "pipeline", subject=f"{run.delivery.hospital} {run.run_id}")
+    with run.ledger.engine.begin() as con:
+        write(con, said)
     keys = open_key_store(run.settings, run.delivery.hospital, run.mapping.hospital.number)
     try:
 

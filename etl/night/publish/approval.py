@@ -17,6 +17,8 @@ import sqlalchemy as sa
 from etl.errors import GateClosed, UsageError
 from etl.night.stages import STAGE_NAMES
 from etl.pages.formats import rows_found
+from etl.store.audit.entry import Said
+from etl.store.audit.write import write
 from etl.store.ledger.ledger import Ledger, next_number, now
 from etl.store.ledger.tables import APPROVAL, FINDING, STAGE
 
@@ -103,7 +105,10 @@ def ask(ledger: Ledger, run_id: str, *, again: bool = False) -> list[Question]:
     return asked
 
 
-def decide(ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: str | None) -> list[Question]:
+def decide(
+    ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: str | None, *,
+    role: str | None = None, address: str | None = None,
+) -> list[Question]:  # fmt: skip
     """Answer every question of a run that is not approved; a refusal also those that are, until the run is published.
 
     An answer that is overruled stays in the ledger; the new one is a row beside it. UsageError when there is nothing
@@ -120,7 +125,7 @@ def decide(ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: 
     asked = ask(ledger, run_id, again=refused)
     if not asked:
         raise UsageError(f"nothing of {run_id} waits for an approval", hint="`etl approve` lists what waits")
-    answer_waiting(ledger, run_id, decision, actor, reason)
+    answer_waiting(ledger, run_id, decision, actor, reason, role=role, address=address)
     if decision != "approved" and run and run["state"] == "waiting":
         ledger.update_run(run_id, state="blocked")
     return asked
@@ -132,12 +137,16 @@ def _is_closed(ledger: Ledger, run_id: str) -> bool:
     return bool(ledger.read(sa.select(FINDING.c.number).where(failed).limit(1)))
 
 
-def answer_waiting(ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: str | None) -> None:
-    """Answer what nobody has answered yet; what a person has said stands."""
+def answer_waiting(
+    ledger: Ledger, run_id: str, decision: Decision, actor: str, reason: str | None, *,
+    role: str | None = None, address: str | None = None,
+) -> None:  # fmt: skip
+    """Answer what nobody has answered yet, and tell the audit log; what a person has said stands."""
     answer: dict[str, Any] = {"decision": decision, "actor": actor[:120], "reason": reason, "decided_at": now()}
     answer["number"] = next_number(APPROVAL)  # the newest answer counts
     with ledger.engine.begin() as con:
-        con.execute(sa.update(APPROVAL).where(_waits(run_id)).values(**answer))
+        if con.execute(sa.update(APPROVAL).where(_waits(run_id)).values(**answer)).rowcount:
+            write(con, Said(decision, actor, role, run_id, reason, address))
 
 
 def waiting(ledger: Ledger) -> list[Mapping[str, Any]]:

@@ -50,6 +50,7 @@ from etl.quality.names import hospital_names
 from etl.quality.report.pages import write_reports
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import RUN
+from etl.store.recorded import anchor
 
 log = logging.getLogger(__name__)
 
@@ -236,6 +237,7 @@ def write_everything() -> str:
     """Measure and track what was published, write the reports of all nights and the index; returns its path."""
     with told_to_airflow(last_try=True), task_settings() as settings:
         index, failed = morning(settings)
+        anchor(settings)
         for line in failed:
             log.warning("%s", line)
         return str(index)

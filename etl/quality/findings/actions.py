@@ -18,11 +18,19 @@ from etl.errors import UsageError, nearest
 from etl.pages.formats import KOREA, moment
 from etl.quality.findings.settle import Standing
 from etl.quality.findings.states import BY_ITSELF, SAID, states
+from etl.store.audit.entry import Said
+from etl.store.audit.write import write
 from etl.store.ledger.ledger import Ledger, now
 from etl.store.ledger.tracking import FINDING_ACTION, LOOK, TRACKED_FINDING
 
 #: Who does what happens by itself.
 ITSELF = "etl"
+#: What an action is called in the audit log.
+RECORDED = {
+    "acknowledge": "finding acknowledged", "work": "finding taken into work", "waive": "finding waived",
+    "resolve": "finding resolved", "reopen": "finding opened again", "assign": "finding assigned",
+    "note": "finding noted",
+}  # fmt: skip
 _WIDEST = 120
 
 
@@ -64,7 +72,8 @@ def today() -> date:
 
 def act(
     ledger: Ledger, number: int, action: str, *, actor: str, reason: str | None = None, until: date | None = None,
-    owner: str | None = None, due: date | None = None, seen: int | None = None,
+    owner: str | None = None, due: date | None = None, seen: int | None = None, role: str | None = None,
+    address: str | None = None,
 ) -> int:  # fmt: skip
     """Do something about a tracked finding (see `states.yaml`) and return the action's number.
 
@@ -87,7 +96,9 @@ def act(
             if seen is not None and seen != current.last:
                 raise _overtaken(con, number)
             _must_be_allowed(number, action, current.on(today()).state)
-            return append(con, number, action, current, actor=actor, said=said)
+            done = append(con, number, action, current, actor=actor, said=said)
+            write(con, Said(RECORDED[action], actor, role, f"finding {number}", reason, address))
+            return done
     except IntegrityError:  # both read the same last action; the other one was first
         with ledger.engine.connect() as con:
             raise _overtaken(con, number) from None

@@ -1,4 +1,4 @@
-"""What officers write into a month's report: each version an event of the ledger, the newest of a part counts."""
+"""What officers write into a month's report: each version an entry of the audit log, the newest of a part counts."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import sqlalchemy as sa
 
 from etl.pages.language import noted
 from etl.quality.report.month import month_name
+from etl.store.audit.tables import ENTRY
 from etl.store.ledger.ledger import Ledger
-from etl.store.ledger.office import EVENT
 
 #: The parts of a report that are written by hand, in words of the catalogue.
 PARTS = {
     "summary": noted("In short"), "measures": noted("What was done"), "plans": noted("What comes next"),
 }  # fmt: skip
-#: The action of an event whose reason is a text.
-WRITTEN = noted("monthly report written")
+#: The kind of an entry of the audit log whose reason is a text.
+WRITTEN = "monthly report written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def subject_of(first: date, part: str) -> str:
 def texts_of(ledger: Ledger, first: date) -> dict[str, Text]:
     """The parts of a month's report."""
     subjects = {subject_of(first, part): part for part in PARTS}
-    query = sa.select(EVENT).where(EVENT.c.action == WRITTEN, EVENT.c.subject.in_(subjects)).order_by(EVENT.c.number)
+    said = (ENTRY.c.kind == WRITTEN) & ENTRY.c.subject.in_(subjects)
+    query = sa.select(ENTRY).where(said).order_by(ENTRY.c.number)
     found = {part: Text(part) for part in PARTS}
     for row in ledger.read(query):
         part = subjects[row["subject"]]

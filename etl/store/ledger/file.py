@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from etl.errors import ConfigError, TransientError
+from etl.store.audit.file import prepare
 from etl.store.ledger import achilles as achilles  # noqa: PLC0414 - their tables are made, too
 from etl.store.ledger import office as office  # noqa: PLC0414
 from etl.store.ledger import requests as requests  # noqa: PLC0414
@@ -49,6 +50,7 @@ def _prepare(engine: Engine) -> None:
             con.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:
                 con.execute(CreateIndex(index, if_not_exists=True))
+        prepare(con)
     _add_missing_columns(engine)
     if version < VERSION:
         _number(engine)

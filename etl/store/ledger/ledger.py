@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from etl.store.audit.entry import Said
+from etl.store.audit.write import write
 from etl.store.ledger.engines import engine_of
 from etl.store.ledger.meta import meta
 from etl.store.ledger.records import Accounts, Finding, RunState
@@ -29,6 +31,12 @@ from etl.store.ledger.tables import (
     TABLE_ACCOUNT,
     UNMAPPED,
 )
+
+#: What the audit log calls the actions of publications.
+_PUBLISHED = {
+    None: "night published", ROLLBACK: "earlier night published again", NOTHING: "hospital not published any more",
+    "found": "publication found",
+}  # fmt: skip
 
 
 def now() -> datetime:
@@ -228,6 +236,9 @@ class Ledger:
 
 def _publish(con: sa.Connection, **said: Any) -> None:
     con.execute(sa.insert(PUBLICATION).values(published_at=now(), number=next_number(PUBLICATION), **said))
+    subject = f"{said['hospital']} {said['night']} {said['run_id']}"
+    kind = _PUBLISHED[said.get("action")]
+    write(con, Said(kind, said.get("actor") or "pipeline", subject=subject, reason=said.get("reason")))
 
 
 def _leave(con: sa.Connection, run_ids: Iterable[str], state: RunState) -> None:

@@ -1,4 +1,4 @@
-"""The ledger's tables of the office: who may sign in, who is signed in, who tried, and who did what, when and why."""
+"""The ledger's tables of the office: who may sign in, who is signed in, who tried."""
 
 from __future__ import annotations
 
@@ -43,21 +43,5 @@ ATTEMPT = sa.Table(
     comment="attempts to sign in that did not succeed; kept as long as they count",
 )
 
-EVENT = sa.Table(
-    "office_event",
-    meta,
-    sa.Column(
-        "number", _NUMBER, sa.Identity(), primary_key=True, comment="its place among all; clocks are not believed"
-    ),
-    sa.Column("happened_at", sa.DateTime, nullable=False, index=True),
-    sa.Column("actor", sa.String(120), nullable=False, index=True),
-    sa.Column("role", sa.String(40), comment="the role in which it was done"),
-    sa.Column("action", sa.String(40), nullable=False),
-    sa.Column("subject", sa.String(200), comment="what it was done to: a run, an account"),
-    sa.Column("reason", sa.Text, comment="why, in the person's words"),
-    sa.Column("address", sa.String(64), comment="where it was done from"),
-    comment="who did what in the office, when and why; nothing is changed or removed here",
-)
-
 #: Tables of the schema `office` on PostgreSQL.
-OFFICE = (ACCOUNT, SESSION, ATTEMPT, EVENT)
+OFFICE = (ACCOUNT, SESSION, ATTEMPT)

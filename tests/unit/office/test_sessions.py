@@ -219,7 +219,7 @@ def test_what_is_done_to_accounts_is_recorded_in_its_order(ledger):
         (1, "root (terminal)", "account added", "kim", "quality officer"),
     ]
     assert (page, pages) == (1, 1)
-    assert [e.number for e in events(ledger, Asked(action="role changed"), 1)[0]] == [2]
+    assert [e.number for e in events(ledger, Asked(kind="role changed"), 1)[0]] == [2]
     assert events(ledger, Asked(actor="nobody"), 7) == ([], 1, 1)
 
 

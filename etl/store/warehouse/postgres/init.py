@@ -23,6 +23,7 @@ from etl.store.postgres.connect import LOADER, as_etl_error, connect, conninfo
 from etl.store.postgres.revision import newest, require_newest, revision_of
 from etl.store.warehouse.postgres.comments import comment_statements
 from etl.store.warehouse.postgres.limits import database_limits
+from etl.store.warehouse.postgres.record import make_log
 from etl.store.warehouse.postgres.turns import SCHEMA
 
 OLDEST_SERVER = 150_000  # views that check the rights of who reads them
@@ -56,6 +57,7 @@ def prepare(admin: URL, pipeline: URL, tell: Tell = lambda _: None) -> None:
             con.execute(_text("roles.sql"))
             tell("schemas")
             con.execute(_text("roles_database.sql"))
+            make_log(con)
             for statement in database_limits(con.info.dbname):
                 con.execute(statement)
             _let_pipeline_in(con, pipeline)
@@ -164,10 +166,10 @@ def upgrade(url: URL, tell: Tell = lambda _: None) -> tuple[str | None, str]:
         before = revision_of(con)
         if con.execute("select to_regnamespace('admin')").fetchone() == (None,):
             raise ConfigError("the database has no warehouse yet", hint="etl warehouse init")
-        there = con.execute("select to_regnamespace('office'), to_regrole('etl_office')").fetchone()
-        if there != ("office", "etl_office"):
+        there = con.execute("select to_regnamespace('office'), to_regnamespace('audit')").fetchone()
+        if there != ("office", "audit"):
             raise ConfigError(
-                "this version brings a schema and a role for the office, which an upgrade alone cannot make",
+                "this version brings schemas and roles for office and audit log, which an upgrade alone cannot make",
                 hint="etl warehouse init, which includes the upgrade",
             )
         if before is not None and before > newest():

@@ -20,6 +20,7 @@ from etl.store.warehouse.postgres.limits import FOR_SUPERUSERS, limits, login_li
 
 Role = Literal["analyst", "quality", "steward", "auditor", "office", "loader"]
 ROLES: tuple[Role, ...] = get_args(Role)
+_TOLD = "select audit.append('login made', %s, null, %s, null, null, null, '{}', null)"
 _PLAIN = re.compile(r"(?!pg_|etl_)[a-z_][a-z0-9_.@-]{0,62}")
 
 
@@ -44,6 +45,7 @@ def make_login(
         left_out = [] if superuser else sorted(FOR_SUPERUSERS & set(wanted))
         for statement in login_limits(name, con.info.dbname, {k: v for k, v in wanted.items() if k not in left_out}):
             con.execute(statement)
+        con.execute(_TOLD, [con.info.user, f"{name}: {role}"])
     return left_out
 
 

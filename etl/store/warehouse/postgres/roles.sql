@@ -14,7 +14,8 @@ begin
             ('etl_analyst', 'reads the vocabulary, and the hospitals that the member is cleared for'),
             ('etl_steward', 'clears members of etl_analyst for hospitals; reads no data of patients'),
             ('etl_auditor', 'reads what was done, by whom and when; reads no data of patients'),
-            ('etl_office', 'serves the pages of the nights, records decisions; reads no data of patients')
+            ('etl_office', 'serves the pages of the nights, records decisions; reads no data of patients'),
+            ('etl_recorder', 'owns the audit log, which only its functions write; has no members')
         ) as groups (name, purpose)
     loop
         begin

@@ -10,6 +10,16 @@ begin
     );
     -- OHDSI's R packages build cohorts in temporary tables
     execute format('grant temporary on database %I to etl_loader, etl_quality, etl_analyst', current_database());
+    -- what has no member but while `etl warehouse init` makes its tables
+    if to_regnamespace('audit') is null then
+        if not (select rolsuper from pg_roles where rolname = current_user) then
+            execute format('grant etl_recorder to %I', current_user);
+        end if;
+        execute 'create schema audit authorization etl_recorder';
+    elsif (select nspowner <> 'etl_recorder'::regrole from pg_namespace where nspname = 'audit') then
+        raise exception 'there is a schema audit that etl_recorder does not own'
+            using hint = 'give the warehouse a database of its own; where a dump was restored before this: docs/operations.md';
+    end if;
     if to_regnamespace('public') is not null then
         revoke create on schema public from public;
     end if;

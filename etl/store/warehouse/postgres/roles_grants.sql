@@ -12,15 +12,13 @@ grant select on all tables in schema cdm, cdm_read, vocabulary, results to etl_q
 grant usage on schema quality, admin to etl_quality, etl_steward, etl_auditor, etl_office;
 grant select on all tables in schema quality, admin to etl_quality, etl_steward, etl_auditor, etl_office;
 
--- The office writes what people decide, and its own tables; what was done there it can add to, and not change.
+-- The office writes what people decide, and its own tables.
 grant insert, update on admin.approval to etl_office;
 grant update (state) on admin.run to etl_office;
 grant insert on quality.finding_action to etl_quality, etl_office;
-grant usage on schema office to etl_office, etl_auditor;
+grant usage on schema office to etl_office;
 grant select, insert, update on office.office_account to etl_office;
 grant select, insert, update, delete on office.office_session, office.office_attempt to etl_office;
-grant select, insert on office.office_event to etl_office;
-grant select on office.office_event to etl_auditor;
 grant select, insert on office.request_version, office.request_step, office.request_file, office.request_role
 to etl_office;
 grant select on office.request_version, office.request_step, office.request_file, office.request_role to etl_auditor;
