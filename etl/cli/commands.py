@@ -53,6 +53,8 @@ COMMANDS = (
             "Extract a night from a hospital's own database into a delivery, for `etl run` to take on."),
     Command("clean", "etl.cli.retention", RUN,
             "Remove old deliveries, folds, run files, pages and warehouse snapshots that no published night needs."),
+    Command("keys", "etl.cli.keys", RUN,
+            "The key stores, which cannot be made again: back-ups, the way back, another secret."),
     Command("doctor", "etl.cli.doctor", LOOK,
             "Look at everything a night needs, and say what to do where it is not well."),
     Command("status", "etl.cli.status", LOOK,

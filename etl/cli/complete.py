@@ -81,6 +81,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "disclosure": ("check",),
     "audit": ("verify", "search", "export", "unusual", "prune", "anchor", "kinds"),
     "findings": ("list", "show", "acknowledge", "assign", "work", "waive", "resolve", "reopen", "note", "digest"),
+    "keys": ("backup", "restore", "rotate", "verify"),
     "office": ("serve", "account"),
     "office account": ("add", "list", "role", "password", "disable"),
     "space": ("build", "check", "show", "destroy"),

@@ -217,7 +217,7 @@ def test_a_dba_who_is_no_superuser_can_prepare_a_database(database: URL) -> None
         con.execute(f"create role {dba} login createrole password '{secret}'")
         con.execute(f"create role {pipeline} login password '{secret}'")
         con.execute(f"alter database {database.database} owner to {dba}")
-        for name in ROLES:  # made before, by tests of this server
+        for name in (*ROLES, "recorder"):  # made before, by tests of this server
             if con.execute("select 1 from pg_roles where rolname = %s", [f"etl_{name}"]).fetchone():
                 con.execute(f"grant etl_{name} to {dba} with admin option")
     try:

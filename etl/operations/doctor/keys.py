@@ -11,13 +11,12 @@ from pathlib import Path
 
 from etl.errors import EtlError
 from etl.operations.doctor.finding import Finding, Look
+from etl.operations.keys.backup import BACKED_UP
 from etl.store.keys.fitting import file_of, look_into, misfit, misfit_error
 from etl.store.keys.keystore import LARGEST, secret_fits
 from etl.store.warehouse.open import open_warehouse
 
 SUBJECT = "keys"
-#: A back-up job touches this file in the folder of the key stores when it is done.
-BACKED_UP = ".backed-up"
 _PATIENCE = timedelta(days=2)
 
 
@@ -117,7 +116,7 @@ def check_backup(look: Look) -> Iterator[Finding]:
     if not stores:
         return
     folder = look.settings.keys
-    how = f"copy each store with: sqlite3 STORE \"vacuum into 'COPY'\", then: touch {folder / BACKED_UP}"
+    how = "etl keys backup FOLDER, on another machine or medium"
     if not (folder / BACKED_UP).exists():
         yield Finding(SUBJECT, "back-up", "warn", "no back-up of the key stores is noted", how)
         return

@@ -40,6 +40,14 @@ def damage_told(hospital: str) -> Iterator[None]:
         ) from None
 
 
+def marks_in(file: Path) -> Marks:
+    """How far the store in `file` has come, by what it says itself. Raises sqlite3.Error."""
+    with closing(look_into(file)) as con:
+        (store,) = con.execute("select store from proof").fetchone() or ("",)
+        rows = con.execute("select namespace, max(n), chain from mark group by namespace").fetchall()
+    return Marks(store, {namespace: Mark(n, chain) for namespace, n, chain in rows})
+
+
 def misfit(file: Path, known: Marks) -> str | None:
     """Why the store in `file` is not the one that went as far as `known`; None: it is. Raises sqlite3.Error."""
     if not file.exists():

@@ -1,7 +1,7 @@
 """The key store of one hospital: the only place that links an identifier to the number that replaces it.
 
 A number n is handed out once per (namespace, identifier) and never again. The store holds a keyed HMAC-SHA256 of the
-identifier, not the identifier; the key is `ETL_KEY_SECRET`, mixed with the hospital's name. It is a SQLite file of
+identifier, not the identifier; the keys come from `ETL_KEY_SECRET` (`ring`). It is a SQLite file of
 its own, outside lake and warehouse. What else it knows, for free text, is in `vault`.
 
 Every time that numbers are handed out it notes a mark: the highest of them, and a hash over all so far. What was made
@@ -28,24 +28,16 @@ from etl.cdm.namespaces import Namespace
 from etl.errors import ConfigError, TransientError
 from etl.settings import Settings
 from etl.store.keys.fitting import damage_told, file_of, look_into
+from etl.store.keys.ring import PROOF, Ring, inner, opened
 from etl.store.keys.vault import Vault
 from etl.store.marks import Mark, Marks
 
 LARGEST = (1 << 24) - 1
 #: What a store's file is by its `user_version`; 0: written before that was noted.
-VERSION = 2
-_PROOF = ("proof", "proof")
+VERSION = 3
 
 
 _AT_ONCE = 1 << 16  # values that are objects of their own at a time
-
-
-def _key(hospital: str, secret: str) -> bytes:
-    return hmac.digest(secret.encode(), f"omop-etl/{hospital}".encode(), "sha256")
-
-
-def _mac(key: bytes, namespace: str, value: str) -> bytes:
-    return hmac.digest(key, f"{namespace}\x1f{value}".encode(), "sha256")[:16]
 
 
 def secret_fits(file: Path, hospital: str, secret: str) -> bool | None:
@@ -55,7 +47,10 @@ def secret_fits(file: Path, hospital: str, secret: str) -> bool | None:
     """
     with closing(look_into(file)) as con:
         row = con.execute("select mac from proof").fetchone()
-    return hmac.compare_digest(row[0], _mac(_key(hospital, secret), *_PROOF)) if row else None
+        ring = opened(con, hospital, secret)
+    if row is None:
+        return None
+    return ring is not None and hmac.compare_digest(row[0], ring.mac(*PROOF))
 
 
 class KeyStore:
@@ -65,15 +60,15 @@ class KeyStore:
         """Open (or create) the store in `file`; ConfigError when it was made with another secret or number."""
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._base = number << 24
-        self._key = _key(hospital, secret)
         self._con = sqlite3.connect(file, timeout=120, isolation_level=None)
         file.chmod(0o600)
         with damage_told(hospital):
             self._prepare()
+            self._ring = self._opened(hospital, secret)
             self._prove()
             self._keep_number(hospital, number)
             self._mark_old()
-            self.vault = Vault(self._con, self._key)
+            self.vault = Vault(self._con, self._ring)
 
     def _prepare(self) -> None:
         """Make what is missing of the tables; ConfigError when a newer program made the store."""
@@ -128,14 +123,17 @@ class KeyStore:
 
     def _prove(self) -> None:
         """Refuse a secret that is not the one the store was made with: it would give everyone a second id."""
-        mine = self._mac(*_PROOF)
+        mine = self._ring.mac(*PROOF)
         self._con.execute("insert or ignore into proof values (1, ?, ?)", (mine, secrets.token_hex(8)))
         stored, self.id = self._con.execute("select mac, store from proof").fetchone()
         if not hmac.compare_digest(stored, mine):
-            raise ConfigError(
-                "ETL_KEY_SECRET is not the secret this key store was made with",
-                hint="restore the secret; a new one would give every patient a new id",
-            )
+            raise _another_secret()
+
+    def _opened(self, hospital: str, secret: str) -> Ring:
+        ring = opened(self._con, hospital, secret)
+        if ring is None:
+            raise _another_secret()
+        return ring
 
     def _keep_number(self, hospital: str, number: int) -> None:
         """Refuse another number than the one that ids were given out with: all its patients would be there twice."""
@@ -147,18 +145,15 @@ class KeyStore:
                 hint=f"a number is fixed for life: write `number: {first}` in {hospital}/hospital.yaml again",
             )
 
-    def _mac(self, namespace: str, value: str) -> bytes:
-        return _mac(self._key, namespace, value)
-
     def _asked(self, namespace: str, values: pa.Array[pa.StringScalar]) -> Iterator[tuple[bytes, int]]:
         """The HMAC of each value and its place."""
         for begin in range(0, len(values), _AT_ONCE):
             for place, value in enumerate(values.slice(begin, _AT_ONCE).to_pylist(), begin):
-                yield self._mac(namespace, str(value)), place
+                yield self._ring.mac(namespace, str(value)), place
 
     def digests(self, texts: Iterable[str]) -> list[str]:
         """Keyed digests of texts of which it must be known only whether they are the same."""
-        return [self._mac("text", text).hex() for text in texts]
+        return [inner(self._ring.first, "text", text).hex() for text in texts]
 
     def register(
         self, namespace: Namespace, values: Sequence[str] | pa.Array[pa.StringScalar], *, naming: bool = False
@@ -224,6 +219,13 @@ class KeyStore:
     def close(self) -> None:
         """Close the file."""
         self._con.close()
+
+
+def _another_secret() -> ConfigError:
+    return ConfigError(
+        "ETL_KEY_SECRET is not the secret this key store was made with",
+        hint="restore the secret; a new one would give every patient a new id. Where it was changed: docs/keys.md",
+    )
 
 
 def open_key_store(settings: Settings, hospital: str, number: int) -> KeyStore:

@@ -24,18 +24,19 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
 from etl.errors import ConfigError, TransientError
+from etl.store.keys.ring import Ring
 
 _NONCE = 12
 _CHUNK = 100_000
 
 
 class Vault:
-    """The names and plain record numbers in an open key store; `key` is the hospital's."""
+    """The names and plain record numbers in an open key store; `ring` holds the hospital's keys."""
 
-    def __init__(self, con: sqlite3.Connection, key: bytes) -> None:
+    def __init__(self, con: sqlite3.Connection, ring: Ring) -> None:
         self._con = con
-        self._key = key
-        self._cipher = AESGCM(hmac.digest(key, b"names", "sha256"))
+        self._ring = ring
+        self._cipher = names_cipher(ring.newest)
         con.executescript(
             """
             create table if not exists sealed_names (block integer primary key, names blob not null);
@@ -107,4 +108,19 @@ class Vault:
             raise TransientError(f"the key store cannot be written: {error}", hint="run again") from error
 
     def _mac(self, number: str) -> bytes:
-        return hmac.digest(self._key, f"person\x1f{number}".encode(), "sha256")[:16]
+        return self._ring.mac("person", number)
+
+
+def names_cipher(key: bytes) -> AESGCM:
+    """What names are sealed with under a key."""
+    return AESGCM(hmac.digest(key, b"names", "sha256"))
+
+
+def reseal(con: sqlite3.Connection, before: AESGCM, after: AESGCM) -> None:
+    """Seal all blocks of names anew, in the transaction of `con`; cryptography's InvalidTag where one is damaged."""
+    for (block,) in con.execute("select block from sealed_names").fetchall():
+        (sealed,) = con.execute("select names from sealed_names where block = ?", [block]).fetchone()
+        nonce = secrets.token_bytes(_NONCE)
+        opened = before.decrypt(sealed[:_NONCE], sealed[_NONCE:], b"%d" % block)
+        again = nonce + after.encrypt(nonce, opened, b"%d" % block)
+        con.execute("update sealed_names set names = ? where block = ?", (again, block))

@@ -15,6 +15,7 @@ import pytest
 from etl.cdm.spec import tables
 from etl.cli import answer, console
 from etl.cli import prompt as module
+from etl.cli.asked import untold
 from etl.cli.prompt import Prompt, history
 
 WIDE = "select 'first value' as one, repeat('x', 30) as two, '[/hpf]' as three"
@@ -44,7 +45,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, page: io.StringIO, lines: Iterable[st
     con = duckdb.connect()
     columns = ", ".join(f"{f.name} {f.duckdb_type}" for f in tables()["death"].fields)
     con.execute(f"create table death ({columns})")
-    Prompt(con, 50).run()
+    Prompt(con, 50, untold).run()
     return page.getvalue().split("leaves\n", 1)[1]
 
 

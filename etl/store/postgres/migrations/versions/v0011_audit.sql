@@ -15,7 +15,7 @@ drop table office.office_event;
 
 -- However a clearance is given or taken, the log has it.
 create function admin.tell_clearance() returns trigger
-language plpgsql security definer
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
