@@ -9,7 +9,7 @@ BENCH_SCALE ?= 400
 BENCH_NIGHTS ?= 3
 export ETL_HOME ?= $(CURDIR)/demo
 
-.PHONY: help install assets demo test test-fast histories crashes fuzz faults clean-nights consortium airflow atlas docker lint bench lock clean
+.PHONY: help install assets demo test test-fast histories crashes fuzz faults clean-nights consortium airflow atlas docker lint sbom audit bench lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -102,6 +102,20 @@ consortium: install  ## all eight hospitals' nights through a real Airflow on Po
 lint: install  ## ruff, mypy and the arrows between rooms
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy --strict etl && .venv/bin/lint-imports
 
+.tools/.installed: requirements/tools.txt .venv/.installed
+	@test -x .tools/bin/python || .venv/bin/uv venv --quiet --python $(PY) .tools
+	@.venv/bin/uv pip sync --quiet --require-hashes --python .tools/bin/python requirements/tools.txt
+	@touch $@
+
+sbom: .tools/.installed  ## what the product is made of, as CycloneDX: sbom.cdx.json, and of the pages' scripts where npm is there
+	@.tools/bin/cyclonedx-py environment $(PY) --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json
+	@if command -v npm >/dev/null; then npm sbom --package-lock-only --sbom-format cyclonedx > sbom-pages.cdx.json; fi
+
+audit: .tools/.installed  ## known holes in what the locks pin (asks pypi.org, so needs the network)
+	@for lock in lock production judge tools bootstrap; do \
+	  echo "→ requirements/$$lock.txt"; .tools/bin/pip-audit --require-hashes --disable-pip --requirement requirements/$$lock.txt || bad=1; \
+	done; test -z "$$bad"
+
 bench: install  ## a whole run and nights of changes beside the floor, on one machine in one go
 	@$(PY) tests/benchmarks/bench.py --scale $(BENCH_SCALE) --nights $(BENCH_NIGHTS)
 
@@ -112,6 +126,8 @@ lock: install  ## resolve the dependencies of pyproject.toml again
 	  --extra docker --constraints requirements/lock.txt pyproject.toml -o requirements/production.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  requirements/judge.in -o requirements/judge.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  requirements/tools.in -o requirements/tools.txt
 
 clean:  ## remove the demo (exports, lake, warehouse, keys, reports)
 	@rm -rf demo

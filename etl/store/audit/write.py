@@ -10,12 +10,15 @@ import sqlalchemy as sa
 
 from etl.store.audit.entry import Entry, Said
 from etl.store.audit.kinds import known
-from etl.store.audit.tables import ENTRY, HEAD
+from etl.store.audit.tables import ENTRY
 
 _APPEND = sa.text(
     "select audit.append(:kind, :actor, :role, :subject, :reason, :address, cast(:returned as bigint), :details, "
     "cast(:happened_at as timestamp))"
 )
+
+_LAST = "update audit_head set number = number returning number, log, digest"
+_ENDS = "update audit_head set number = ?, digest = ?"
 
 
 def write(con: sa.Connection, said: Said) -> int:
@@ -28,8 +31,7 @@ def write(con: sa.Connection, said: Said) -> int:
     if con.dialect.name == "postgresql":
         return int(con.execute(_APPEND, values).scalar_one())
     # first a write: it takes the file's lock, so that what is read next is the newest
-    con.execute(sa.update(HEAD).values(number=HEAD.c.number))
-    last, log, digest = con.execute(sa.select(HEAD.c.number, HEAD.c.log, HEAD.c.digest)).one()
+    last, log, digest = con.exec_driver_sql(_LAST).one()
     now = datetime.now(UTC).replace(tzinfo=None)
     happened_at = values.pop("happened_at") or now
     entry = Entry(
@@ -38,7 +40,7 @@ def write(con: sa.Connection, said: Said) -> int:
     sealed = entry.sealed()
     row = {name: getattr(entry, name) for name in entry.__slots__} | {"digest": sealed}
     con.execute(sa.insert(ENTRY).values(row))
-    con.execute(sa.update(HEAD).values(number=entry.number, digest=sealed))
+    con.exec_driver_sql(_ENDS, (entry.number, sealed))
     return entry.number
 
 
