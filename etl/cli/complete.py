@@ -116,6 +116,7 @@ ARGUMENTS: Mapping[str, tuple[Names | None, ...]] = {
     "space show": (spaces,),
     "space destroy": (spaces,),
     "request keep-out": (_unknown, hospitals),
+    "keys restore": (hospitals,),
     "vocabulary use": (releases,),
     "vocabulary remove": (releases,),
     "vocabulary diff": (releases, releases),

@@ -72,12 +72,13 @@ def backup(
 @app.command(
     epilog="""[bold]Examples[/]
 
-    etl keys restore /mnt/other/keys/keys-20261128T013000Z.tar.age snuh --identity key.txt \\
+    etl keys restore snuh /mnt/other/keys/keys-20261128T013000Z.tar.age --identity key.txt \\
         --by kim --agreed lee --reason "disk lost" """,
 )
 def restore(
+    hospital: Hospital,
     copy: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The copy.")],
-    hospital: Hospital, by: By, agreed: Agreed, reason: Reason,
+    by: By, agreed: Agreed, reason: Reason,
     identity: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="File with the private key of age.")
     ] = None,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import sqlite3
+import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -191,3 +193,24 @@ def test_the_ledger_and_the_log_are_one_transaction(either: Tiny) -> None:
     with pytest.raises(sa.exc.NoResultFound):
         ledger.record_publication("a run that there is not")
     assert kinds_of(either.settings) == []
+
+
+def write_until_killed(settings: Settings) -> None:
+    for n in itertools.count():
+        tell(settings, "queried", str(n))
+
+
+def test_who_is_killed_while_writing_leaves_a_whole_log(hospital: Tiny) -> None:
+    context = multiprocessing.get_context("fork")
+    for _ in range(5):
+        writers = [context.Process(target=write_until_killed, args=(hospital.settings,)) for _ in range(2)]
+        for writer in writers:
+            writer.start()
+        time.sleep(0.3)
+        for writer in writers:
+            writer.kill()
+            writer.join()
+        with audit_log(hospital.settings) as con:
+            found = verify(con)
+            assert found.whole, found.faults
+    assert found.entries > 10

@@ -84,7 +84,7 @@ def test_the_drill_a_lost_store_comes_back_and_everybody_keeps_the_id(either: Ti
     folder = either.deliver(SECOND)
     with pytest.raises(ConfigError, match="is missing"):
         run_delivery(either.settings, "tiny", folder)
-    invoke(either, "restore", str(copy), "tiny", *TWO, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
+    invoke(either, "restore", "tiny", str(copy), *TWO, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
     run_delivery(either.settings, "tiny", folder)
     assert persons(either) == before
     with audit_log(either.settings) as con:
@@ -97,7 +97,7 @@ def test_the_drill_on_a_fresh_home(hospital: Tiny, tmp_path: Path, vocabulary: P
     hospital.publish()
     copy = backed_up(hospital, tmp_path / "elsewhere")
     fresh = tiny.make(tmp_path / "fresh", vocabulary)
-    invoke(fresh, "restore", str(copy), "tiny", *TWO, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
+    invoke(fresh, "restore", "tiny", str(copy), *TWO, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
     fresh.publish()
     assert persons(fresh) == persons(hospital)
 
@@ -108,7 +108,7 @@ def test_a_copy_older_than_what_is_published_is_refused_and_nothing_changes(eith
     add_patient(either, "70009")
     either.publish(SECOND)
     held = store_of(either).read_bytes()
-    said = invoke(either, "restore", str(old), "tiny", *TWO, code=4, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
+    said = invoke(either, "restore", "tiny", str(old), *TWO, code=4, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
     assert "older copy" in said
     assert store_of(either).read_bytes() == held
     assert [p.name for p in either.settings.keys.iterdir() if p.name.startswith(".copy")] == []
@@ -119,7 +119,7 @@ def test_a_copy_that_lacks_what_only_landed_is_refused(hospital: Tiny, tmp_path:
     old = backed_up(hospital, tmp_path / "elsewhere")
     add_patient(hospital, "70009")
     hospital.through("land", folder=hospital.deliver(SECOND))
-    assert "older copy" in invoke(hospital, "restore", str(old), "tiny", *TWO, code=4, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
+    assert "older copy" in invoke(hospital, "restore", "tiny", str(old), *TWO, code=4, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
 
 
 def test_a_copy_opens_with_its_own_key_only(hospital: Tiny, tmp_path: Path) -> None:
@@ -129,13 +129,13 @@ def test_a_copy_opens_with_its_own_key_only(hospital: Tiny, tmp_path: Path) -> N
     assert b"SQLite" not in copy.read_bytes()
     for name, identity in (("mine", mine), ("other", other)):
         (tmp_path / name).write_text(f"# made by age-keygen\n{identity}\n", encoding="utf-8")
-    said = invoke(hospital, "restore", str(copy), "tiny", *TWO, "--identity", str(tmp_path / "other"), code=4)
+    said = invoke(hospital, "restore", "tiny", str(copy), *TWO, "--identity", str(tmp_path / "other"), code=4)
     assert "cannot be opened" in said
-    invoke(hospital, "restore", str(copy), "tiny", *TWO, "--identity", str(tmp_path / "mine"))
+    invoke(hospital, "restore", "tiny", str(copy), *TWO, "--identity", str(tmp_path / "mine"))
     changed = tmp_path / "changed.tar.age"
     changed.write_bytes(copy.read_bytes()[:-20] + bytes(20))
     assert "cannot be opened" in invoke(
-        hospital, "restore", str(changed), "tiny", *TWO, "--identity", str(tmp_path / "mine"), code=4
+        hospital, "restore", "tiny", str(changed), *TWO, "--identity", str(tmp_path / "mine"), code=4
     )
 
 
@@ -185,9 +185,9 @@ def test_what_destroys_needs_two_people_with_accounts(hospital: Tiny, tmp_path: 
     disable(ledger, me, "gone")
     for other in ("kim", "Kim", "", "nobody", "gone"):
         both = ("--by", "kim", "--agreed", other, "--reason", "x")
-        invoke(hospital, "restore", str(copy), "tiny", *both, code=2, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
+        invoke(hospital, "restore", "tiny", str(copy), *both, code=2, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
         invoke(hospital, "rotate", *both, code=2, ETL_KEY_SECRET_NEW=NEW)
-    invoke(hospital, "restore", str(copy), "tiny", *TWO, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
+    invoke(hospital, "restore", "tiny", str(copy), *TWO, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
 
 
 # Another secret -------------------------------------------------------------------------------------------------------
