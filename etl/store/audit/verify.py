@@ -50,18 +50,35 @@ def verify(con: sa.Connection, anchors: Sequence[Anchor] = ()) -> Verdict:
     if head is None:
         found.faults.append(Fault("no head", 1, 1, "the log has no head: it was removed"))
     chain = _Chain(found, {a.number: a.digest for a in anchors})
-    for entry in entries(con):
-        chain.take(entry)
+    _read(con, chain)
     chain.end(head)
     _hold_anchors(found, chain, anchors)
     found.faults.sort(key=lambda fault: (fault.first, fault.last))
     return found
 
 
-def entries(con: sa.Connection, where: sa.ColumnElement[bool] | None = None) -> Iterator[Entry]:
-    """Entries in their order, some thousand at a time."""
+def _read(con: sa.Connection, chain: _Chain) -> None:
+    """Take all entries; one that cannot be read, as nobody wrote such a one, is told and passed over."""
+    at_once = _AT_ONCE
+    while True:
+        try:
+            for entry in entries(con, ENTRY.c.number > chain.seen, at_once=at_once):
+                chain.take(entry)
+        except (ValueError, TypeError, OverflowError):
+            if at_once == 1:  # it is the next one
+                after = sa.select(sa.func.min(ENTRY.c.number)).where(ENTRY.c.number > chain.seen)
+                chain.pass_over(con.execute(after).scalar_one())
+            at_once = 1 if at_once > 1 else _AT_ONCE
+        else:
+            return
+
+
+def entries(
+    con: sa.Connection, where: sa.ColumnElement[bool] | None = None, *, at_once: int = _AT_ONCE
+) -> Iterator[Entry]:
+    """Entries in their order, some thousand at a time; ValueError or TypeError for one that is none."""
     query = sa.select(ENTRY).where(sa.true() if where is None else where).order_by(ENTRY.c.number)
-    for row in con.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
+    for row in con.execution_options(yield_per=at_once).execute(query).mappings():
         yield Entry(**row)
 
 
@@ -71,6 +88,7 @@ class _Chain:
     def __init__(self, found: Verdict, anchored: dict[int, str]) -> None:
         self.found, self.anchored = found, anchored
         self.last, self.digest = 0, found.log
+        self.seen = 0  # its number, whether it could be read or not
         self.digests: dict[int, str] = {}
         self._stubs: dict[int, tuple[hashlib._Hash, int, int, int]] = {}
         self._said: dict[int, tuple[str, int]] = {}
@@ -92,7 +110,13 @@ class _Chain:
             self._take_pruning(entry)
         if number in self.anchored:
             self.digests[number] = entry.digest
-        self.last, self.digest = number, entry.digest
+        self.last, self.digest, self.seen = number, entry.digest, number
+
+    def pass_over(self, number: int) -> None:
+        """An entry that cannot be read."""
+        self._fault("changed", number, number, "cannot be read: it holds what no entry can")
+        self.found.entries += 1
+        self.seen = number
 
     def _take_stub(self, entry: Entry) -> None:
         self.found.pruned += 1
@@ -102,8 +126,11 @@ class _Chain:
         self._stubs[by] = (digest, count + 1, first, entry.number)
 
     def _take_pruning(self, entry: Entry) -> None:
-        said = json.loads(entry.details)
-        self._said[entry.number] = (said["stubs"], said["count"])
+        try:
+            said = json.loads(entry.details)
+            self._said[entry.number] = (said["stubs"], said["count"])
+        except (ValueError, KeyError, TypeError):
+            self._fault("changed", entry.number, entry.number, "says nothing of the entries that it emptied")
 
     def end(self, head: sa.RowMapping | None) -> None:
         """After the last entry: does the head say the same, and was everything that is empty pruned?"""

@@ -333,3 +333,33 @@ def test_days_asked_for_are_days_in_korea(engine: sa.Engine) -> None:
         write(con, at(date(2026, 11, 22), 23))
         asked = Asked(since=date(2026, 11, 23), until=date(2026, 11, 23))
         assert [e.number for e in entries(con, asked.condition())] == [1]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update audit_entry set written_at = 'yesterday' where number = 7",
+        "update audit_entry set happened_at = 12 where number = 7",
+        "update audit_entry set details = x'ff' where number = 7",
+        "update audit_entry set digest = 5 where number = 7",
+    ],
+)
+def test_what_no_entry_can_hold_is_located_too(engine: sa.Engine, statement: str) -> None:
+    filled(engine, 9)
+    with engine.begin() as con:
+        unguarded(con)
+        con.exec_driver_sql(statement)
+        faults = verify(con).faults
+    assert {f.what for f in faults} <= {"changed", "missing", "broken"}
+    assert {f.first for f in faults} <= {7, 8}
+    assert any(f.first == 7 for f in faults)
+
+
+def test_a_pruning_that_accounts_for_nothing_is_found(engine: sa.Engine) -> None:
+    kept = filled(engine, 3)
+    with engine.connect() as con:
+        unguarded(con)
+        log = con.execute(sa.select(HEAD.c.log)).scalar_one()
+        for details in ("", "{}", "[]", "7"):
+            put(con, resealed([*kept, replace(kept[-1], kind="log pruned", details=details)], log))
+            assert [f.first for f in verify(con).faults] == [4]
