@@ -139,6 +139,15 @@ def test_a_copy_opens_with_its_own_key_only(hospital: Tiny, tmp_path: Path) -> N
     )
 
 
+def test_what_a_killed_back_up_left_in_plain_is_removed_by_the_next(hospital: Tiny, tmp_path: Path) -> None:
+    hospital.publish()
+    left = hospital.settings.keys / f".copy-{2**22 + 1}-x"  # no process has such a number
+    left.mkdir()
+    (left / "tiny.sqlite").write_bytes(b"x")
+    backed_up(hospital, tmp_path)
+    assert list(hospital.settings.keys.glob(".copy*")) == []
+
+
 def test_without_a_key_to_encrypt_for_there_is_no_copy(hospital: Tiny, tmp_path: Path) -> None:
     hospital.publish()
     assert "nothing to encrypt" in invoke(hospital, "backup", str(tmp_path / "x"), code=4)

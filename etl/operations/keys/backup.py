@@ -21,6 +21,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import psutil
 import pyrage
 
 from etl.errors import ConfigError, of_file_system
@@ -31,6 +32,7 @@ from etl.store.marks import Marks
 MANIFEST, ENDING = "manifest.json", ".tar.age"
 #: The doctor looks at the age of this file in the folder of the key stores.
 BACKED_UP = ".backed-up"
+_SCRATCH = ".copy-"
 _SHORTEST = 16  # characters of a passphrase
 
 
@@ -82,7 +84,10 @@ def back_up(settings: Settings, hospitals: Iterable[str], folder: Path, lock: Lo
 def scratch(settings: Settings) -> Iterator[Path]:
     """A folder beside the stores, as closed as theirs, that is gone afterwards."""
     settings.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place = Path(mkdtemp(prefix=".copy-", dir=settings.keys))
+    for left in settings.keys.glob(f"{_SCRATCH}*"):  # of a process that was killed: it holds stores in plain
+        if not psutil.pid_exists(int(left.name.split("-")[1])):
+            shutil.rmtree(left, ignore_errors=True)
+    place = Path(mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-", dir=settings.keys))
     try:
         yield place
     finally:
