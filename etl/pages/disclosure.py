@@ -12,6 +12,11 @@ from etl.pages.formats import count
 SMALL_CELL = 5  # where no hospital says otherwise
 
 
+def is_few(number: float, fewer_than: int) -> bool:
+    """Whether a number of persons, or of records, is of somebody, and of fewer than may be told."""
+    return 0 < number < fewer_than
+
+
 def in_steps(records: int, fewer_than: int | None) -> int:
     """How many records are told, where they are of persons `fewer_than` which there are; None: of enough."""
     return records if fewer_than is None else -(-records // fewer_than) * fewer_than
@@ -25,7 +30,7 @@ def in_steps_sql(records: str, persons: str, small_cell: int) -> str:
 
 def few(small_cell: int, *records: int) -> int | None:
     """What `in_steps` has to know where persons are not counted: whether any of these numbers of records is small."""
-    return small_cell if any(0 < n < small_cell for n in records) else None
+    return small_cell if any(is_few(n, small_cell) for n in records) else None
 
 
 def told_persons(number: int | None, fewer_than: int | None) -> str:

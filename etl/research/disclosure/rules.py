@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from etl import yamls
 from etl.errors import ConfigError, nearest
 from etl.files import packaged, read_bytes
+from etl.pages.disclosure import is_few
 from etl.quality.battery.definition import Words
 
 Verdict = Literal["refuse", "person"]
@@ -65,7 +66,7 @@ class Rules(_Strict):
 
     def is_small(self, number: float) -> bool:
         """Whether a count is of somebody, and of too few."""
-        return 0 < number < self.threshold
+        return is_few(number, self.threshold)
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from etl.research.disclosure.tables.table import TOTAL, Cell, Key, Table
 
@@ -34,6 +35,7 @@ class Sums:
         return key not in self.hidden
 
 
+@lru_cache(1000)
 def sums_of(table: Table, rounding_base: float) -> Sums:
     """The counts of a table, and the totals among them that are those of their parts."""
     cells = {cell.coordinates: cell for cell in table.counts}
@@ -110,6 +112,8 @@ def together(new: Table, other: Table, rounding_base: float) -> Sums | None:
     """What is known when two tables are read side by side: None where they share no count, or contradict each other."""
     first, second = sums_of(new, rounding_base), sums_of(other, rounding_base)
     common = first.bounds.keys() & second.bounds.keys()
+    if not common:
+        return None
     joined = sums_of(_joined(new, other), rounding_base)
     known = dict.fromkeys([*first.sums, *second.sums, *joined.sums])
     merged = Sums({**second.bounds, **first.bounds}, {**second.hidden, **first.hidden}, list(known))
@@ -121,7 +125,7 @@ def together(new: Table, other: Table, rounding_base: float) -> Sums | None:
         merged.bounds[key] = (low, high)
         if first.is_shown(key) or second.is_shown(key):
             merged.hidden.pop(key, None)
-    return merged if common else None
+    return merged
 
 
 def _joined(new: Table, other: Table) -> Table:

@@ -50,7 +50,7 @@ class Cell:
         return TOTAL in self.coordinates
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """The cells of one block of a grid; `place` is its first row."""
 
