@@ -16,7 +16,7 @@ from etl.research.disclosure.files.trees import read_tree
 from etl.research.disclosure.findings import Finding, Found, together
 from etl.research.disclosure.grid import Contents
 from etl.research.disclosure.rules import Rules
-from etl.research.disclosure.tables import counts, earlier, hidden, magnitudes, models, shares
+from etl.research.disclosure.tables import counts, earlier, hidden, magnitudes, margins, models, shares
 from etl.research.disclosure.tables.read import is_model, tables_of
 from etl.research.disclosure.tables.table import Table
 
@@ -153,3 +153,4 @@ def _beside(tables: Sequence[Table], before: Sequence[Table], rules: Rules) -> I
     for number, table in enumerate(tables):
         for other in (*before, *tables[:number]):
             yield from earlier.find(table, other, rules)
+            yield from margins.find(table, other, rules)

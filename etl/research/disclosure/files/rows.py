@@ -12,7 +12,18 @@ from etl.research.disclosure.findings import Found, Place
 from etl.research.disclosure.grid import Grid
 from etl.research.disclosure.rules import Rules
 from etl.research.disclosure.tables.cells import is_number
-from etl.research.disclosure.tables.words import BASE, COEFFICIENT, COUNT, IDENTIFIER, PAIR, SHARE, is_total, role_of
+from etl.research.disclosure.tables.words import (
+    BASE,
+    COEFFICIENT,
+    COUNT,
+    IDENTIFIER,
+    PAIR,
+    SHARE,
+    is_personal,
+    is_total,
+    names_rows,
+    role_of,
+)
 
 _YEAR, _MONTH, _DAY_OF = r"(?:19|20)[0-9]{2}", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12][0-9]|3[01])"
 _DAY = re.compile(
@@ -43,22 +54,28 @@ def find(grid: Grid, rules: Rules) -> Iterator[Found]:
         days = {cell for cell in cells if _DAY.fullmatch(cell)}
         if len(days) >= rules.limit("different_days") and not counted and 2 * len(days) > len(set(cells)):
             yield Found("days_of_persons", Place(grid.part, 0, column))
-        elif _are_numbers_of_persons(cells, days) and not counted:
+        elif not counted and not names_rows("".join(rows[0][column - 1 : column])) and _are_numbers(cells, days):
             yield Found("identifier_column", Place(grid.part, 0, column))
-    if not counted and COEFFICIENT not in roles and _are_records(rows[1:], columns):
+    personal = any(map(is_personal, rows[0])) and set(roles) == {None}
+    if not counted and COEFFICIENT not in roles and _are_records(rows[1:], columns, personal=personal):
         yield Found("row_level", Place(grid.part))
 
 
-def _are_numbers_of_persons(cells: Sequence[str], days: set[str]) -> bool:
+def _are_numbers(cells: Sequence[str], days: set[str]) -> bool:
     """Whether a column holds whole numbers of five digits and more, no two the same, and no days."""
     if len(cells) < _ENOUGH_ROWS or days or len(set(cells)) < len(cells):
         return False
     return all(cell.isdecimal() and int(cell) > _NUMBER_OF_SOMEBODY for cell in cells)
 
 
-def _are_records(rows: Sequence[Sequence[str]], columns: Sequence[Sequence[str]]) -> bool:
-    """Whether nothing is counted and rows do not say of what they are: no column names them, each once."""
-    if len(rows) < _ENOUGH_ROWS or len(columns) < 3:
+def _are_records(rows: Sequence[Sequence[str]], columns: Sequence[Sequence[str]], *, personal: bool) -> bool:
+    """Whether, where nothing is counted, rows do not say of what they are: no column names them, each once.
+
+    `personal`: a column is of what a person has, and none is of anything that groups have.
+    """
+    if len(rows) < _ENOUGH_ROWS or personal:
+        return len(rows) >= _ENOUGH_ROWS
+    if len(columns) < 3:
         return False
     names = any(len(cells) == len(rows) == len(set(cells)) and not any(map(is_number, cells[:50])) for cells in columns)
     repeated = sum(len(set(cells)) < len(cells) for cells in columns)

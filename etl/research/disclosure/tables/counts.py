@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from etl.research.disclosure.findings import Found, Place
 from etl.research.disclosure.rules import Rules
 from etl.research.disclosure.tables.table import Cell, Table
-from etl.research.disclosure.tables.words import BASE, COUNT
+from etl.research.disclosure.tables.words import BASE, COUNT, runs
 
 _ENOUGH_TO_SEE = 8  # cells from which it is no chance that all are multiples of the base
 
@@ -22,6 +23,7 @@ def find(table: Table, rules: Rules) -> Iterator[Found]:
     yield from (Found("threshold", c.place) for c in table.cells if c.of is not None and rules.is_small(c.of))
     yield from _complements(table, rules)
     yield from _classes(table)
+    yield from _steps(table, rules)
     yield from _rounding(table.counts, rules)
 
 
@@ -29,6 +31,15 @@ def _complements(table: Table, rules: Rules) -> Iterator[Found]:
     for cell in table.counts:
         if cell.value is not None and any(rules.is_small(base - cell.value) for base in table.bases(cell)):
             yield Found("complement", cell.place)
+
+
+def _steps(table: Table, rules: Rules) -> Iterator[Found]:
+    for cells in table.by_column.values():
+        running = [c for c in cells if c.role in {COUNT, BASE} and c.value is not None and runs(c.header)]
+        for above, cell in pairwise(running):
+            same = above.labels[:-1] == cell.labels[:-1]
+            if same and rules.is_small(abs((cell.value or 0) - (above.value or 0))):
+                yield Found("small_steps", cell.place)
 
 
 def _classes(table: Table) -> Iterator[Found]:

@@ -10,6 +10,7 @@ from etl.research.disclosure.tables import words
 from etl.research.disclosure.tables.cells import Amount, Said, is_number, read
 from etl.research.disclosure.tables.table import UNKNOWN, Cell, Table
 from etl.research.disclosure.tables.words import (
+    BASE,
     COUNT,
     ERROR,
     FIT,
@@ -26,7 +27,7 @@ from etl.research.disclosure.tables.words import (
     names_rows,
     plain,
     role_of,
-)  # fmt: skip
+)
 
 _OF_LABELS = frozenset({MEAN, PERCENTILE, SHARE, SUM, "degrees", FIT, "base", "top"})
 _ENDS = frozenset({MINIMUM, MAXIMUM})
@@ -59,7 +60,10 @@ def _table(block: Grid) -> Table | None:
 
 
 def header_rows(rows: Sequence[Sequence[str]]) -> int:
-    """How many rows at the top are headers: none where the first begins with a number, two where one has gaps."""
+    """How many rows at the top are headers: none where the first is of numbers, two where one has gaps."""
+    others = [cell for cell in rows[0][1:] if cell]
+    if len(rows) == 1 or (others and all(map(_is_plain, others)) and role_of(rows[0][0]) is not None):
+        return 0
     if _is_plain(rows[0][0]) and sum(map(_is_plain, rows[0])) == sum(map(bool, rows[0])):
         return 0
     gaps = any(not cell for cell in rows[0][1:])
@@ -91,7 +95,7 @@ def _measures(headers: Sequence[str], body: Sequence[Sequence[str]]) -> list[boo
     numeric = []
     for column in range(len(headers)):
         filled = [row[column] for row in body if row[column]]
-        numeric.append(2 * sum(map(is_number, filled)) > len(filled))
+        numeric.append(2 * sum(map(is_number, filled)) >= len(filled) > 0)
     named = [is_measure and not names_rows(header) for is_measure, header in zip(numeric, headers, strict=True)]
     if not any(named):
         return numeric
@@ -142,6 +146,8 @@ class _Reader:
                 place = Place(part, begin + number, column + 1)
                 if said is not None:
                     yield from self._cell(place, column, labels, said)
+                elif row[column] and self.roles[column] in {COUNT, BASE} and not words.is_nothing(row[column]):
+                    yield Cell(place, UNKNOWN, Amount(None), tuple(map(plain, labels)), "", self.headers[column])
                 elif not row[column] and self.roles[column] in {COUNT, None} and self.whole[column]:
                     yield from self._cell(place, column, labels, Said(Amount(None)))
 

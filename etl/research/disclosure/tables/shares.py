@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from etl.research.disclosure.findings import Found
 from etl.research.disclosure.rules import Rules
 from etl.research.disclosure.tables.table import UNKNOWN, Cell, Table
-from etl.research.disclosure.tables.words import COUNT, MEAN, SHARE
+from etl.research.disclosure.tables.words import BASE, COUNT, MEAN, SHARE
 
 _CLOSE = 1e-9
+_SPREAD = re.compile(r"(?i)(?<![a-z])(sd|std|stdev|standard deviation|variance|var)(?![a-z])|표준 ?편차|분산")
 _PER = re.compile(r"(?i)\bper\s+([0-9][0-9,]{1,8})")
 
 
@@ -24,6 +25,8 @@ def find(table: Table, rules: Rules) -> Iterator[Found]:
     for cell in table.of(MEAN):
         if cell.value is not None and not (table.bases(cell) or table.counts_beside(cell) or table.totals_above(cell)):
             yield Found("mean_without_base", cell.place)
+        if cell.value == 0 and _SPREAD.search(f"{cell.header} {cell.labels[-1] if cell.labels else ''}"):
+            yield Found("class_disclosure", cell.place)
     yield from (Found("unknown_numbers", cell.place) for cell in table.of(UNKNOWN))
 
 
@@ -31,6 +34,8 @@ def _of_share(shares: _Shares, cell: Cell, rules: Rules) -> Iterator[Found]:
     share, whole = cell.value or 0.0, shares.whole(cell)
     count = _counted(shares.table, cell)
     if count is not None and count.value is not None and shares.is_numerator(cell, count):
+        return
+    if shares.is_of_shown(cell):
         return
     if share in {0.0, whole}:
         yield Found("zero" if share == 0 else "class_disclosure", cell.place)
@@ -77,6 +82,13 @@ class _Shares:
             return True
         rows, low, high = self._base(cell.place.column, count.place.column)
         return rows > 1 and low <= high
+
+    def is_of_shown(self, cell: Cell) -> bool:
+        """Whether two numbers of persons that its row shows, and that are looked at themselves, make the share."""
+        row = self.table.by_row[cell.place.row]
+        numbers = [c.value for c in row if c.role in {COUNT, BASE} and c.value]
+        half = 0.5 * 10.0**-cell.amount.decimals + _CLOSE
+        return any(abs(a / b * self.whole(cell) - (cell.value or 0)) <= half for a in numbers for b in numbers if a < b)
 
     def bases(self, cell: Cell, count: Cell | None) -> Iterator[float]:
         """Of how many a share can be: what is called its whole, totals, what other rows tell, the count."""

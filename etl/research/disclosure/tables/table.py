@@ -82,6 +82,9 @@ class Table:
         found = [cell.of] if cell.of is not None else []
         found += _values(c for c in self.by_row[cell.place.row] if c.role == BASE and c is not cell)
         found += _values(c for c in self._base_rows.get(cell.place.column, ()) if c is not cell)
+        counts = [c for c in self.by_row[cell.place.row] if c.role == COUNT]
+        if len(counts) == 2 and cell.coordinates[-1] != TOTAL:  # one count and a total beside it
+            found += _values(c for c in counts if c.coordinates[-1] == TOTAL)
         size = self.sizes.get(cell.place.column)
         return found if size is None else [*found, size]
 

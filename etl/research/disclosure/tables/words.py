@@ -17,6 +17,7 @@ COEFFICIENT, DEGREES, FIT, ERROR, PAIR = "coefficient", "degrees", "fit", "error
 _SIZE = re.compile(r"(?i)(?<![a-z])n\s*[=:]\s*([0-9][0-9,]*)(?![0-9.])")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _OTHER = re.compile(r"[^0-9a-z\uac00-\ud7a3]+")
+_WHOLE = ("dimension", "running", "personal", "no_count", "total", "whole")
 _SIGNS = str.maketrans(
     {"%": " percent ", "<": " below ", "≤": " upto ", ">": " above ", "≥": " from ", "+": " plus ", "＜": " below "}
 )
@@ -29,6 +30,9 @@ _COUNTING = re.compile(
 class _Words:
     roles: tuple[tuple[str, re.Pattern[str]], ...]
     dimension: re.Pattern[str]
+    running: re.Pattern[str]
+    personal: re.Pattern[str]
+    no_count: re.Pattern[str]
     total: re.Pattern[str]
     whole: re.Pattern[str]
     hidden: frozenset[str]
@@ -39,7 +43,7 @@ class _Words:
 def _words() -> _Words:
     said: Any = yaml.safe_load(packaged(__name__, "words.yaml"))
     roles = tuple((role, re.compile(pattern)) for role, pattern in said["roles"].items())
-    whole = {name: re.compile(said[name]) for name in ("dimension", "total", "whole")}
+    whole = {name: re.compile(said[name]) for name in _WHOLE}
     return _Words(roles, **whole, hidden=frozenset(said["hidden"]), nothing=frozenset(said["nothing"]))
 
 
@@ -54,12 +58,24 @@ def plain(text: str) -> str:
 def role_of(text: str) -> str | None:
     """What numbers under this header, or beside this label, are; None: it does not say."""
     words = f" {plain(_SIZE.sub(' ', text))} "
-    return next((role for role, pattern in _words().roles if pattern.search(words)), None)
+    role = next((role for role, pattern in _words().roles if pattern.search(words)), None)
+    counts_nobody = _words().no_count.fullmatch(words.strip().rpartition(" ")[2]) is not None
+    return None if role == COUNT and counts_nobody else role
 
 
 def names_rows(header: str) -> bool:
     """Whether a header says what rows are of, whatever the column holds."""
     return _words().dimension.fullmatch(plain(header)) is not None
+
+
+def runs(header: str) -> bool:
+    """Whether what a column counts differs from row to row by a count."""
+    return _words().running.search(f" {plain(header)} ") is not None
+
+
+def is_personal(header: str) -> bool:
+    """Whether a header is of what a person has."""
+    return _words().personal.fullmatch(plain(header)) is not None
 
 
 def is_total(text: str) -> bool:
