@@ -167,7 +167,8 @@ def _say(settings: Settings, built: Built, *, as_json: bool) -> None:
             "project": built.definition.name, "opens": not built.failures, "fails": built.failures,
             "persons": told(measured.persons), "left_out": told(built.left_out), "below": told(measured.below),
             "k": measured.k, "l": dict(measured.l), "t": dict(measured.t), "risks": dict(measured.risks),
-            "cured": {name: told(n) for name, n in measured.cured.items()}, "rows": kept.told_rows(built.rows, cell),
+            "cured": {name: told(n) for name, n in measured.cured.items()},
+            "rows": kept.told_rows(built.rows, cell), "in_twin": built.in_twin,
             "seconds": round(built.seconds, 1),
         })  # fmt: skip
         return
@@ -183,6 +184,9 @@ def _say(settings: Settings, built: Built, *, as_json: bool) -> None:
         if n:
             table.add_row("persons fewer below k without", name, told(n), "")
     out.print(table)
+    if not built.in_twin and not built.failures:
+        why = "reads tables that the space has not" if built.in_twin is None else "finds nobody in it"
+        err.print(f"the dummy twin has no rows for the cohort: its query {why}", style="yellow", soft_wrap=True)
     if built.failures:
         err.print(f"would not open: {', '.join(built.failures)}", style="red")
 

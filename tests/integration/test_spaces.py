@@ -20,6 +20,8 @@ from typer.testing import CliRunner
 from etl.cli import app
 from etl.engine import extension_file
 from etl.errors import ConfigError, GateClosed, TransientError
+from etl.operations.doctor.examine import look_at
+from etl.operations.doctor.spaces import check_spaces
 from etl.research.spaces import build as building
 from etl.research.spaces import destroy as destroying
 from etl.research.spaces import kept, vault
@@ -272,6 +274,21 @@ def test_a_space_whose_last_day_has_passed_is_not_built(published: Tiny):
         build(published.settings, defined(published, "until: 2030-01-01", "until: 2026-01-01"), "kim", silent)
 
 
+def test_the_doctor_tells_which_spaces_should_be_gone(published: Tiny):
+    def said() -> list[str]:
+        return [found.text for found in check_spaces(look_at(published.settings, []))]
+
+    build(published.settings, defined(published), "kim", silent)
+    assert said() == []
+    folder = published.settings.spaces / "study"
+    about = (folder / kept.ABOUT).read_text(encoding="utf-8")
+    (folder / kept.ABOUT).write_text(about.replace("2030-01-01", "2026-01-01"), encoding="utf-8")
+    vault.destroy(published.settings, "study")
+    assert said() == ["its last day, 2026-01-01, has passed", "the vault does not hold its keys"]
+    folder.rename(published.settings.spaces / f"{kept.LEAVING}study")
+    assert said() == ["its destruction was broken off"]
+
+
 def test_the_commands_build_show_and_destroy(published: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     file = str(study(published))
     assert json.loads(invoke(published, monkeypatch, "check", file, "--json").stdout)["opens"] is True
@@ -289,8 +306,9 @@ def test_the_commands_build_show_and_destroy(published: Tiny, monkeypatch: pytes
     assert json.loads(invoke(published, monkeypatch, "show", "--json").stdout) == []
 
 
-def test_the_twin_has_the_tables_of_the_space_and_rows_for_its_cohort(published: Tiny):
-    build(published.settings, defined(published), "kim", silent)
+def test_the_twin_has_the_tables_of_the_space(published: Tiny):
+    built = build(published.settings, defined(published), "kim", silent)
+    assert kept.about(published.settings, "study").in_twin == built.in_twin
     twin = published.settings.spaces / "study" / kept.TWIN
     with open_space(published.settings, "study") as space, duckdb.connect(str(twin), read_only=True) as dummy:
         for table in ("person", "visit_occurrence", "condition_occurrence", "measurement"):

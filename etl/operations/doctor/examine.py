@@ -10,7 +10,18 @@ import psycopg
 
 from etl.errors import ConfigError, EtlError, nearest
 from etl.faults import as_etl_error
-from etl.operations.doctor import achilles, airflow, definitions, grown, keys, machine, nights, storage, warehouse
+from etl.operations.doctor import (
+    achilles,
+    airflow,
+    definitions,
+    grown,
+    keys,
+    machine,
+    nights,
+    spaces,
+    storage,
+    warehouse,
+)
 from etl.operations.doctor.finding import Finding, Look, from_error
 from etl.operations.plan import load_scheduling, read_plans
 from etl.settings import Settings
@@ -33,6 +44,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (definitions.VOCABULARY, definitions.check_other_releases),
     (warehouse.SUBJECT, warehouse.check_warehouse),
     (achilles.SUBJECT, achilles.check_achilles),
+    (spaces.SUBJECT, spaces.check_spaces),
     (storage.SUBJECT, storage.check_rights),
     (storage.SUBJECT, storage.check_room),
     (storage.SUBJECT, storage.check_files),

@@ -40,13 +40,17 @@ Tell = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What was built, or would have been: how it measures, and what of its policy it fails."""
+    """What was built, or would have been: how it measures, and what of its policy it fails.
+
+    `in_twin` are the dummy persons that the cohort's query finds; None: it reads tables that the space has not.
+    """
 
     definition: Definition
     measured: Measured
     failures: list[str]
     left_out: int
     rows: Mapping[str, int]
+    in_twin: int | None
     seconds: float
 
 
@@ -104,14 +108,15 @@ def _work(settings: Settings, definition: Definition, folder: Path, keys: vault.
         measured, left_out, rows = fill(con, definition, rules, tell)
         con.execute("commit")
         failures = measured.failures(rules.adequacy)
+        found = None
         if not failures:
             tell("dummy twin", "")
-            write_twin(con, folder / kept.TWIN, definition, strictest_small_cell(settings))
+            found = write_twin(con, folder / kept.TWIN, definition, strictest_small_cell(settings))
         con.execute("detach space")
     if _state(warehouse, definition) != before:
         raise TransientError("a night was published while the space was built", hint="run again")
     write_report(settings, folder, definition, rules, measured, left_out, failures)
-    return Built(definition, measured, failures, left_out, rows, time.monotonic() - began)
+    return Built(definition, measured, failures, left_out, rows, found, time.monotonic() - began)
 
 
 def fill(
@@ -161,7 +166,7 @@ def _stand(settings: Settings, built: Built, folder: Path, keys: vault.Keys, by:
     digests = {"definition": said.digest} | {f: kept.digest(folder / f) for f in (kept.FILE, kept.TWIN)}
     about = kept.About(
         said.name, said.title, said.policy, {h: str(n) for h, n in said.hospitals.items()}, built.measured.persons,
-        built.left_out, built.rows, said.until, now().isoformat(timespec="seconds"), by,
+        built.left_out, built.rows, built.in_twin, said.until, now().isoformat(timespec="seconds"), by,
         round(built.seconds, 1), digests, schema,
     )  # fmt: skip
     write_atomically(folder / kept.ABOUT, json.dumps(asdict(about), default=str, ensure_ascii=False, indent=1))

@@ -31,7 +31,8 @@ _BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is known of a space that stands: by what it was made, when (UTC), by whom, and its rows by table.
+    """What is known of a space that stands: by what it was made, when (UTC), by whom, and its rows by table. `in_twin`
+    are the dummy persons that its cohort finds (None: the query reads tables that the space has not).
 
     `digests` are SHA-256 of the definition and of the files; `schema` names it on PostgreSQL, where it lies there.
     """
@@ -43,6 +44,7 @@ class About:
     persons: int
     left_out: int
     rows: Mapping[str, int]
+    in_twin: int | None
     until: date
     built_at: str
     built_by: str

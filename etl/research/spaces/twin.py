@@ -21,24 +21,37 @@ from etl.research.spaces.policy import offered
 from etl.research.spaces.treat import Kind, kind_of, nothing
 from etl.sql import literal, quote
 
-_PERSONS, _MOST_A_PERSON = 500, 50
+_SIZES, _MOST_A_PERSON = (500, 5_000), 50  # persons: more where the cohort finds none of fewer
 _ONCE = ("person", "death", "observation_period", "payer_plan_period")  # a row a person at most
 _DRAWN = (Kind.CODE, Kind.LABEL)
 
 
-def write_twin(con: DuckDBPyConnection, file: Path, definition: Definition, fewest: int) -> None:
-    """Write the twin of the space that is attached as `space`; counts of fewer than `fewest` persons are not used."""
+def write_twin(con: DuckDBPyConnection, file: Path, definition: Definition, fewest: int) -> int | None:
+    """Write the twin of the space that is attached as `space`; counts of fewer than `fewest` persons are not used.
+
+    Returns how many of its persons the cohort's query finds; None where that reads tables that the twin has not.
+    """
+    found: int | None = 0
+    for persons in _SIZES:
+        file.unlink(missing_ok=True)
+        _write_of(con, file, definition, fewest, persons)
+        found = _in_cohort(file, definition)
+        if found != 0:
+            break
+    return found
+
+
+def _write_of(con: DuckDBPyConnection, file: Path, definition: Definition, fewest: int, persons: int) -> None:
     con.execute(f"attach {literal(str(file))} as twin")
     con.execute("begin")
     for table in sorted(definition.tables, key=lambda t: (t != "person", t != "visit_occurrence")):
-        _write(con, definition, table, fewest)
+        _write(con, definition, table, fewest, persons)
     _write_concepts(con, definition)
     con.execute("commit")
     con.execute("detach twin")
 
 
-def cohort_of_twin(file: Path, definition: Definition) -> int | None:
-    """How many persons of the twin the cohort's query finds; None where it reads tables that the twin has not."""
+def _in_cohort(file: Path, definition: Definition) -> int | None:
     with duckdb.connect(str(file), read_only=True) as con:
         try:
             return one_number(con, f"select count(distinct person_id) from ({definition.cohort})")
@@ -46,7 +59,7 @@ def cohort_of_twin(file: Path, definition: Definition) -> int | None:
             return None
 
 
-def _write(con: DuckDBPyConnection, definition: Definition, table: str, fewest: int) -> None:
+def _write(con: DuckDBPyConnection, definition: Definition, table: str, fewest: int, persons: int) -> None:
     fields = [f for f in tables()[table].fields if f.name in definition.tables[table]]
     if table == "location":
         columns = ", ".join(f"null::{f.duckdb_type} as {quote(f.name)}" for f in fields)
@@ -54,9 +67,9 @@ def _write(con: DuckDBPyConnection, definition: Definition, table: str, fewest: 
         return
     con.execute(f"create temp table drawn as {_combinations(table, fields, fewest)}")
     total = one_number(con, "select sum(n) from drawn")
-    persons = one_number(con, "select count(*) from space.main.person")
+    real = one_number(con, "select count(*) from space.main.person")
     every = table in _ONCE and table != "death"
-    wanted = _PERSONS if every else min(_PERSONS * total // max(persons, 1), _PERSONS * _MOST_A_PERSON)
+    wanted = persons if every else min(persons * total // max(real, 1), persons * _MOST_A_PERSON)
     con.execute(
         "create temp table ranged as select *, (sum(n) over (order by place rows unbounded preceding) - n) / "
         "greatest(sum(n) over (), 1) as low from drawn"
@@ -64,7 +77,7 @@ def _write(con: DuckDBPyConnection, definition: Definition, table: str, fewest: 
     columns = ", ".join(f"({_drawn(table, f, definition)})::{f.duckdb_type} as {quote(f.name)}" for f in fields)
     con.execute(
         f"create table twin.main.{quote(table)} as with picked as (select i + 1 as row_number, random() as u, "
-        f"{_whose(definition, table)} from range({wanted if total else 0}) r(i)) select {columns} from picked "
+        f"{_whose(definition, table, persons)} from range({wanted if total else 0}) r(i)) select {columns} from picked "
         f"asof join ranged r on picked.u >= r.low {_visit(definition, table)} order by row_number"
     )
     con.execute("drop table drawn")
@@ -97,13 +110,13 @@ def _rounded(value: str) -> str:
     return f"case when {value} = 0 then 0 else round({value}, 1 - floor(log10(abs({value})))::integer) end"
 
 
-def _whose(definition: Definition, table: str) -> str:
+def _whose(definition: Definition, table: str, persons: int) -> str:
     """SQL of the person and the day of a row, or of the visit that tells them; who dies does so on the last day."""
     if table in _ONCE:
         return f"i + 1 as person, date {literal(str(definition.last))} as day"
     if table != "visit_occurrence" and "visit_occurrence" in definition.tables:
         return "1 + floor(random() * (select count(*) from twin.main.visit_occurrence))::bigint as visit"
-    return f"1 + floor(random() * {_PERSONS})::bigint as person, {_some_day(definition)} as day"
+    return f"1 + floor(random() * {persons})::bigint as person, {_some_day(definition)} as day"
 
 
 def _visit(definition: Definition, table: str) -> str:

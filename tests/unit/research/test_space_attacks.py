@@ -96,7 +96,7 @@ def test_the_twin_does_not_tell_who_is_in_the_space(tmp_path):
     with made_space.warehouse(PERSONS) as con:
         said = made_space.definition(level="standard", cohort=cohort)
         made_space.build(con, said)
-        write_twin(con, tmp_path / "twin.duckdb", said, 5)
+        assert write_twin(con, tmp_path / "twin.duckdb", said, 5) > 0
         con.execute(f"attach '{tmp_path / 'twin.duckdb'}' as twin")
         share = attacks.members(con)
         courses = [
