@@ -231,7 +231,7 @@ def test_what_is_destroyed_is_gone_with_its_keys_and_a_certificate_says_so(publi
         destroy(published.settings, "study", "lee", "again")
 
 
-@pytest.mark.parametrize("last", ["destroy", "write_certificate", "rmtree"])
+@pytest.mark.parametrize("last", ["destroy", "write_certificate"])
 def test_a_destruction_that_is_killed_is_finished_by_the_next(
     published: Tiny, monkeypatch: pytest.MonkeyPatch, last: str
 ):
@@ -240,7 +240,7 @@ def test_a_destruction_that_is_killed_is_finished_by_the_next(
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    place = {"destroy": destroying.vault, "write_certificate": destroying, "rmtree": destroying.shutil}[last]
+    place = {"destroy": destroying.vault, "write_certificate": destroying}[last]
     with monkeypatch.context() as patched:
         patched.setattr(place, last, killed)
         with pytest.raises(KeyboardInterrupt):
@@ -252,6 +252,19 @@ def test_a_destruction_that_is_killed_is_finished_by_the_next(
     assert destroying.pending(published.settings) == []
     assert not vault.has_keys(published.settings, "study")
     assert not list(published.settings.spaces.rglob("*.duckdb"))
+
+
+def test_what_is_left_of_a_folder_whose_destruction_is_certified_goes_with_the_next_command(
+    published: Tiny, monkeypatch: pytest.MonkeyPatch
+):
+    build(published.settings, defined(published), "kim", silent)
+    with monkeypatch.context() as patched:
+        patched.setattr(destroying.shutil, "rmtree", lambda *_, **__: None)
+        destroy(published.settings, "study", "lee", "it has ended")
+    assert len(list(published.settings.spaces.rglob("study-*.json"))) == 1
+    assert destroying.pending(published.settings) == kept.spaces(published.settings) == []
+    build(published.settings, defined(published), "kim", silent)
+    assert not list(published.settings.spaces.glob(f"{kept.GONE}*"))
 
 
 def test_all_that_is_wrong_in_a_definition_is_told_at_once(hospital: Tiny):
@@ -302,6 +315,9 @@ def test_the_commands_build_show_and_destroy(published: Tiny, monkeypatch: pytes
     assert key in (tmp_path / "open.sql").read_text(encoding="utf-8")
     assert stat.S_IMODE((tmp_path / "open.sql").stat().st_mode) == 0o600
     assert invoke(published, monkeypatch, "build", file).exit_code == 4
+    strict = str(study(published, "policy: linked", "policy: strict"))
+    answer = invoke(published, monkeypatch, "check", strict)
+    assert (answer.exit_code, "k-anonymity" in answer.output) == (3, True)
     assert invoke(published, monkeypatch, "destroy", "study", "--reason", "it has ended").exit_code == 0
     assert json.loads(invoke(published, monkeypatch, "show", "--json").stdout) == []
 

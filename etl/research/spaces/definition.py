@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from etl.cdm.spec import tables
 from etl.errors import ConfigError, nearest
 from etl.files import read_bytes
+from etl.quality.battery.definition import as_on
 from etl.quality.battery.own.queries import QueryError, read_queries
 from etl.research.spaces.policy import offered, policies
 from etl.yamls import load
@@ -87,10 +88,15 @@ def read_definition(file: Path) -> Definition:
     if wrong := list(_problems(written)):
         raise _wrong(file, wrong)
     return Definition(
-        written.name, written.title, written.purpose, written.hospitals, read_queries(written.cohort, ())[0].sql,
+        written.name, written.title, written.purpose, written.hospitals, _cohort(written),
         {table: _columns(table, columns) for table, columns in written.tables.items()}, written.period.first,
         written.period.last, written.policy, written.until, sha256(text).hexdigest(),
     )  # fmt: skip
+
+
+def _cohort(written: _Written) -> str:
+    """The cohort's query as it runs; `night`, the day of reference, is the last of the period."""
+    return as_on(read_queries(written.cohort, ())[0].sql, str(written.period.last))
 
 
 def _wrong(file: Path, wrong: list[str]) -> ConfigError:

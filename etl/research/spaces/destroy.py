@@ -55,7 +55,8 @@ def destroy(
 
 def finish(settings: Settings, project: str, admin: URL | None = None) -> tuple[Certificate, Path] | None:
     """Finish the destruction of a space that was ordered; None where none was. Its turn is held."""
-    leaving = settings.spaces / f"{kept.LEAVING}{project}"
+    leaving, gone = (settings.spaces / f"{mark}{project}" for mark in (kept.LEAVING, kept.GONE))
+    shutil.rmtree(gone, ignore_errors=True)  # of one that was killed when all else was done
     if not leaving.exists():
         return None
     vault.destroy(settings, project)
@@ -68,7 +69,8 @@ def finish(settings: Settings, project: str, admin: URL | None = None) -> tuple[
     name = f"{project}-{order.ordered_at.replace(':', '')}"
     write_atomically(settings.spaces / CERTIFICATES / f"{name}.json", _as_json(done))
     page = write_certificate(settings.spaces / CERTIFICATES, name, done)
-    shutil.rmtree(leaving)
+    leaving.replace(gone)  # half a folder could not say any more what it was
+    shutil.rmtree(gone)
     return done, page
 
 

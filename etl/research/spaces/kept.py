@@ -25,7 +25,7 @@ from etl.settings import Settings
 from etl.sql import literal
 
 FILE, TWIN, ABOUT = "space.duckdb", "twin.duckdb", "about.json"
-BUILDING, LEAVING, REFUSED = ".building.", ".destroying.", ".refused"
+BUILDING, LEAVING, GONE, REFUSED = ".building.", ".destroying.", ".gone.", ".refused"
 _BYTES = 1 << 20
 
 

@@ -44,7 +44,7 @@ def write_report(
     cell = strictest_small_cell(settings)
     said = {
         "project": definition.name, "policy": policy.name, "holds": not failures, "fails": failures,
-        "persons": measured.persons, "left_out": _few(left_out, cell), "below": _few(measured.below, cell),
+        "persons": _few(measured.persons, cell), "left_out": _few(left_out, cell), "below": _few(measured.below, cell),
         "cured": {name: _few(n, cell) for name, n in measured.cured.items()},
         "unique_here": _few(measured.unique_here, cell), "unique_everywhere": _few(measured.unique_everywhere, cell),
         **{name: asdict(measured)[name] for name in ("known", "classes", "k", "l", "t", "risks", "texts", "numbers")},
