@@ -89,6 +89,7 @@ SAID: Mapping[str, Mapping[str, Any]] = {
 WAY = (
     ("submit", "researcher", "submitted"), ("irb", "irb_office", "irb_done"), ("open_review", "secretary", "in_review"),
     *((move, name, "in_review") for name in SEATS for move in ("declare", "vote")),
+    ("declare", "chair", "in_review"),
     ("approve", "chair", "approved"), ("build", "secretary", "built"), ("test", "privacy_officer", "adequate"),
     ("pledge", "researcher", "adequate"), ("pledge", "colleague", "adequate"), ("open", "privacy_officer", "open"),
     ("check_outputs", "checker", "outputs_checked"), ("close", "researcher", "closed"),

@@ -46,7 +46,7 @@ def declare(
     seen: Seen = None,
     as_json: AsJson = False,
 ) -> None:
-    """Declare whether you have a conflict of interest. Everybody does before they vote; who has one does not vote."""
+    """Declare a conflict of interest or none, as all do before they vote or decide; who has one does neither."""
     make(number, "declare", by, seen, as_json=as_json, conflict=conflict, reason=reason)
 
 

@@ -116,6 +116,7 @@ def _against(ledger: Ledger) -> int:
     for name in SEATS:
         do(ledger, number, "declare", name)
         do(ledger, number, "vote", name, vote="against", criteria=[])
+    do(ledger, number, "declare", "chair")
     return number
 
 
@@ -218,6 +219,9 @@ def test_quorum_and_majority_decide(ledger: Ledger, votes: dict[str, str], possi
     for name, vote in votes.items():
         do(ledger, number, "declare", name)
         do(ledger, number, "vote", name, vote=vote, criteria=asked_for.CRITERIA if vote == "for" else [])
+    with pytest.raises(NotYet, match="not declared"):
+        do(ledger, number, possible or "approve", "chair")
+    do(ledger, number, "declare", "chair")
     for move in ("approve", "refuse"):
         if move != possible:
             with pytest.raises(NotYet):
@@ -274,7 +278,7 @@ def test_who_sits_in_a_review_declares_first_votes_once_and_not_with_a_conflict(
     with pytest.raises(NotYet, match="voted already"):
         do(ledger, number, "vote", "member", vote="against")
     with pytest.raises(NotYet, match="does not sit"):
-        do(ledger, number, "declare", "member3")
+        do(ledger, number, "vote", "member3")
 
 
 @pytest.mark.parametrize(
@@ -299,6 +303,7 @@ def test_a_hospital_that_is_kept_out_stays_out(ledger: Ledger) -> None:
     for name in SEATS:
         do(ledger, number, "declare", name)
         do(ledger, number, "vote", name)
+    do(ledger, number, "declare", "chair")
     with pytest.raises(NotYet, match="hospitals"):
         do(ledger, number, "approve", "chair")
     do(ledger, number, "approve", "chair", conditions=asked_for.conditions(hospitals=["cnuh"]))

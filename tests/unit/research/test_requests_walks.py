@@ -54,6 +54,7 @@ def holds(steps: list[Step], forms: list[dict[str, Any]]) -> None:  # noqa: PLR0
     seats: list[str] = []
     votes: dict[str, str] = {}
     conflicts: set[str] = set()
+    declared: set[str] = set()
     out: set[str] = set()
     built: set[str] = set()
     approved: set[str] = set()
@@ -70,11 +71,12 @@ def holds(steps: list[Step], forms: list[dict[str, Any]]) -> None:  # noqa: PLR0
         if step.move == "irb":
             irb = step.said["result"]
         elif step.move == "open_review":
-            seats, votes, conflicts = step.said["members"], {}, set()
+            seats, votes, conflicts, declared = step.said["members"], {}, set(), set()
             assert len(set(seats)) >= 3
             assert not named & set(seats)
-        elif step.move == "declare" and step.said["conflict"]:
-            conflicts.add(step.actor)
+        elif step.move == "declare":
+            declared.add(step.actor)
+            conflicts |= {step.actor} if step.said["conflict"] else set()
         elif step.move == "vote":
             assert step.actor in seats
             assert step.actor not in {*votes, *conflicts}
@@ -83,7 +85,7 @@ def holds(steps: list[Step], forms: list[dict[str, Any]]) -> None:  # noqa: PLR0
             assert irb in ("approved", "exempt"), "never approved without the IRB"
             assert len(votes) * 2 > len(seats), "never approved without quorum"
             assert Counter(votes.values())["for"] * 2 > len(votes), "never approved without a majority"
-            assert step.actor not in conflicts
+            assert step.actor in declared - conflicts, "who decides has declared"
             approved = set(step.said["conditions"]["hospitals"])
             assert not approved & out
         elif step.move == "keep_out":

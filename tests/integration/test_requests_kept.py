@@ -122,6 +122,7 @@ def test_the_command_leads_from_a_form_to_an_approval(at_home: Ledger, tmp_path:
     for member in SEATS:
         etl("review", "declare", "1", "--no-conflict", "--by", member)
         etl("review", "vote", "1", "for", *holds, "--by", member)
+    etl("review", "declare", "1", "--no-conflict", "--by", "chair")
     etl("review", "approve", "1", "terms.yaml", "--by", "chair")
     etl("pledge", "1", "--name", "김연구", "--by", "researcher")
     told = json.loads(etl("show", "1", "--json"))
