@@ -84,7 +84,14 @@ def titles(roles: Sequence[str]) -> str:
 
 def listed_plain(each: Listed, day: date) -> Mapping[str, Any]:
     """A request of a list, for a script."""
-    return {**asdict(each), "waits_for": each.waits_for, "due": each.due, "late": each.late(day)}
+    return {
+        **asdict(each),
+        "people": sorted(each.people),
+        "hospitals": sorted(each.hospitals),
+        "waits_for": each.waits_for,
+        "due": each.due,
+        "late": each.late(day),
+    }
 
 
 def step_plain(step: Step) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -72,6 +73,30 @@ def role_for(case: Case, name: str, person: Person, asked: Asked) -> str:
         "and but for researchers nobody on their own request",
         hint="who has which role: etl request role list",
     )
+
+
+def may_see(person: Person, people: Collection[str], hospitals: Collection[str]) -> bool:
+    """Whether somebody may read a request: who it names, stewards of its hospitals, every other role of the chain."""
+    for role, where in person.roles:
+        bound = chain().roles[role].bound_to
+        if (
+            bound is None
+            or (bound == "request" and person.name in people)
+            or (bound == "hospital" and where in hospitals)
+        ):
+            return True
+    return False
+
+
+def allowed(case: Case, person: Person) -> list[str]:
+    """Moves that a person may say of a request as it stands, whatever else they need."""
+    found = []
+    for name in chain().possible(case.state):
+        with suppress(Forbidden):
+            if not chain().moves[name].work:
+                role_for(case, name, person, Asked(person.name, {}, date.min))
+                found.append(name)
+    return found
 
 
 def _may_in(role: str, person: Person, case: Case, asked_of: Collection[str], hospital: str | None) -> bool:

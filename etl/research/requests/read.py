@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -15,6 +16,7 @@ from etl.research.requests.case import Case, Step, expires
 from etl.research.requests.chain import chain
 from etl.research.requests.days import after, days_late
 from etl.research.requests.engine import expiry
+from etl.research.requests.forms import accounts_of
 from etl.research.requests.kept import case_of
 from etl.store.ledger.ledger import Ledger, now
 from etl.store.ledger.requests import REQUEST_FILE, REQUEST_STEP, REQUEST_VERSION
@@ -31,6 +33,8 @@ class Listed:
     since: date
     until: date | None
     last: int
+    people: frozenset[str]
+    hospitals: frozenset[str]
 
     @property
     def waits_for(self) -> tuple[str, ...]:
@@ -66,7 +70,7 @@ def list_requests(ledger: Ledger, states: Sequence[str] | None = None) -> list[L
     step, version = REQUEST_STEP, REQUEST_VERSION
     query = (
         sa.select(step.c.request, version.c.title, step.c.version, step.c.after, step.c.entered_at, step.c.until,
-                  step.c.number)
+                  step.c.number, version.c.form)
         .join(newest, (newest.c.request == step.c.request) & (newest.c.number == step.c.number))
         .join(version, (version.c.request == step.c.request) & (version.c.version == step.c.version))
         .order_by(step.c.request.desc())
@@ -76,11 +80,14 @@ def list_requests(ledger: Ledger, states: Sequence[str] | None = None) -> list[L
     return [each for each in found if states is None or each.state in states]
 
 
-def _listed(row: tuple[int, str, int, str, datetime, date | None, int], day: date) -> Listed:
-    number, title, version, state, entered_at, until, last = row
+def _listed(row: tuple[int, str, int, str, datetime, date | None, int, str], day: date) -> Listed:
+    number, title, version, state, entered_at, until, last, text = row
+    form = json.loads(text)
+    of = (accounts_of(form), form.get("hospitals", ()))
+    people, hospitals = (frozenset(each) for each in of)
     if until is not None and expires(state, until, day):
-        return Listed(number, title, version, "expired", until, until, last)
-    return Listed(number, title, version, state, day_of(entered_at), until, last)
+        return Listed(number, title, version, "expired", until, until, last, people, hospitals)
+    return Listed(number, title, version, state, day_of(entered_at), until, last, people, hospitals)
 
 
 def show_request(ledger: Ledger, number: int) -> Case:

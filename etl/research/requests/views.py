@@ -1,8 +1,8 @@
-"""The printed page of a request, in Korean or English: its form, decision, pledges, steps; A4, one file."""
+"""The pages of requests: all, one with what can be done about it, one to be printed on A4; in Korean and English."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,36 +12,65 @@ from pydantic import TypeAdapter
 
 from etl.files import packaged
 from etl.pages.language import say_in
-from etl.pages.page import render
+from etl.pages.page import render, render_on
+from etl.pages.site import Site
 from etl.quality.battery.definition import Words
+from etl.quality.findings.actions import today
 from etl.quality.names import Names, name_of
 from etl.research.requests.case import Case
 from etl.research.requests.chain import chain
-from etl.research.requests.forms import Field, layout, pledge
-from etl.research.requests.read import day_of, told
+from etl.research.requests.forms import Field, blank, layout, pledge
+from etl.research.requests.guards import IRB_RESULTS, VOTES
+from etl.research.requests.read import Listed, day_of, told
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
 def printed(case: Case, names: Names, language: str) -> str:
     """The page of a request as it stands."""
-    words = {key: getattr(each, language) for key, each in page_words().items()}
+    values = _values(case, names, language)
+    return render(
+        _TEMPLATES, "request.html.j2", values, style=packaged(__name__, "templates", "request.css"),
+        say=say_in(language),
+    )  # fmt: skip
 
-    def said(each: Words) -> str:
-        return str(getattr(each, language))
 
+def requests_page(site: Site, found: Sequence[Listed], *, late: bool) -> str:
+    """The requests that a reader may see; `late`: those that wait too long were asked for."""
+    values = {"found": found, "late": late, "today": today(), "chain": chain(), **_said(site.say.language)}
+    return render_on(site, _TEMPLATES, "requests.html.j2", values)
+
+
+def case_page(
+    site: Site, case: Case, names: Names, moves: Sequence[str], hospitals: Sequence[str], *,
+    written: Mapping[str, str] | None = None, why: str | None = None, done: bool = False,
+) -> str:  # fmt: skip
+    """One request, with a form for each of some `moves`; `written` and `why`: what was not taken, and why not."""
+    language = site.say.language
     values = {
-        "case": case, "w": words, "said": said, "chain": chain(), "pledge": pledge(), "steps": told(case),
-        "day_of": day_of, "title": said(layout("request").title), "decision": said(layout("conditions").title),
+        **_values(case, names, language), "offered": moves, "mine": hospitals, "written": written or {},
+        "why": why, "done": done, "votes": VOTES, "results": IRB_RESULTS, "blank": blank("conditions"),
+        "named": lambda shorts: [(each, getattr(name_of(names, each), language)) for each in shorts],
+        "in_words": lambda keys: [(key, getattr(page_words()[key], language)) for key in keys],
+    }  # fmt: skip
+    return render_on(site, _TEMPLATES, "case.html.j2", values)
+
+
+def _said(language: str) -> dict[str, Any]:
+    words = {key: getattr(each, language) for key, each in page_words().items()}
+    return {"w": words, "said": lambda each: str(getattr(each, language))}
+
+
+def _values(case: Case, names: Names, language: str) -> dict[str, Any]:
+    return {
+        **_said(language), "case": case, "chain": chain(), "pledge": pledge(), "steps": told(case),
+        "day_of": day_of, "title": getattr(layout("request").title, language),
+        "decision": getattr(layout("conditions").title, language),
         "asked": _lines("request", case.form, names, language),
         "approved": _lines("conditions", case.conditions, names, language),
         "hospital": lambda short: getattr(name_of(names, short), language),
         "signed": {s.actor: s for s in case.steps if s.move == "pledge"}, "destroyed": case.newest("destroy"),
     }  # fmt: skip
-    return render(
-        _TEMPLATES, "request.html.j2", values, style=packaged(__name__, "templates", "request.css"),
-        say=say_in(language),
-    )  # fmt: skip
 
 
 @cache
