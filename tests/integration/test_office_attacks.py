@@ -25,8 +25,9 @@ from etl.quality.findings.actions import act, today
 from etl.quality.findings.read import show
 from etl.quality.findings.told import small_cells
 from etl.quality.findings.track import track
+from etl.store.audit.tables import ENTRY
 from etl.store.ledger.ledger import Ledger, now
-from etl.store.ledger.office import EVENT, SESSION
+from etl.store.ledger.office import SESSION
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "report_ledger.sql"
 CHEAP = passwords.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -250,7 +251,7 @@ def test_what_is_decided_at_a_terminal_or_in_airflow_is_in_the_audit_log_too(set
     assert [(e.number, e.actor, e.subject) for e in events(ledger, Asked(action="finding waived"), 1)[0]] == [
         (None, "choi", "finding 1")
     ]
-    assert len(ledger.read(sa.select(EVENT).where(EVENT.c.actor == "choi"))) == 0
+    assert len(ledger.read(sa.select(ENTRY).where(ENTRY.c.actor == "choi"))) == 0
 
 
 def test_a_line_of_the_log_is_one_line_and_holds_no_reason(settings, caplog):
