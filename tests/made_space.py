@@ -36,10 +36,10 @@ insert into person by name select {_IDS} as person_id, 8507 + 25 * (hash(i, 1) %
 insert into location by name select i as location_id, (10 + hash(i, 5) % 4)::varchar || '000' as zip
   from range($n) r(i);
 insert into observation_period by name select i as observation_period_id, {_IDS} as person_id,
-  date '2015-02-01' as observation_period_start_date, date '2026-06-01' as observation_period_end_date,
+  date '2014-12-01' as observation_period_start_date, date '2026-07-01' as observation_period_end_date,
   32817 as period_type_concept_id from range($n) r(i);
 insert into visit_occurrence by name select person_id << 23 | k as visit_occurrence_id, person_id,
-  9202 as visit_concept_id, date '2016-01-01' + (hash(i, k, 6) % 3600)::integer as visit_start_date,
+  9202 as visit_concept_id, date '2016-01-01' + (hash(i, k, 6) % 3200)::integer as visit_start_date,
   visit_start_date as visit_end_date, 32817 as visit_type_concept_id, 'room ' || i as visit_source_value,
   person_id as care_site_id from (select i, k, {_IDS} as person_id from range($n) r(i), range(12) s(k));
 insert into condition_occurrence by name select visit_occurrence_id as condition_occurrence_id, person_id,
@@ -51,7 +51,7 @@ insert into measurement by name select visit_occurrence_id as measurement_id, pe
   visit_start_date as measurement_date, 3000 + hash(visit_occurrence_id, 8) % 10 as measurement_concept_id,
   32817 as measurement_type_concept_id, 100 + hash(visit_occurrence_id, 9) % 60 as value_as_number
   from visit_occurrence;
-insert into death by name select {_IDS} as person_id, date '2026-06-10' as death_date from range($n) r(i)
+insert into death by name select {_IDS} as person_id, date '2025-03-10' as death_date from range($n) r(i)
   where i % 10 = 3;
 insert into concept by name select unnest(range(2000, 2221) || [2500 + x for x in range(21)]) as concept_id,
   'C' || concept_id as concept_name, 'Condition' as domain_id, 'X' as vocabulary_id, 'X' as concept_class_id,

@@ -28,6 +28,7 @@ from etl.research.spaces.page import REPORT, write_report
 from etl.research.spaces.persons import KEY, find_persons, leave_out, number_persons, quasi_identifiers
 from etl.research.spaces.policy import Policy, policy
 from etl.research.spaces.twin import write_twin
+from etl.research.spaces.window import shown
 from etl.research.spaces.write import write_tables
 from etl.settings import Settings
 from etl.sql import literal
@@ -111,7 +112,9 @@ def _work(settings: Settings, definition: Definition, folder: Path, keys: vault.
         found = None
         if not failures:
             tell("dummy twin", "")
-            found = write_twin(con, folder / kept.TWIN, definition, strictest_small_cell(settings))
+            found = write_twin(
+                con, folder / kept.TWIN, definition, shown(definition, rules), strictest_small_cell(settings)
+            )
         con.execute("detach space")
     if _state(warehouse, definition) != before:
         raise TransientError("a night was published while the space was built", hint="run again")
@@ -130,7 +133,7 @@ def fill(
     if number_persons(con) == 0:
         raise ConfigError("nobody would be left in the space", hint="ask for more persons, or for a wider policy")
     tell("codes", "")
-    find_rare(con, definition, rules.codes)
+    find_rare(con, definition, rules)
     rows = write_tables(con, definition, rules, tell)
     tell("measuring", "")
     return measure(con, definition, rules, known), left_out, rows

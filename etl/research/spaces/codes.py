@@ -8,8 +8,9 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
 from etl.research.spaces.definition import Definition
-from etl.research.spaces.policy import Codes, offered
+from etl.research.spaces.policy import Policy
 from etl.research.spaces.treat import Kind, kind_of
+from etl.research.spaces.window import within
 from etl.sql import literal, quote
 
 
@@ -21,18 +22,19 @@ def coded(definition: Definition) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def find_rare(con: DuckDBPyConnection, definition: Definition, codes: Codes) -> None:
+def find_rare(con: DuckDBPyConnection, definition: Definition, policy: Policy) -> None:
     """Make `code_of` (place, concept, becomes) of all concepts that are not told as they are.
 
     A concept is told where enough persons of the space have it, and enough of the whole warehouse: who is in the space
     is in the warehouse too, so only concepts of few in the space are counted there. Else it becomes the nearest
     concept above it that enough have once the rare ones below it are counted with it; what is still rare then, 0.
     """
+    codes = policy.codes
     con.execute("create temp table code_of (place varchar, concept bigint, becomes bigint)")
     places = coded(definition)
     if not places or max(codes.fewest_in_space, codes.fewest_in_warehouse) <= 1:
         return
-    con.execute(f"create temp table has as {_union(_in_space(definition, *each) for each in places)}")
+    con.execute(f"create temp table has as {_union(_in_space(definition, policy, *each) for each in places)}")
     con.execute(
         "create temp table counted as select place, concept, count(*) as persons, "
         f"persons < {codes.fewest_in_space} as rare from has group by all"
@@ -49,17 +51,12 @@ def _union(queries: Iterable[str]) -> str:
     return " union all ".join(queries)
 
 
-def _in_space(definition: Definition, table: str, column: str) -> str:
-    """SQL of who of the space has which concept, once each; rows of the approved days only."""
-    day = offered()[table].get("day")
-    within = (
-        f"and t.{quote(str(day))} between date {literal(str(definition.first))} "
-        f"and date {literal(str(definition.last))}"
-        if day and not offered()[table].get("clipped") else ""
-    )  # fmt: skip
+def _in_space(definition: Definition, policy: Policy, table: str, column: str) -> str:
+    """SQL of who of the space has which concept, once each; rows of the days that are shown only."""
     return (
         f"select distinct {literal(f'{table}.{column}')} as place, t.{quote(column)} as concept, p.number as person "
-        f"from {quote(table)} t join person_of p on p.old = t.person_id where t.{quote(column)} <> 0 {within}"
+        f"from {quote(table)} t join person_of p on p.old = t.person_id where t.{quote(column)} <> 0 "
+        f"and {within(definition, policy, table)}"
     )
 
 

@@ -16,6 +16,7 @@ from etl.engine import one_number
 from etl.errors import ConfigError
 from etl.research.spaces.definition import Definition
 from etl.research.spaces.policy import Birth, Places, Policy
+from etl.research.spaces.window import day, shown
 from etl.sql import literal, quote
 
 KEY = "space_key"  # the variable of the connection that holds the project's key: it stands in no statement
@@ -88,7 +89,7 @@ def find_persons(con: DuckDBPyConnection, definition: Definition, policy: Policy
 
 def _everybody(definition: Definition, policy: Policy) -> str:
     """SQL of all persons by the policy's rules; a place of few persons of the cohort is not told."""
-    first, last = (f"date {literal(str(day))}" for day in (definition.first, definition.last))
+    first, last = map(day, shown(definition, policy))
     moved = shift(policy.dates.shift, "person_id", weekdays=policy.dates.weekdays)
     year = year_told(policy.birth, "coalesce(year(born + shift), year_of_birth)", definition.last)
     coarse, fine = _places(policy.places)
@@ -96,10 +97,12 @@ def _everybody(definition: Definition, policy: Policy) -> str:
     return (
         f"with known as (select person_id as old, {moved} as shift, gender_concept_id as sex, year_of_birth, "
         "try(make_date(year_of_birth, coalesce(month_of_birth, 1), coalesce(day_of_birth, 1))) as born, location_id, "
-        f"person_id in (select person_id from death where death_date between {first} and {last}) as died, "
-        f"person_id in (select old from cohort) as chosen from person), "
-        f"told as (select old, shift, sex, {year} as birth, died, chosen, {coarse} as coarse, {fine} as fine "
-        "from known left join location l using (location_id)), placed as (select *, "
+        "person_id in (select old from cohort) as chosen from person), died as (select person_id as old, "
+        "min(death_date) as death_date from death group by all), "
+        f"told as (select old, shift, sex, {year} as birth, "
+        f"coalesce(death_date + shift between {first} and {last}, false) as died, "
+        f"chosen, {coarse} as coarse, {fine} as fine from known left join died using (old) "
+        f"left join location l using (location_id)), placed as (select *, "
         f"case when count_if(chosen) over (partition by coarse) >= {few} then coarse end as state, "
         f"case when count_if(chosen) over (partition by coarse, fine) >= {few} then fine end as county from told) "
         "select old, shift, sex, birth, died, chosen, state, county, coalesce(county, state) as place from placed"

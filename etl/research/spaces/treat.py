@@ -88,7 +88,7 @@ def told(table: str, field: Field, policy: Policy) -> str:  # noqa: PLR0911 - on
 
 
 def _moment(column: str, *, times: bool) -> str:
-    moved = f"({column} + to_days(p.shift))"
+    moved = f"({column} + to_days(p.shift))::timestamp"
     return moved if times else f"date_trunc('day', {moved})::timestamp"
 
 

@@ -23,10 +23,11 @@ from etl.sql import literal, quote
 
 _SIZES, _MOST_A_PERSON = (500, 5_000), 50  # persons: more where the cohort finds none of fewer
 _ONCE = ("person", "death", "observation_period", "payer_plan_period")  # a row a person at most
+Days = tuple[date, date]  # the first and the last that are shown
 _DRAWN = (Kind.CODE, Kind.LABEL)
 
 
-def write_twin(con: DuckDBPyConnection, file: Path, definition: Definition, fewest: int) -> int | None:
+def write_twin(con: DuckDBPyConnection, file: Path, definition: Definition, days: Days, fewest: int) -> int | None:
     """Write the twin of the space that is attached as `space`; counts of fewer than `fewest` persons are not used.
 
     Returns how many of its persons the cohort's query finds; None where that reads tables that the twin has not.
@@ -34,18 +35,20 @@ def write_twin(con: DuckDBPyConnection, file: Path, definition: Definition, fewe
     found: int | None = 0
     for persons in _SIZES:
         file.unlink(missing_ok=True)
-        _write_of(con, file, definition, fewest, persons)
+        _write_of(con, file, definition, days, fewest, persons)
         found = _in_cohort(file, definition)
         if found != 0:
             break
     return found
 
 
-def _write_of(con: DuckDBPyConnection, file: Path, definition: Definition, fewest: int, persons: int) -> None:
+def _write_of(
+    con: DuckDBPyConnection, file: Path, definition: Definition, days: Days, fewest: int, persons: int
+) -> None:
     con.execute(f"attach {literal(str(file))} as twin")
     con.execute("begin")
     for table in sorted(definition.tables, key=lambda t: (t != "person", t != "visit_occurrence")):
-        _write(con, definition, table, fewest, persons)
+        _write(con, definition, days, table, fewest, persons)
     _write_concepts(con, definition)
     con.execute("commit")
     con.execute("detach twin")
@@ -59,7 +62,7 @@ def _in_cohort(file: Path, definition: Definition) -> int | None:
             return None
 
 
-def _write(con: DuckDBPyConnection, definition: Definition, table: str, fewest: int, persons: int) -> None:
+def _write(con: DuckDBPyConnection, definition: Definition, days: Days, table: str, fewest: int, persons: int) -> None:
     fields = [f for f in tables()[table].fields if f.name in definition.tables[table]]
     if table == "location":
         columns = ", ".join(f"null::{f.duckdb_type} as {quote(f.name)}" for f in fields)
@@ -74,10 +77,11 @@ def _write(con: DuckDBPyConnection, definition: Definition, table: str, fewest: 
         "create temp table ranged as select *, (sum(n) over (order by place rows unbounded preceding) - n) / "
         "greatest(sum(n) over (), 1) as low from drawn"
     )
-    columns = ", ".join(f"({_drawn(table, f, definition)})::{f.duckdb_type} as {quote(f.name)}" for f in fields)
+    columns = ", ".join(f"({_drawn(table, f, definition, days)})::{f.duckdb_type} as {quote(f.name)}" for f in fields)
     con.execute(
         f"create table twin.main.{quote(table)} as with picked as (select i + 1 as row_number, random() as u, "
-        f"{_whose(definition, table, persons)} from range({wanted if total else 0}) r(i)) select {columns} from picked "
+        f"{_whose(definition, days, table, persons)} from range({wanted if total else 0}) r(i)) "
+        f"select {columns} from picked "
         f"asof join ranged r on picked.u >= r.low {_visit(definition, table)} order by row_number"
     )
     con.execute("drop table drawn")
@@ -110,13 +114,13 @@ def _rounded(value: str) -> str:
     return f"case when {value} = 0 then 0 else round({value}, 1 - floor(log10(abs({value})))::integer) end"
 
 
-def _whose(definition: Definition, table: str, persons: int) -> str:
+def _whose(definition: Definition, days: Days, table: str, persons: int) -> str:
     """SQL of the person and the day of a row, or of the visit that tells them; who dies does so on the last day."""
     if table in _ONCE:
-        return f"i + 1 as person, date {literal(str(definition.last))} as day"
+        return f"i + 1 as person, date {literal(str(days[1]))} as day"
     if table != "visit_occurrence" and "visit_occurrence" in definition.tables:
         return "1 + floor(random() * (select count(*) from twin.main.visit_occurrence))::bigint as visit"
-    return f"1 + floor(random() * {persons})::bigint as person, {_some_day(definition)} as day"
+    return f"1 + floor(random() * {persons})::bigint as person, {_some_day(days)} as day"
 
 
 def _visit(definition: Definition, table: str) -> str:
@@ -129,12 +133,12 @@ def _visit(definition: Definition, table: str) -> str:
     )
 
 
-def _some_day(definition: Definition) -> str:
-    days = (definition.last - definition.first).days + 1
-    return f"(date {literal(str(definition.first))} + floor(random() * {days})::integer)"
+def _some_day(days: Days) -> str:
+    number = (days[1] - days[0]).days + 1
+    return f"(date {literal(str(days[0]))} + floor(random() * {number})::integer)"
 
 
-def _drawn(table: str, field: Field, definition: Definition) -> str:  # noqa: PLR0911 - one line a kind
+def _drawn(table: str, field: Field, definition: Definition, days: Days) -> str:  # noqa: PLR0911 - one line a kind
     kind = kind_of(table, field.name)
     if kind is Kind.PERSON:
         return "person"
@@ -145,7 +149,7 @@ def _drawn(table: str, field: Field, definition: Definition) -> str:  # noqa: PL
     if kind is Kind.MOMENT and "end" in field.name:
         return "null"  # the day of the end is drawn
     if kind in (Kind.DATE, Kind.MOMENT):
-        return _day(table, field, definition)
+        return _day(table, field, days)
     if kind is Kind.VALUE:
         name = field.name
         normal = "sqrt(-2 * ln(1 - random())) * cos(6.283 * random())"
@@ -156,10 +160,10 @@ def _drawn(table: str, field: Field, definition: Definition) -> str:  # noqa: PL
     return nothing(field)
 
 
-def _day(table: str, field: Field, definition: Definition) -> str:
+def _day(table: str, field: Field, days: Days) -> str:
     """SQL of a day: rows that last a period have the whole one, others end within three days."""
     if offered()[table].get("clipped"):
-        day: date = definition.first if field.name == offered()[table]["day"] else definition.last
+        day: date = days[0] if field.name == offered()[table]["day"] else days[1]
         return f"date {literal(str(day))}"
     if "end" in field.name:
         return "day + floor(random() * 4)::integer"

@@ -12,10 +12,12 @@ from etl.research.spaces.definition import Definition
 from etl.research.spaces.persons import KEY, keyed
 from etl.research.spaces.policy import Policy, offered
 from etl.research.spaces.treat import Kind, kind_of, told
+from etl.research.spaces.window import cut, within
 from etl.sql import literal, quote
 
 SPACE = "space.main"
 _VISITS = ("visit_occurrence", "visit_detail")
+_MOST_ALIKE = 5  # persons, or a tenth of them, whose index day may be the same
 
 
 def write_tables(
@@ -26,11 +28,11 @@ def write_tables(
         _number_staff(con, definition)
     for visits in _VISITS:
         if visits in definition.tables:
-            con.execute(f"create temp table of_{visits} as {_numbered(definition, visits)}")
+            con.execute(f"create temp table of_{visits} as {_numbered(definition, policy, visits)}")
     for table in definition.tables:
         tell("writing", table)
         con.execute(f"create table {SPACE}.{quote(table)} as {_rows(definition, policy, table)}")
-    _write_cohort(con)
+    _write_cohort(con, definition)
     _write_concepts(con, definition)
     return {table: one_number(con, f"select count(*) from {SPACE}.{quote(table)}") for table in definition.tables}
 
@@ -46,24 +48,13 @@ def _key(table: str) -> str | None:
     return next((f.name for f in tables()[table].fields if f.primary_key and f.name != "person_id"), None)
 
 
-def _within(definition: Definition, table: str) -> str:
-    """SQL condition: the row is of the approved days."""
-    said = offered()[table]
-    if "day" not in said:
-        return "true"
-    first, last = (f"date {literal(str(day))}" for day in (definition.first, definition.last))
-    day = f"t.{quote(str(said['day']))}"
-    if said.get("clipped"):
-        return f"{day} <= {last} and t.{quote(str(said['end']))} >= {first}"
-    return f"{day} between {first} and {last}"
-
-
-def _numbered(definition: Definition, table: str) -> str:
+def _numbered(definition: Definition, policy: Policy, table: str) -> str:
     """SQL of the new numbers of visits by the old ones, for the rows that name them."""
     key = f"{table}_id"
     return (
         f"select row_number() over () as number, old from (select t.{quote(key)} as old from {quote(table)} t "
-        f"join person_of p on p.old = t.person_id where {_within(definition, table)} order by {_order(table, key)})"
+        f"join person_of p on p.old = t.person_id "
+        f"where {within(definition, policy, table)} order by {_order(table, key)})"
     )
 
 
@@ -96,20 +87,19 @@ def _rows(definition: Definition, policy: Policy, table: str) -> str:
     number = ", m.number" if table in _VISITS else ""
     return (
         f"select {names} from (select {columns}{number} from {quote(table)} t join person_of p on p.old = t.person_id "
-        f"{' '.join(_joins(definition, policy, table))} where {_within(definition, table)} order by {order})"
+        f"{' '.join(_joins(definition, policy, table))} where {within(definition, policy, table)} order by {order})"
     )
 
 
 def _told(definition: Definition, policy: Policy, table: str, field: Field) -> str:
-    said = offered()[table]
     if field.primary_key and field.name != "person_id":
         return "0"
     if kind_of(table, field.name) is Kind.VISIT and field.fk_table not in definition.tables:
         return "0" if field.required else "null"
-    if said.get("clipped") and field.name in (said["day"], said["end"]):
-        bound = ("greatest", definition.first) if field.name == said["day"] else ("least", definition.last)
-        return f"{bound[0]}(t.{quote(field.name)}, date {literal(str(bound[1]))}) + p.shift"
-    return told(table, field, policy)
+    sql = told(table, field, policy)
+    if kind_of(table, field.name) in (Kind.DATE, Kind.MOMENT):
+        return cut(definition, policy, table, field.name, sql)
+    return sql
 
 
 def _joins(definition: Definition, policy: Policy, table: str) -> Iterator[str]:
@@ -138,11 +128,22 @@ def _locations(definition: Definition) -> str:
     return f"select {columns} from place_of order by number"
 
 
-def _write_cohort(con: DuckDBPyConnection) -> None:
+def _write_cohort(con: DuckDBPyConnection, definition: Definition) -> None:
+    """Index days that are days of the person's rows; one that many share is of the calendar, and tells the shift."""
+    days = [
+        f"select person_id, {quote(str(said['day']))} as day from {SPACE}.{quote(t)}"
+        for t in definition.tables if (said := offered()[t]).get("day") and not said.get("clipped")
+    ]  # fmt: skip
+    own = " union ".join(days) or "select null::bigint as person_id, null::date as day where false"
     con.execute(
-        f"create table {SPACE}.cohort as select 1 as cohort_definition_id, p.number as subject_id, "
-        "(index_date + p.shift)::date as cohort_start_date, cohort_start_date as cohort_end_date "
-        "from cohort join person_of p using (old) order by subject_id, cohort_start_date"
+        f"create table {SPACE}.cohort as with own as ({own}), "
+        "counted as (select *, count(*) over (partition by index_date) "
+        "as alike, count(*) over () as persons from cohort join person_of p using (old)) "
+        "select 1 as cohort_definition_id, number as subject_id, (index_date + shift)::date as cohort_start_date, "
+        "cohort_start_date as cohort_end_date from counted where "
+        f"alike <= greatest({_MOST_ALIKE}, persons / 10) "
+        "and (number, (index_date + shift)::date) in (select person_id, day from own) "
+        "order by subject_id, cohort_start_date"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import made_space
 import pytest
@@ -76,6 +77,43 @@ def test_no_row_is_lost_or_doubled(built):
     for table in ("visit_occurrence", "condition_occurrence", "measurement", "observation_period"):
         wanted = rows(con, f"select count(*) from {table} where person_id in {persons}")
         assert rows(con, f"select count(*) from space.{table}") == wanted, level
+
+
+def test_the_days_that_are_shown_are_the_same_of_everybody(built):
+    """Long observed persons would else be known by where their days begin and end, and so by how far they are moved."""
+    con, level = built
+    most = {"strict": 182, "standard": 30, "linked": 0}[level]
+    first, last = made_space.FIRST + timedelta(days=most), made_space.LAST - timedelta(days=most)
+    periods = rows(
+        con, "select distinct observation_period_start_date, observation_period_end_date from space.observation_period"
+    )
+    assert periods == [(first, last)]
+    assert rows(
+        con, f"select count(*) from space.visit_occurrence where visit_start_date not between '{first}' and '{last}'"
+    ) == [(0,)]
+
+
+def test_an_index_day_of_the_calendar_is_not_told(built):
+    con, _ = built
+    assert rows(con, "select count(*) from space.cohort") == [(0,)]  # everybody's is the same
+
+
+def test_an_index_day_is_told_where_it_is_a_day_of_the_person(con):
+    cohort = "select person_id, min(visit_start_date) as index_date from visit_occurrence group by 1"
+    made_space.build(con, made_space.definition(cohort=cohort))
+    try:
+        told = rows(con, "select subject_id, cohort_start_date from space.cohort order by 1")
+        first = rows(con, "select person_id, min(visit_start_date) from space.visit_occurrence group by 1 order by 1")
+        assert told == first
+    finally:
+        con.execute("detach space")
+
+
+def test_a_period_that_moved_days_leave_nothing_of_is_refused(con):
+    said = replace(made_space.definition(level="strict"), first=made_space.date(2026, 1, 1))
+    with pytest.raises(ConfigError, match="too short"):
+        made_space.build(con, said)
+    con.execute("detach space")
 
 
 def test_an_event_stays_with_its_visit(built):
