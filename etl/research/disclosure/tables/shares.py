@@ -12,6 +12,7 @@ from etl.research.disclosure.tables.table import UNKNOWN, Cell, Table
 from etl.research.disclosure.tables.words import BASE, COUNT, MEAN, SHARE
 
 _CLOSE = 1e-9
+_MOST_NUMBERS = 12  # in a row; among more, some two make any share by chance
 _SPREAD = re.compile(r"(?i)(?<![a-z])(sd|std|stdev|standard deviation|variance|var)(?![a-z])|표준 ?편차|분산")
 _PER = re.compile(r"(?i)\bper\s+([0-9][0-9,]{1,8})")
 
@@ -88,7 +89,9 @@ class _Shares:
         row = self.table.by_row[cell.place.row]
         numbers = [c.value for c in row if c.role in {COUNT, BASE} and c.value]
         half = 0.5 * 10.0**-cell.amount.decimals + _CLOSE
-        return any(abs(a / b * self.whole(cell) - (cell.value or 0)) <= half for a in numbers for b in numbers if a < b)
+        return len(numbers) <= _MOST_NUMBERS and any(
+            abs(a / b * self.whole(cell) - (cell.value or 0)) <= half for a in numbers for b in numbers if a < b
+        )
 
     def bases(self, cell: Cell, count: Cell | None) -> Iterator[float]:
         """Of how many a share can be: what is called its whole, totals, what other rows tell, the count."""

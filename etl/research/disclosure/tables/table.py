@@ -80,13 +80,23 @@ class Table:
     def bases(self, cell: Cell) -> list[float]:
         """Numbers of persons that are said to be the whole of a cell: in it, in its row, column or header."""
         found = [cell.of] if cell.of is not None else []
-        found += _values(c for c in self.by_row[cell.place.row] if c.role == BASE and c is not cell)
+        found += _values(c for c in self._bases_in_rows.get(cell.place.row, ()) if c is not cell)
         found += _values(c for c in self._base_rows.get(cell.place.column, ()) if c is not cell)
-        counts = [c for c in self.by_row[cell.place.row] if c.role == COUNT]
-        if len(counts) == 2 and cell.coordinates[-1] != TOTAL:  # one count and a total beside it
-            found += _values(c for c in counts if c.coordinates[-1] == TOTAL)
+        if cell.coordinates[-1] != TOTAL:
+            found += self._lone_totals.get(cell.place.row, [])
         size = self.sizes.get(cell.place.column)
         return found if size is None else [*found, size]
+
+    @cached_property
+    def _bases_in_rows(self) -> dict[int, list[Cell]]:
+        return _grouped(self.of(BASE), lambda cell: cell.place.row)
+
+    @cached_property
+    def _lone_totals(self) -> dict[int, list[float]]:
+        """By row with one count and a total beside it, the total."""
+        counted = _grouped(self.counts, lambda cell: cell.place.row)
+        pairs = {row: cells for row, cells in counted.items() if len(cells) == 2}
+        return {row: _values(c for c in cells if c.coordinates[-1] == TOTAL) for row, cells in pairs.items()}
 
     @cached_property
     def _base_rows(self) -> dict[int, list[Cell]]:
