@@ -90,7 +90,7 @@ def test_a_review_is_held_at_browsers(settings, ledger):
     terms = "\n".join(f"{key}: {value!r}" for key, value in asked_for.conditions().items())
     assert send(chair, number, "approve", conditions=terms).status_code == 303
     assert show_request(ledger, number).state == "approved"
-    assert events(ledger, Asked(action="request moved"), 1)[0][0].subject == f"request {number}: approve"
+    assert events(ledger, Asked(kind="request moved"), 1)[0][0].subject == f"request {number}: approve"
     assert offered(at_browser(settings, "secretary"), number) == set(), "work is not said by hand"
 
 

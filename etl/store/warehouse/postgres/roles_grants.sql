@@ -16,7 +16,7 @@ grant select on all tables in schema quality, admin to etl_quality, etl_steward,
 grant insert, update on admin.approval to etl_office;
 grant update (state) on admin.run to etl_office;
 grant insert on quality.finding_action to etl_quality, etl_office;
-grant usage on schema office to etl_office;
+grant usage on schema office to etl_office, etl_auditor;
 grant select, insert, update on office.office_account to etl_office;
 grant select, insert, update, delete on office.office_session, office.office_attempt to etl_office;
 grant select, insert on office.request_version, office.request_step, office.request_file, office.request_role
