@@ -24,9 +24,9 @@ from etl.cli.request_shown import (
     listed_plain,
     make,
     requests_table,
+    show_pledge,
     tell,
 )
-from etl.errors import UsageError, nearest
 from etl.files import write_atomically
 from etl.quality.findings.actions import today
 from etl.quality.names import hospital_names
@@ -140,13 +140,10 @@ def pledge_(
     as_json: AsJson = False,
 ) -> None:
     """Sign the security pledge, as everybody on a request does before the data are opened."""
-    text = pledge()
     if name is None:
-        for line in text.lines:
-            out.print(f"· {line.ko}\n  {line.en}", soft_wrap=True)
-        err.print(f"version {text.version}; signed with --name")
+        show_pledge()
         return
-    make(number, "pledge", by, seen, as_json=as_json, name=name, text=text.version)
+    make(number, "pledge", by, seen, as_json=as_json, name=name, text=pledge().version)
 
 
 @app.command()
@@ -191,12 +188,7 @@ def list_(
 ) -> None:
     """List requests, the newest first: how each stands, whom it waits for, and how late it is."""
     with desk_of(as_json=as_json) as desk:
-        for name in state or ():
-            if name not in chain().states:
-                raise UsageError(
-                    f"there is no state '{name}'{nearest(name, chain().states)}", hint="etl request --help"
-                )
-        found = list_requests(desk.ledger, state)
+        found = list_requests(desk.ledger, [chain().state(name) for name in state] if state else None)
         if as_json:
             print_json([listed_plain(each, today()) for each in found])
         else:

@@ -12,13 +12,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from etl.cli.console import errors_to_exit_codes, out, print_json
+from etl.cli.console import err, errors_to_exit_codes, out, print_json
 from etl.mapping.read.documents import hospital_folders
 from etl.pages.formats import DASH, moment
 from etl.quality.findings.actions import today
 from etl.research.requests.actions import act
 from etl.research.requests.case import Case, Step
 from etl.research.requests.chain import chain
+from etl.research.requests.forms import pledge
 from etl.research.requests.read import Listed, told
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger
@@ -75,6 +76,13 @@ def tell(number: int, step: Step, *, as_json: bool) -> None:
     state = chain().states[step.after]
     waits = f"; {titles(state.waits_for)} to move it on" if state.waits_for else ""
     out.print(f"request {number}: {chain().moves[step.move].title.en}; it is {state.title.en}{waits}", soft_wrap=True)
+
+
+def show_pledge() -> None:
+    """The text of the pledge, and how it is signed."""
+    for line in pledge().lines:
+        out.print(f"· {line.ko}\n  {line.en}", soft_wrap=True)
+    err.print(f"version {pledge().version}; signed with --name")
 
 
 def titles(roles: Sequence[str]) -> str:

@@ -6,8 +6,11 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import asked_for
+import postgres_server
+import psycopg
 import pytest
 import sqlalchemy as sa
 import yaml
@@ -16,7 +19,7 @@ from sqlalchemy.engine import URL
 from typer.testing import CliRunner
 
 from etl.cli import app
-from etl.errors import UsageError
+from etl.errors import ConfigError, UsageError
 from etl.research.requests.actions import Overtaken, act, draft
 from etl.research.requests.given import given
 from etl.research.requests.read import file_of, late_requests, list_requests, show_request
@@ -24,8 +27,10 @@ from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.requests import REQUEST_STEP, REQUEST_VERSION
 from etl.store.warehouse.postgres.init import initialise
+from etl.store.warehouse.postgres.roles import make_login
 
 MANY = 1_000
+SECRET = "a-password-of-tests"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -71,6 +76,29 @@ def test_requests_drafted_at_one_moment_have_numbers_of_their_own(ledger: Ledger
     with ThreadPoolExecutor(4) as pool:
         numbers = list(pool.map(lambda _n: asked_for.drafted(ledger), range(8)))
     assert sorted(numbers) == list(range(1, 9))
+
+
+def test_a_login_of_the_office_leads_a_request_all_the_way(database: URL, tmp_path: Path) -> None:
+    initialise(database, database)
+    name = f"office_{uuid4().hex[:8]}"
+    make_login(database, name, "office", SECRET)
+
+    def opened(url: URL) -> Ledger:
+        shown = url.render_as_string(hide_password=False)
+        return Ledger(Settings(home=tmp_path, warehouse_url=shown, _env_file=None).ledger_url)
+
+    loader, office = opened(database), opened(database.set(username=name, password=SECRET))
+    try:
+        asked_for.people(loader)
+        assert show_request(office, walk(office, "registered")).state == "registered"
+        with pytest.raises(ConfigError), office.engine.begin() as con:
+            con.execute(sa.update(REQUEST_STEP).values(after="open"))
+    finally:
+        for each in (loader, office):
+            each.engine.dispose()
+        with psycopg.connect(postgres_server.libpq(database), autocommit=True) as con:
+            con.execute(f"drop owned by {name}")
+            con.execute(f"drop role {name}")
 
 
 def test_a_thousand_requests_are_listed_and_shown_at_once(ledger: Ledger) -> None:

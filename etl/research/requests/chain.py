@@ -93,6 +93,12 @@ class Chain(_Part):
             raise UsageError(f"there is no role '{name}'{nearest(name, self.roles)}", hint="etl request role list")
         return name
 
+    def state(self, name: str) -> str:
+        """The name of a state; UsageError for one that there is not."""
+        if name not in self.states:
+            raise UsageError(f"there is no state '{name}'{nearest(name, self.states)}", hint="etl request list --help")
+        return name
+
     def earliest(self, state: str, touched: list[str]) -> str:
         """The state that a change leads to: the first of those that it touches, never one behind the present."""
         return min([state, *touched], key=self.order.index)
