@@ -63,6 +63,17 @@ def define_functions(con: DuckDBPyConnection) -> None:
 
 
 @contextmanager
+def scratch_folder(settings: Settings) -> Iterator[Path]:
+    """A folder in scratch for this user alone, which is removed at the end with all that is in it."""
+    folder = settings.scratch / uuid4().hex
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def open_engine(
     settings: Settings, night: date | None = None, *, identifiers: bool = False
 ) -> Iterator[DuckDBPyConnection]:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from httpx import Response
 from starlette.testclient import TestClient
 
@@ -35,6 +41,25 @@ def add_accounts(settings: Settings) -> None:
     ledger = Ledger(settings.ledger_url)
     for role in ROLES:
         add(ledger, Actor("test", None), name_of(role), role, PASSWORD)
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[str]:
+    """The address of the office of a home, served on a free port as long as the block lasts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.05)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
 
 
 def settings_of(home: Path) -> Settings:

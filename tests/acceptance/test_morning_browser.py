@@ -5,20 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import socket
 import sqlite3
-import threading
 import time
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-import uvicorn
 from devtools import Browser
 from kept_site import measured_nights
-from office_site import NIGHT, PASSWORD, add_accounts, settings_of, waiting_run
+from office_site import NIGHT, PASSWORD, add_accounts, served, settings_of, waiting_run
 
-from etl.office.app import create_app
 from etl.quality.findings.actions import today
 from etl.quality.findings.chosen import news_of
 from etl.quality.findings.read import show
@@ -53,18 +49,8 @@ def settings(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(settings):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=10)
+    with served(settings) as at:
+        yield at
 
 
 class Officer:

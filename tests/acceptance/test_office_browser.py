@@ -10,21 +10,17 @@ import json
 import os
 import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
-import uvicorn
 from devtools import Browser
 from kept_site import measured_nights
-from office_site import NIGHT, PASSWORD, add_accounts, settings_of, waiting_run
+from office_site import NIGHT, PASSWORD, add_accounts, served, settings_of, waiting_run
 
-from etl.office.app import create_app
 from etl.quality.findings.read import list_findings
 from etl.quality.pages import write_all_reports
 from etl.settings import PROJECT
@@ -65,18 +61,8 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(home):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(settings_of(home)), port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=10)
+    with served(settings_of(home)) as at:
+        yield at
 
 
 def signed_in(browser, address, name):

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
-import threading
-import time
 
 import asked_for
 import pytest
-import uvicorn
 from devtools import Browser
-from office_site import PASSWORD, settings_of
+from office_site import PASSWORD, served, settings_of
 
 from etl.office.accounts import change_password
-from etl.office.app import create_app
 from etl.office.record import Actor
 from etl.research.requests.read import show_request
 from etl.settings import PROJECT
@@ -52,24 +47,12 @@ def number(ledger):
 
 @pytest.fixture(scope="module")
 def chair(settings, number, tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.05)
-    with Browser(CHROMIUM, tmp_path_factory.mktemp("profile")) as browser:
-        address = f"http://127.0.0.1:{port}"
+    with served(settings) as address, Browser(CHROMIUM, tmp_path_factory.mktemp("profile")) as browser:
         browser.open(f"{address}/sign-in", 1280)
         for field, text in (("name", "chair"), ("password", PASSWORD)):
             browser.evaluate(f"document.querySelector('#{field}').value = {json.dumps(text)}")
         browser.follow("document.querySelector('main form button').click()")
         yield browser, address
-    server.should_exit = True
-    thread.join(timeout=10)
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

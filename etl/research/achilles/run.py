@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import sqlalchemy as sa
 from duckdb import DuckDBPyConnection
 
-from etl.engine import open_engine
+from etl.engine import open_engine, scratch_folder
 from etl.errors import ConfigError, TransientError
 from etl.research.achilles import told
 from etl.research.achilles.analyses import analyses, numbers
@@ -59,7 +57,7 @@ def bring_up_to_date(settings: Settings, tell: Tell, *, again: bool = False) -> 
             raise ConfigError("no hospital is published", hint="run a night first: etl run --help")
         if not again and is_current(found, sources, small_cell):
             return None
-        with _scratch(settings) as folder:
+        with scratch_folder(settings) as folder:
             sources = _take(warehouse, folder / "rows.duckdb", tell)
             anew, rows = _work(settings, folder, sources, small_cell, tell, again=again)
             tell("publishing", f"{rows:,} rows")
@@ -98,16 +96,6 @@ def _one_at_a_time(settings: Settings) -> Iterator[None]:
     with file.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-@contextmanager
-def _scratch(settings: Settings) -> Iterator[Path]:
-    folder = settings.scratch / uuid4().hex
-    folder.mkdir(parents=True, mode=0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _take(warehouse: Warehouse, file: Path, tell: Tell) -> list[Source]:

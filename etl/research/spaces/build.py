@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from uuid import uuid4
 
 from duckdb import DuckDBPyConnection
 from sqlalchemy.engine import URL
 
+from etl.engine import scratch_folder
 from etl.errors import ConfigError, GateClosed, TransientError
 from etl.files import write_atomically
 from etl.pages.disclosure import told_persons
@@ -84,7 +83,7 @@ def build(settings: Settings, definition: Definition, by: str, tell: Tell, admin
 
 def check(settings: Settings, definition: Definition, tell: Tell) -> Built:
     """Build a space in scratch, measure it, and leave nothing of it."""
-    with _scratch(settings) as folder:
+    with scratch_folder(settings) as folder:
         return _work(settings, definition, folder, vault.new_keys(), tell)
 
 
@@ -101,7 +100,7 @@ def _must_be_new(settings: Settings, definition: Definition) -> None:
 def _work(settings: Settings, definition: Definition, folder: Path, keys: vault.Keys, tell: Tell) -> Built:
     began, rules, warehouse = time.monotonic(), policy(definition.policy), open_warehouse(settings)
     before = _state(warehouse, definition)
-    with warehouse.reader() as con, _scratch(settings) as scratch:
+    with warehouse.reader() as con, scratch_folder(settings) as scratch:
         _prepare(con, settings, scratch)
         con.execute(kept.attach_statement(folder / kept.FILE, keys, writing=True))
         con.execute(f"set variable {KEY} = {literal(keys.numbers)}")
@@ -151,16 +150,6 @@ def _prepare(con: DuckDBPyConnection, settings: Settings, scratch: Path) -> None
     con.execute(f"set threads = {settings.threads}")
     con.execute(f"set temp_directory = {literal(str(scratch))}")
     con.execute("set enable_progress_bar = false")
-
-
-@contextmanager
-def _scratch(settings: Settings) -> Iterator[Path]:
-    folder = settings.scratch / uuid4().hex
-    folder.mkdir(parents=True, mode=0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _stand(settings: Settings, built: Built, folder: Path, keys: vault.Keys, by: str, schema: str | None) -> None:
