@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import httpx
 import pytest
 import yaml
@@ -81,7 +79,7 @@ def test_another_role_is_taken_at_the_next_sign_in(settings, sso):
         {"iss": "https://evil.test"},
         {"aud": "another-client"},
         {"nonce": "another"},
-        {"exp": int(time.time()) - 1000},
+        {"exp": 1_000_000_000},
         {"groups": ["staff"]},
         {"sub": None},
         {"sub": ""},
@@ -89,7 +87,7 @@ def test_another_role_is_taken_at_the_next_sign_in(settings, sso):
         {"nonce": None},
         {"exp": None},
         {"exp": "soon"},
-        {"nbf": int(time.time()) + 1000},
+        {"nbf": 4_000_000_000},
         {"aud": ["another-client", CLIENT], "azp": "another-client"},
         {"groups": None},
         {"groups": 5},
