@@ -39,10 +39,12 @@ from etl.store.warehouse.postgres.init import initialise
 
 NIGHT = date(2026, 1, 1)
 _SECRET = SecretStr("of a benchmark that opens no key store")
-#: DuckDB's name of what the definition of one kind of check asks.
-_MATCH = (
+#: What the definitions call by DuckDB's names.
+_FUNCTIONS = (
     "create function public.regexp_full_match(varchar, text) returns boolean immutable language sql "
-    "as $$ select $1 ~ ('^(' || $2 || ')$') $$"
+    "as $$ select $1 ~ ('^(' || $2 || ')$') $$",
+    "create function public.strptime(text, text) returns timestamp immutable language sql as $$ select "
+    "to_timestamp($1, replace(replace(replace($2, '%Y', 'YYYY'), '%m', 'MM'), '%d', 'DD'))::timestamp $$",
 )
 
 
@@ -72,7 +74,8 @@ def in_the_server(at: str, every: int) -> dict[str, tuple[int, int]]:
     found = {}
     asked = [check for check in definitions(CONTROL, NIGHT.isoformat()) if check.violated]
     with psycopg.connect(at, autocommit=True) as con:
-        con.execute(_MATCH)
+        for function in _FUNCTIONS:
+            con.execute(function)
         con.execute("set search_path = cdm_read, public")
         for check in asked[::every]:
             try:
