@@ -28,7 +28,6 @@ from etl.quality.battery.measure import Measured, measure
 from etl.quality.battery.statement import WHOLE
 from etl.quality.battery.summary import Tally, by_category, by_dimension, errors, worst_first
 from etl.settings import Settings, load_settings
-from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.open import open_warehouse
 
 app = command_app()
@@ -131,7 +130,7 @@ def _measured(settings: Settings, checks: list[Check], night: date | None) -> tu
         if day is None:
             raise ConfigError("the warehouse does not say of which night it is", hint="give --night YYYY-MM-DD")
         source = source_of(con)
-        read_from_lake(settings, Ledger(settings.ledger_url), warehouse, con)
+        read_from_lake(settings, warehouse, con)
         return measure(con, checks, day), source
 
 

@@ -100,7 +100,7 @@ def main() -> int:
     def battery(settings: Settings) -> None:
         warehouse = open_warehouse(settings)
         with warehouse.reader() as con:
-            if not read_from_lake(settings, Ledger(settings.ledger_url), warehouse, con):
+            if not read_from_lake(settings, warehouse, con):
                 raise SystemExit("what is published does not lie in the lake")
             found["all"] = measure(con, checks, NIGHT)
 

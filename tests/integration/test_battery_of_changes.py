@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import histories
+import psycopg
 import pytest
 import tiny
+from postgres_server import libpq
 from sqlalchemy.engine import URL
 from test_deltas import publish
 from tiny import Tiny
@@ -26,6 +29,7 @@ from etl.settings import PROJECT
 from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.open import open_warehouse
 from etl.store.warehouse.postgres.init import initialise
+from etl.store.warehouse.postgres.roles import make_login
 
 CHECKS = load_battery(PROJECT / "expectations")
 NUMBER = 2  # of the tiny hospital
@@ -103,15 +107,34 @@ def test_a_server_is_read_where_a_night_does_not_lie_in_the_lake(changing: Tiny,
     url = database.render_as_string(hide_password=False)
     changing.settings = changing.settings.model_copy(update={"warehouse_url": url})
     publish(changing, histories.write(changing.drops, 0, histories.many_nights(0, 12, 1)[0]))
-    warehouse, ledger = open_warehouse(changing.settings), Ledger(changing.settings.ledger_url)
+    warehouse = open_warehouse(changing.settings)
     places = []
     for gone in (False, True):
         if gone:
             shutil.rmtree(changing.settings.lake)
         with warehouse.reader() as con:
-            assert read_from_lake(changing.settings, ledger, warehouse, con) is not gone
+            assert read_from_lake(changing.settings, warehouse, con) is not gone
             places.append(con.execute("select count(*), sum(person_id) from condition_occurrence").fetchone())
     assert places[0] == places[1]
+
+
+def test_an_analyst_beside_the_lake_sees_what_the_server_lets_it_see(changing: Tiny, database: URL) -> None:
+    initialise(database, database)
+    url = database.render_as_string(hide_password=False)
+    changing.settings = changing.settings.model_copy(update={"warehouse_url": url})
+    publish(changing, histories.write(changing.drops, 0, histories.many_nights(0, 12, 1)[0]))
+    name = f"analyst_{uuid4().hex[:8]}"
+    make_login(database, name, "analyst", "a secret of tests")
+    try:
+        own = database.set(username=name, password="a secret of tests").render_as_string(hide_password=False)
+        settings = changing.settings.model_copy(update={"warehouse_url": own})
+        warehouse = open_warehouse(settings)
+        with warehouse.reader() as con:
+            assert not read_from_lake(settings, warehouse, con)
+            assert con.execute("select count(*) from person").fetchone() == (0,), "it is cleared for nobody"
+    finally:
+        with psycopg.connect(libpq(database), autocommit=True) as con:
+            con.execute(f'drop owned by "{name}"; drop role "{name}"')
 
 
 def two_nights(hospital: Tiny, after_the_first: object = None) -> None:

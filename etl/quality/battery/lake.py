@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import empty, tables, vocabulary_tables
 from etl.engine import rows_in
-from etl.errors import ConfigError
+from etl.errors import EtlError
 from etl.night.lake.published import Published as Night
 from etl.night.lake.published import chain_at
 from etl.night.remember import release_of, run_file
@@ -29,15 +29,16 @@ class Lake:
     release: Release
 
 
-def read_from_lake(settings: Settings, ledger: Ledger, warehouse: Warehouse, con: DuckDBPyConnection) -> bool:
+def read_from_lake(settings: Settings, warehouse: Warehouse, con: DuckDBPyConnection) -> bool:
     """Let the plain names of a reader of a server mean the rows in the lake, where all that is published lies there.
 
     It does not where a hospital publishes from elsewhere, where files of a night are gone, or where one was mapped
-    with another release than the warehouse's: then the server is read. An embedded warehouse is files already.
+    with another release than the warehouse's, nor for a login that is not the pipeline's and sees what it is cleared
+    for: then the server is read. An embedded warehouse is files already.
     """
     if settings.warehouse.get_backend_name() != "postgresql":
         return False
-    lake = _lake_of(settings, ledger, warehouse, con)
+    lake = _lake_of(settings, warehouse, con)
     if lake is None:
         return False
     con.execute(f"set memory_limit = {literal(settings.memory)}")
@@ -55,10 +56,11 @@ def read_from_lake(settings: Settings, ledger: Ledger, warehouse: Warehouse, con
     return True
 
 
-def _lake_of(settings: Settings, ledger: Ledger, warehouse: Warehouse, con: DuckDBPyConnection) -> Lake | None:
+def _lake_of(settings: Settings, warehouse: Warehouse, con: DuckDBPyConnection) -> Lake | None:
     try:
-        release = release_named(settings, warehouse.vocabulary() or "")
-    except ConfigError:
+        release = release_named(settings, warehouse.vocabulary() or "")  # only the pipeline's login may ask
+        ledger = Ledger(settings.ledger_url)
+    except EtlError:
         return None
     nights = []
     for (hospital,) in con.execute("select hospital from hospital").fetchall():

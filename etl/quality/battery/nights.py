@@ -79,7 +79,7 @@ def _measure(
         asked = basis(checks, warehouse.vocabulary())
         changes = None if again else changes_of(settings, ledger, warehouse, due, asked)
         with warehouse.reader() as con:
-            read_from_lake(settings, ledger, warehouse, con)
+            read_from_lake(settings, warehouse, con)
             measured = _look(settings, ledger, con, checks, due[0].night, changes)
     except Exception as raised:  # the nights are published: nothing that is wrong here may disturb them
         error = as_etl_error(raised)
