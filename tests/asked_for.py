@@ -27,6 +27,7 @@ PEOPLE = {
 SEATS = ["member", "member2", "member3"]
 CRITERIA = list(chain().review.criteria)
 DIGEST = "0" * 64
+QUERY = "select person_id, min(condition_start_date) as index_date from condition_occurrence group by person_id"
 
 
 def day(n: int) -> str:
@@ -41,7 +42,8 @@ def form(**other: Any) -> dict[str, Any]:
     said = {
         "title": "혈압과 신기능", "purpose": "whether pressure comes before kidney disease",
         "legal_ground": "pseudonymised", "people": people, "hospitals": ["snuh", "cnuh"], "cohort": "adults with I10",
-        "variables": ["blood pressure", "creatinine"], "period": {"from": "2020-01-01", "to": "2025-12-31"},
+        "query": QUERY,
+        "variables": ["person.year_of_birth", "condition_occurrence.*", "measurement.value_as_number"], "period": {"from": "2020-01-01", "to": "2025-12-31"},
         "level": "standard", "place": "analysis room", "until": day(200),
     }  # fmt: skip
     return checked("request", said | other)  # type: ignore[return-value]
@@ -81,7 +83,7 @@ SAID: Mapping[str, Mapping[str, Any]] = {
     "irb": {"result": "approved", "number": "2026-01", "until": day(150)},
     "open_review": {"members": SEATS}, "declare": {"conflict": False}, "vote": {"vote": "for", "criteria": CRITERIA},
     "approve": {"conditions": conditions()}, "keep_out": {"hospital": "snuh"}, "let_in": {"hospital": "snuh"},
-    "pledge": {"name": "Kim", "text": pledge().version}, "build": {"digest": DIGEST},
+    "pledge": {"name": "Kim", "text": pledge().version}, "build": {"result": "built", "digest": DIGEST},
     "test": {"result": "passed"}, "check_outputs": {"result": "passed", "digest": DIGEST},
     "destroy": {"certificate": "2026-1"},
 }  # fmt: skip

@@ -90,8 +90,19 @@ class Case:
     @property
     def has_data(self) -> bool:
         """Whether data of it were built and are not destroyed."""
-        made = [step.move for step in self.steps if step.move in ("build", "destroy")]
-        return bool(made) and made[-1] == "build"
+        made = [step for step in self.steps if step.move in ("build", "destroy")]
+        # a build that failed leaves none: it took those of before away, or there were none
+        return bool(made) and made[-1].move == "build" and made[-1].said["result"] == "built"
+
+    @property
+    def ordered(self) -> Step | None:
+        """The newest order of work that is to be done since; None where it was done, or the request went on."""
+        for step in reversed(self.steps):
+            if chain().moves[step.move].orders:
+                return step
+            if chain().moves[step.move].work or step.after != step.before:
+                return None
+        return None
 
     @property
     def irb(self) -> Step | None:

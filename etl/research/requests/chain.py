@@ -48,6 +48,7 @@ class Move(_Part):
     needs: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()
     work: bool = False
+    orders: str | None = None
 
     def states(self) -> Iterator[str]:
         """All states that it names."""
@@ -82,9 +83,11 @@ class Chain(_Part):
         states = {self.first, *self.order, *(s for move in self.moves.values() for s in move.states())}
         roles = {*self.roles_given_by, *(r for move in self.moves.values() for r in move.may)}
         roles |= {r for state in self.states.values() for r in state.waits_for}
-        unknown = sorted((states - set(self.states)) | (roles - set(self.roles)))
+        works = {move.orders for move in self.moves.values() if move.orders}
+        unknown = (states - set(self.states)) | (roles - set(self.roles))
+        unknown |= {name for name in works if name not in self.moves or not self.moves[name].work}
         if unknown:
-            raise ValueError(f"there is no state or role {', '.join(unknown)}")
+            raise ValueError(f"there is no state, role or work {', '.join(sorted(unknown))}")
         return self
 
     def role(self, name: str) -> str:

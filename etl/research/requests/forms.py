@@ -14,6 +14,8 @@ from etl import yamls
 from etl.errors import InputError, nearest
 from etl.files import packaged
 from etl.quality.battery.definition import Words
+from etl.quality.battery.own.queries import QueryError
+from etl.research.spaces.definition import ALL, one_query, unknown_columns
 
 Form = Mapping[str, Any]
 #: What somebody on a request is.
@@ -29,7 +31,7 @@ class _Part(BaseModel):
 class Field(_Part):
     """One field: what it takes, from which move on it has to be there, the state that a change of it goes back to."""
 
-    type: Literal["text", "lines", "choice", "day", "period", "people", "hospitals", "files"]
+    type: Literal["text", "lines", "choice", "day", "period", "people", "hospitals", "files", "columns", "query"]
     title: Words
     required_at: str | None = None
     touches: str | None = None
@@ -102,6 +104,11 @@ def touched(before: Form, now: Form) -> list[str]:
     return [f.touches for key, f in fields.items() if f.touches and before.get(key) != now.get(key)]
 
 
+def whole_table(variable: str) -> str:
+    """The variable that stands for all columns of the table of one."""
+    return f"{variable.partition('.')[0]}.{ALL}"
+
+
 def accounts_of(form: Form) -> set[str]:
     """Everybody whom a request names."""
     return {each["account"] for each in form.get("people", ())}
@@ -151,6 +158,28 @@ def _period(value: Any, field: Field) -> dict[str, str]:
     return found
 
 
+def _columns(value: Any, field: Field) -> list[str]:
+    found = _lines(value, field)
+    tables: dict[str, list[str]] = {}
+    for each in found:
+        table, dot, column = each.partition(".")
+        if not (dot and table and column):
+            raise ValueError("expected columns as table.column, or table.* for all of a table")
+        tables.setdefault(table, []).append(column)
+    if wrong := unknown_columns({t: [c for c in columns if c != ALL] for t, columns in tables.items()}):
+        raise ValueError("; ".join(wrong))
+    return found
+
+
+def _query(value: Any, field: Field) -> str:
+    said = _text(value, field)
+    try:
+        one_query(said)
+    except QueryError as error:
+        raise ValueError(str(error)) from None
+    return said
+
+
 def _people(value: Any, field: Field) -> list[dict[str, str]]:
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise ValueError(f"expected a list of people, each with {', '.join(_A_PERSON)}")
@@ -167,11 +196,13 @@ def _people(value: Any, field: Field) -> list[dict[str, str]]:
 
 _READ: Mapping[str, Callable[[Any, Field], Any]] = {
     "text": _text, "lines": _lines, "choice": _choice, "day": _day, "period": _period, "people": _people,
-    "hospitals": _lines, "files": _lines,
+    "hospitals": _lines, "files": _lines, "columns": _columns, "query": _query,
 }  # fmt: skip
 _TAKES = {
     "text": "a text", "lines": "a list of texts", "choice": "one of", "day": "a day, YYYY-MM-DD",
     "period": "{from: YYYY-MM-DD, to: YYYY-MM-DD}",
     "people": f"a list of {{account, name, part, affiliation}}; part: {PRINCIPAL} (one), {RESEARCHER}, {RECIPIENT}",
+    "columns": "a list of columns of the CDM, each table.column, or table.* for all of a table",
+    "query": "SQL over the CDM, one query that gives person_id and index_date",
     "hospitals": "a list of hospitals by their short names", "files": "a list of files, by their paths from this one",
 }  # fmt: skip

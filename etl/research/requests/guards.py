@@ -9,7 +9,7 @@ from typing import Any
 
 from etl.research.requests.case import Case
 from etl.research.requests.chain import chain
-from etl.research.requests.forms import PRINCIPAL, RESEARCHER, accounts_of, lacking, pledge
+from etl.research.requests.forms import PRINCIPAL, RESEARCHER, accounts_of, lacking, pledge, whole_table
 
 VOTES = ("for", "against", "abstain")
 IRB_RESULTS = ("approved", "exempt", "refused")
@@ -140,8 +140,8 @@ def _conditions_within(case: Case, asked: Asked) -> str | None:
     if missing := lacking("conditions", given, ["approve"]):
         return f"the conditions lack {', '.join(missing)}"
     allowed = {
-        "hospitals": set(form["hospitals"]) - case.kept_out, "variables": set(form["variables"]),
-        "recipients": case.people,
+        "hospitals": set(form["hospitals"]) - case.kept_out, "recipients": case.people,
+        "variables": {v for v in given["variables"] if not {v, whole_table(v)}.isdisjoint(form["variables"])},
     }  # fmt: skip
     if beyond := [key for key, wanted in allowed.items() if not set(given[key]) <= wanted]:
         return f"more is approved than was asked for, or is let in: {', '.join(beyond)}"
@@ -191,6 +191,11 @@ def _no_data(case: Case, _asked: Asked) -> str | None:
     return "data of it were built: they are given up, closed and destroyed" if case.has_data else None
 
 
+def _unordered(case: Case, _asked: Asked) -> str | None:
+    order = case.ordered
+    return f"{order.actor} has had it begun already" if order else None
+
+
 def _breach_by_officer(case: Case, asked: Asked) -> str | None:
     return (
         "a breach is closed by the privacy officer" if case.state == "breached" and asked.actor in case.people else None
@@ -204,6 +209,6 @@ GUARDS: Mapping[str, Guard] = {
         _names_actor, _names_known, _form_complete, _irb_told, _irb_valid, _seats_enough, _seats_free, _seated,
         _undeclared, _declared_free, _no_conflict, _unvoted, _vote_told, _quorum, _majority, _no_majority,
         _conditions_within, _let_in_so_far, _kept_out_so_far, _some_hospital, _pledge_current, _all_pledged,
-        _not_who_built, _has_data, _no_data, _breach_by_officer,
+        _not_who_built, _has_data, _no_data, _unordered, _breach_by_officer,
     )
 }  # fmt: skip

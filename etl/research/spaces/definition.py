@@ -78,28 +78,47 @@ def read_definition(file: Path) -> Definition:
     text = read_bytes(file)
     try:
         said = load(text.decode())
-        written = _Written.model_validate(said)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         raise ConfigError(f"{file}:{mark.line + 1 if mark else 1}  is no YAML", hint="correct that line") from None
+    return defined(said, str(file), sha256(text).hexdigest())
+
+
+def defined(said: object, place: str, digest: str) -> Definition:
+    """A definition of what is said, by the keys of docs/spaces.md; ConfigError with all that is wrong in `place`."""
+    try:
+        written = _Written.model_validate(said)
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
-        raise _wrong(file, wrong) from None
+        raise _wrong(place, wrong) from None
     if wrong := list(_problems(written)):
-        raise _wrong(file, wrong)
+        raise _wrong(place, wrong)
     return Definition(
         written.name, written.title, written.purpose, written.hospitals, _cohort(written),
         {table: _columns(table, columns) for table, columns in written.tables.items()}, written.period.first,
-        written.period.last, written.policy, written.until, sha256(text).hexdigest(),
+        written.period.last, written.policy, written.until, digest,
     )  # fmt: skip
+
+
+def one_query(text: str) -> str:
+    """The one query over the CDM that a text is; QueryError where it is none, or more than one."""
+    queries = read_queries(text, ())
+    if len(queries) != 1:
+        raise QueryError("has to be one query")
+    return queries[0].sql
+
+
+def unknown_columns(tables: Mapping[str, str | list[str]]) -> list[str]:
+    """What of some tables with their columns no space can hold."""
+    return [wrong for table, columns in tables.items() for wrong in _of_table(table, columns)]
 
 
 def _cohort(written: _Written) -> str:
     """The cohort's query as it runs; `night`, the day of reference, is the last of the period."""
-    return as_on(read_queries(written.cohort, ())[0].sql, str(written.period.last))
+    return as_on(one_query(written.cohort), str(written.period.last))
 
 
-def _wrong(file: Path, wrong: list[str]) -> ConfigError:
+def _wrong(file: str, wrong: list[str]) -> ConfigError:
     lines = "\n".join(f"  {each}" for each in wrong)
     return ConfigError(f"{file}: {len(wrong)} problem(s)\n{lines}", hint="correct these keys: docs/spaces.md")
 
@@ -112,24 +131,22 @@ def _problems(written: _Written) -> Iterator[str]:
     if "person" not in written.tables:
         yield "tables: person has to be among them, for the others are of its rows"
     try:
-        if len(read_queries(written.cohort, ())) != 1:
-            yield "cohort: has to be one query"
+        one_query(written.cohort)
     except QueryError as error:
         yield f"cohort: {error}"
-    for table, columns in written.tables.items():
-        yield from _of_table(table, columns)
+    yield from (f"tables.{wrong}" for wrong in unknown_columns(written.tables))
 
 
 def _of_table(table: str, columns: Any) -> Iterator[str]:
     if table not in offered():
-        yield f"tables.{table}: no space holds it{nearest(table, offered())}"
+        yield f"{table}: no space holds it{nearest(table, offered())}"
         return
     known = tables()[table].columns
     for column in columns if isinstance(columns, list) else []:
         if column not in known:
-            yield f"tables.{table}: there is no column '{column}'{nearest(column, known)}"
+            yield f"{table}: there is no column '{column}'{nearest(column, known)}"
     if isinstance(columns, str) and columns != ALL:
-        yield f"tables.{table}: expected a list of columns, or '*' for all"
+        yield f"{table}: expected a list of columns, or '*' for all"
 
 
 def _columns(table: str, said: str | list[str]) -> tuple[str, ...]:

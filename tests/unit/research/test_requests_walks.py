@@ -29,7 +29,7 @@ WHO = {
 } | {"insider": Person("insider", frozenset((role, "snuh") for role in chain().roles) | frozenset(
         (role, None) for role in chain().roles))}  # fmt: skip
 FORMS = (
-    form(), form(title="other"), form(purpose="else"), form(variables=["creatinine"]), form(until=day(40)),
+    form(), form(title="other"), form(purpose="else"), form(variables=["condition_occurrence.condition_concept_id"]), form(until=day(40)),
     form(people=[*form()["people"], {"account": "insider", "name": "I", "part": "recipient", "affiliation": "A"}]),
 )  # fmt: skip
 
@@ -39,9 +39,9 @@ SAID: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "declare": [{"conflict": each} for each in (False, False, False, True)],
     "vote": [{"vote": each, "criteria": CRITERIA} for each in ("for", "for", "for", "against", "abstain")],
     "approve": [{"conditions": conditions(until=day(60))},
-                {"conditions": conditions(hospitals=["cnuh"], variables=["creatinine"], until=day(60))}],
+                {"conditions": conditions(hospitals=["cnuh"], variables=["condition_occurrence.condition_concept_id"], until=day(60))}],
     "keep_out": [{"hospital": "snuh"}], "let_in": [{"hospital": "snuh"}],
-    "pledge": [{"name": "n", "text": pledge().version}], "build": [{"digest": DIGEST}],
+    "pledge": [{"name": "n", "text": pledge().version}], "build": [{"result": "built", "digest": DIGEST}, {"result": "failed", "digest": DIGEST}],
     "test": [{"result": each} for each in ("passed", "failed")],
     "check_outputs": [{"result": each, "digest": DIGEST} for each in ("passed", "failed")],
     "destroy": [{"certificate": "c"}],
@@ -93,7 +93,7 @@ def holds(steps: list[Step], forms: list[dict[str, Any]]) -> None:  # noqa: PLR0
         elif step.move == "let_in":
             out.discard("snuh")
         elif step.move == "build":
-            data, built = True, approved - out
+            data, built = step.said["result"] == "built", approved - out
         elif step.move == "destroy":
             data = False
         if step.after in IN_USE:
