@@ -43,7 +43,8 @@ def form(**other: Any) -> dict[str, Any]:
         "title": "혈압과 신기능", "purpose": "whether pressure comes before kidney disease",
         "legal_ground": "pseudonymised", "people": people, "hospitals": ["snuh", "cnuh"], "cohort": "adults with I10",
         "query": QUERY,
-        "variables": ["person.year_of_birth", "condition_occurrence.*", "measurement.value_as_number"], "period": {"from": "2020-01-01", "to": "2025-12-31"},
+        "variables": ["person.year_of_birth", "condition_occurrence.*", "measurement.value_as_number"],
+        "period": {"from": "2020-01-01", "to": "2025-12-31"},
         "level": "standard", "place": "analysis room", "until": day(200),
     }  # fmt: skip
     return checked("request", said | other)  # type: ignore[return-value]

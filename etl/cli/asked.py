@@ -12,14 +12,14 @@ from etl.store.recorded import tell
 Teller = Callable[[str], Callable[[int], None]]
 
 
-def teller(settings: Settings, run_id: str | None = None) -> Teller:
-    """Tells the log of queries on the warehouse, or on a run's landed rows."""
+def teller(settings: Settings, of: str | None = None, actor: str | None = None) -> Teller:
+    """Tells the log of queries on the warehouse, on a run's landed rows or on a project space, by whom."""
 
     def asked(query: str) -> Callable[[int], None]:
-        number = tell(settings, "queried", run_id or "the warehouse", details={"query": masked(query)})
+        number = tell(settings, "queried", of or "the warehouse", actor=actor, details={"query": masked(query)})
 
         def seen(rows: int) -> None:
-            tell(settings, "rows shown", f"entry {number}", returned=rows)
+            tell(settings, "rows shown", f"entry {number}", actor=actor, returned=rows)
 
         return seen
 

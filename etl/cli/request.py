@@ -27,9 +27,11 @@ from etl.cli.request_shown import (
     show_pledge,
     tell,
 )
+from etl.cli.request_work import work_app
 from etl.files import write_atomically
 from etl.quality.findings.actions import today
 from etl.quality.names import hospital_names
+from etl.research.fulfilment.access import settle
 from etl.research.requests.actions import change as change_request
 from etl.research.requests.actions import draft
 from etl.research.requests.chain import chain
@@ -42,6 +44,7 @@ app = command_app(
     "Requests for data: from a researcher's form over the IRB and the data review board to the register, in one chain."
 )
 app.add_typer(review_app, name="review")
+app.add_typer(work_app)
 app.add_typer(role_app, name="role")
 
 FormFile = Annotated[Path, typer.Argument(metavar="FORM.yaml", help="The form, filled in.", dir_okay=False)]
@@ -91,6 +94,7 @@ def change(
     with desk_of(by, as_json=as_json) as desk:
         step = change_request(desk.ledger, number, read_given(file), actor=desk.actor, hospitals=desk.hospitals,
                               reason=reason, seen=seen, entered_by=desk.user)  # fmt: skip
+        settle(desk.settings, show_request(desk.ledger, number))
         tell(number, step, as_json=as_json)
 
 

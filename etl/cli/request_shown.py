@@ -16,11 +16,12 @@ from etl.cli.console import err, errors_to_exit_codes, out, print_json
 from etl.mapping.read.documents import hospital_folders
 from etl.pages.formats import DASH, moment
 from etl.quality.findings.actions import today
+from etl.research.fulfilment.access import settle
 from etl.research.requests.actions import act
 from etl.research.requests.case import Case, Step
 from etl.research.requests.chain import chain
 from etl.research.requests.forms import pledge
-from etl.research.requests.read import Listed, told
+from etl.research.requests.read import Listed, show_request, told
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger
 
@@ -65,6 +66,7 @@ def make(
     with desk_of(by, as_json=as_json) as desk:
         step = act(desk.ledger, request, move, actor=desk.actor, said={**said, "reason": reason}, seen=seen,
                    entered_by=desk.user)  # fmt: skip
+        settle(desk.settings, show_request(desk.ledger, request))
         tell(request, step, as_json=as_json)
 
 

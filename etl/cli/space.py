@@ -1,4 +1,4 @@
-"""`etl space`: the data of approved projects, built, shown and destroyed."""
+"""`etl space`: the data of approved projects, measured beforehand, and shown."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
-from sqlalchemy.engine import URL
 
 from etl.cli import console
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
-from etl.cli.options import AsJson, By, actor_of, command_app
-from etl.cli.warehouse import AdminUrl, admin_of
-from etl.errors import UsageError
+from etl.cli.options import AsJson, command_app
 from etl.pages.disclosure import told_persons
 from etl.research.concepts.usage import strictest_small_cell
 from etl.research.spaces import kept, vault
 from etl.research.spaces.build import Built
-from etl.research.spaces.build import build as build_space
 from etl.research.spaces.build import check as check_space
 from etl.research.spaces.definition import read_definition
-from etl.research.spaces.destroy import destroy as destroy_space
 from etl.research.spaces.destroy import pending
 from etl.research.spaces.page import REPORT
 from etl.research.spaces.policy import policies, policy
@@ -31,37 +26,6 @@ from etl.settings import Settings, load_settings
 app = command_app("Project spaces: the data of an approved project, built for it alone and destroyed with it.")
 
 Definition = Annotated[Path, typer.Argument(metavar="FILE", help="The project's definition, YAML (docs/spaces.md).")]
-Project = Annotated[str, typer.Argument(metavar="NAME", help="Name of the project, as its definition says it.")]
-
-
-@app.command(
-    epilog="""[bold]Examples[/]
-
-    etl space check study.yaml · what would be built, and whether it may
-
-    etl space build study.yaml --by kim · build it, for kim who decided
-
-    etl space show study · where its file, its pages and its dummy twin are""",
-)
-def build(definition: Definition, by: By = None, admin_url: AdminUrl = None, as_json: AsJson = False) -> None:
-    """Build the space of a project from the published nights that its definition names.
-
-    Only the persons of its cohort, its tables, columns and days are in it, by the rules of its policy: new numbers of
-    persons, visits and events, days moved, rare codes lifted, texts out. On the space as it was built it is measured
-    how far persons look alike in what others may know of them. Where less holds than the policy asks, nothing opens
-    (exit code 3); the error says how many persons cost it, and by what.
-
-    The space is an encrypted DuckDB file below ETL_HOME/spaces; its keys are in the vault (ETL_VAULT). Where the
-    warehouse is on PostgreSQL it is a schema space_NAME there, too, that its role of the same name may read and nobody
-    else (grant space_NAME to LOGIN); --admin-url makes both. Beside the file lie
-    the report for the review board, in English and Korean, and a dummy twin with invented rows to write queries on.
-    """
-    with errors_to_exit_codes(as_json=as_json):
-        settings = load_settings()
-        with console.progress("building", quiet=as_json) as tell:
-            built = build_space(settings, read_definition(definition), actor_of(by), tell, _admin(settings, admin_url))
-        _say(settings, built, as_json=as_json)
-        err.print(f"wrote {kept.folder_of(settings, built.definition.name)}", soft_wrap=True)
 
 
 @app.command(
@@ -90,70 +54,26 @@ def check(definition: Definition, as_json: AsJson = False) -> None:
 
     etl space show · all spaces, and the policies there are
 
-    etl space show study · one: what it is of, its rows, its files
-
-    etl space show study --attach open.sql · write the statement that opens it, for its researcher only""",
+    etl space show request_7 · one: what it is of, its rows, its files""",
 )
 def show(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One space; default: list all.")] = None,
-    attach: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write the SQL that opens the space; the key is in it, so only you can read it."
-        ),
-    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the spaces that stand, or one of them; keys are never shown.
 
-    A space whose last day has passed is listed as over: destroy it.
+    A space comes and goes with its request: etl request build, open, destroy.
     """
     with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         if name is None:
-            if attach is not None:
-                raise UsageError("--attach is of one space", hint="etl space show NAME --attach FILE")
             _list(settings, as_json=as_json)
             return
         about = kept.about(settings, name)
-        if attach is not None:
-            kept.write_attach(settings, name, attach)
-            err.print(f"wrote {attach}: it holds the key, hand it to nobody else", soft_wrap=True)
         if as_json:
             print_json(_plain(settings, about))
         else:
             _show(settings, about)
-
-
-@app.command(
-    epilog="""[bold]Examples[/]
-
-    etl space destroy study --reason "the study has ended" · space and keys, with a certificate""",
-)
-def destroy(
-    name: Project,
-    reason: Annotated[str, typer.Option(help="Why, in your words, for the certificate; no patient's data.")],
-    by: By = None,
-    admin_url: AdminUrl = None,
-    as_json: AsJson = False,
-) -> None:
-    """Destroy a space, its twin and its keys; write a certificate of it, JSON and a page to print.
-
-    First nobody sees it any more, then its keys go, then its files. A run that was killed is finished by the next.
-    What a researcher copied stays a copy: without the keys its numbers and days lead to nobody.
-    """
-    with errors_to_exit_codes(as_json=as_json):
-        settings = load_settings()
-        certificate, page = destroy_space(settings, name, actor_of(by), reason, _admin(settings, admin_url))
-        if as_json:
-            print_json(asdict(certificate))
-        else:
-            out.print(f"destroyed {name}; certificate: {page}", soft_wrap=True)
-
-
-def _admin(settings: Settings, given: str | None) -> URL | None:
-    """Who makes schemas and roles, where the warehouse is on PostgreSQL."""
-    return admin_of(settings, given) if settings.warehouse.get_backend_name() == "postgresql" else None
 
 
 def _say(settings: Settings, built: Built, *, as_json: bool) -> None:
@@ -200,9 +120,9 @@ def _list(settings: Settings, *, as_json: bool) -> None:
     table = Table("space", "policy", "persons", "until", "state", box=None, header_style="bold")
     for each in found:
         table.add_row(each.name, each.policy, _persons(each, cell), str(each.until), "over" if each.is_over else "open")
-    out.print(table if found else "there is no space: etl space build --help")
+    out.print(table if found else "there is no space: etl request build --help")
     for name in pending(settings):
-        err.print(f"the destruction of {name} was broken off: etl space destroy {name} --reason …", style="yellow")
+        err.print(f"the destruction of {name} was broken off: etl request work finishes it", style="yellow")
     out.print(f"policies: {', '.join(policies())}")
 
 

@@ -13,9 +13,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from etl.errors import InputError, UsageError
 from etl.office.looks import counts_for
-from etl.office.record import record_alone
 from etl.office.visit import Visit, visit_of, whole
 from etl.quality.findings.actions import today
+from etl.research.fulfilment.access import settle
 from etl.research.requests.actions import act
 from etl.research.requests.case import Case
 from etl.research.requests.chain import chain
@@ -56,11 +56,10 @@ def move(request: Request, number: str) -> Response:
     try:
         act(visit.desk.ledger, case.number, name, actor=who.name, said=_said(visit.form, name),
             seen=-1 if seen is None else seen)  # fmt: skip
+        settle(visit.desk.settings, show_request(visit.desk.ledger, case.number))
     except (UsageError, InputError) as error:
         now, who = _case(visit, number)
         return HTMLResponse(_page(visit, now, who, written=visit.form, why=error.message), 409)
-    reason = visit.form.get("reason", "").strip() or None
-    record_alone(visit.desk.ledger, visit.actor, "request moved", f"request {case.number}: {name}", reason)
     return RedirectResponse(f"/requests/{case.number}?done=1", 303)
 
 

@@ -59,6 +59,16 @@ class Scheduling(BaseSettings):
         "etl_publish"
     )
     publish_slots: Annotated[int, Field(ge=1, description="Hospitals that may publish at the same time")] = 2
+    requests_schedule: Annotated[
+        str | None, Field(description="Cron of the look at requests for data; empty: by hand only (etl request work)")
+    ] = "*/15 * * * *"
+    admin_conn_id: Annotated[
+        str | None,
+        Field(
+            description="Airflow connection of who makes schemas and roles of project spaces on PostgreSQL; default: "
+            "the warehouse's own"
+        ),
+    ] = None
     warehouse_conn_id: Annotated[
         str | None, Field(description="Airflow connection of the warehouse; default: ETL_WAREHOUSE_URL")
     ] = None

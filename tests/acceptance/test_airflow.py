@@ -194,6 +194,7 @@ def test_every_hospital_has_a_dag_on_its_own_schedule_in_seoul(world: World) -> 
         "etl_digest",
         "etl_grown",
         "etl_reports",
+        "etl_requests",
         "etl_stage",
     }
     for hospital in HOSPITALS:

@@ -91,7 +91,7 @@ def test_a_review_is_held_at_browsers(settings, ledger):
     assert send(chair, number, "approve", conditions=terms).status_code == 303
     assert show_request(ledger, number).state == "approved"
     assert events(ledger, Asked(kind="request moved"), 1)[0][0].subject == f"request {number}: approve"
-    assert offered(at_browser(settings, "secretary"), number) == set(), "work is not said by hand"
+    assert offered(at_browser(settings, "secretary"), number) == {"order_build"}, "work is ordered, not said by hand"
 
 
 def test_what_another_did_meanwhile_is_told_and_nothing_is_done(settings, ledger):

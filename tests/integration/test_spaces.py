@@ -137,7 +137,7 @@ def test_on_postgresql_a_space_is_a_schema_that_its_role_may_read_and_nobody_els
 
 def test_the_file_opens_with_its_key_only_and_holds_nothing_in_the_clear(published: Tiny):
     build(published.settings, defined(published), "kim", silent)
-    file = published.settings.spaces / "study" / kept.FILE
+    file = published.settings.spaces / "study" / kept.SHUT
     content = file.read_bytes()
     assert not any(word in content for word in (b"condition_occurrence", b"visit_start_date", b"Essential"))
     with duckdb.connect() as con:
@@ -219,7 +219,7 @@ def test_a_build_that_is_killed_leaves_nothing_that_is_seen(
 def test_what_is_destroyed_is_gone_with_its_keys_and_a_certificate_says_so(published: Tiny):
     said = defined(published)
     build(published.settings, said, "kim", silent)
-    digest = kept.digest(published.settings.spaces / "study" / kept.FILE)
+    digest = kept.digest(published.settings.spaces / "study" / kept.SHUT)
     certificate, page = destroy(published.settings, "study", "lee", "it has ended")
     assert (certificate.by, certificate.reason, certificate.digests[kept.FILE]) == ("lee", "it has ended", digest)
     assert certificate.digests["definition"] == said.digest
@@ -302,24 +302,27 @@ def test_the_doctor_tells_which_spaces_should_be_gone(published: Tiny):
     assert said() == ["its destruction was broken off"]
 
 
-def test_the_commands_build_show_and_destroy(published: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    file = str(study(published))
-    assert json.loads(invoke(published, monkeypatch, "check", file, "--json").stdout)["opens"] is True
-    assert invoke(published, monkeypatch, "build", file, "--by", "kim").exit_code == 0
+def test_the_commands_check_and_show(published: Tiny, monkeypatch: pytest.MonkeyPatch):
+    assert json.loads(invoke(published, monkeypatch, "check", str(study(published)), "--json").stdout)["opens"] is True
+    build(published.settings, defined(published), "kim", silent)
     shown = json.loads(invoke(published, monkeypatch, "show", "study", "--json").stdout)
     assert (shown["name"], shown["over"], shown["keys"], shown["policy"]) == ("study", False, True, "linked")
-    assert "kim (entered by" in shown["built_by"]
     key = json.loads((published.settings.vault_folder / "study.json").read_text(encoding="utf-8"))["file"]
-    answer = invoke(published, monkeypatch, "show", "study", "--attach", str(tmp_path / "open.sql"))
-    assert key not in answer.output
-    assert key in (tmp_path / "open.sql").read_text(encoding="utf-8")
-    assert stat.S_IMODE((tmp_path / "open.sql").stat().st_mode) == 0o600
-    assert invoke(published, monkeypatch, "build", file).exit_code == 4
+    assert key not in invoke(published, monkeypatch, "show", "study").output
     strict = str(study(published, "policy: linked", "policy: strict"))
     answer = invoke(published, monkeypatch, "check", strict)
     assert (answer.exit_code, "k-anonymity" in answer.output) == (3, True)
-    assert invoke(published, monkeypatch, "destroy", "study", "--reason", "it has ended").exit_code == 0
-    assert json.loads(invoke(published, monkeypatch, "show", "--json").stdout) == []
+
+
+def test_what_opens_a_space_is_written_for_its_owner_alone(published: Tiny, tmp_path: Path):
+    build(published.settings, defined(published), "kim", silent)
+    with pytest.raises(ConfigError, match="is shut"):
+        kept.write_attach(published.settings, "study", tmp_path / "open.sql")
+    kept.set_open(published.settings, "study", opened=True)
+    kept.write_attach(published.settings, "study", tmp_path / "open.sql")
+    key = json.loads((published.settings.vault_folder / "study.json").read_text(encoding="utf-8"))["file"]
+    assert key in (tmp_path / "open.sql").read_text(encoding="utf-8")
+    assert stat.S_IMODE((tmp_path / "open.sql").stat().st_mode) == 0o600
 
 
 def test_the_twin_has_the_tables_of_the_space(published: Tiny):

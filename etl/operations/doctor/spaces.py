@@ -15,12 +15,11 @@ def check_spaces(look: Look) -> Iterator[Finding]:
     """A space ends with its project, and opens with the vault's keys; a destruction that was killed is finished."""
     settings = look.settings
     for name in pending(settings):
-        step = f"finish it: etl space destroy {name} --reason WHY"
-        yield Finding(SUBJECT, name, "warn", "its destruction was broken off", step)
+        yield Finding(SUBJECT, name, "warn", "its destruction was broken off", "finish it: etl request work")
     for name in kept.spaces(settings):
         about = kept.about(settings, name)
         if about.is_over:
-            step = f"etl space destroy {name} --reason WHY"
+            step = "close and destroy its request: etl request show"
             yield Finding(SUBJECT, name, "warn", f"its last day, {about.until}, has passed", step)
         if not vault.has_keys(settings, name):
             yield Finding(

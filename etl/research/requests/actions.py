@@ -24,9 +24,11 @@ from etl.research.requests.given import Given
 from etl.research.requests.guards import Asked
 from etl.research.requests.kept import add_step, add_version, case_of, newest_request
 from etl.research.requests.roles import board, held, known, person
+from etl.store.audit.entry import Said
+from etl.store.audit.write import write
 from etl.store.ledger.ledger import Ledger, now
 
-Said = Mapping[str, Any]
+Words = Mapping[str, Any]
 
 
 class Overtaken(UsageError):
@@ -42,7 +44,7 @@ class Overtaken(UsageError):
 class Evidence:
     """What work says of itself: digests, a result, a certificate; kept with the step as it is."""
 
-    said: Said
+    said: Words
 
 
 #: Work of a step: it gets the request as it stands, and says what it has done.
@@ -77,7 +79,7 @@ def change(
 
 
 def act(
-    ledger: Ledger, number: int, move: str, *, actor: str, said: Said | None = None, seen: int | None = None,
+    ledger: Ledger, number: int, move: str, *, actor: str, said: Words | None = None, seen: int | None = None,
     entered_by: str | None = None,
 ) -> Step:  # fmt: skip
     """Make a move of `chain.yaml` and return the step; `seen`: the number of the last step that the actor saw.
@@ -105,8 +107,21 @@ def carry_out(
     return _act(ledger, number, move, actor, _plain(done.said), case.last, is_work=True, entered_by=entered_by)
 
 
+def write_expiry(ledger: Ledger, number: int) -> bool:
+    """Write down that a request's last day has passed; whether there was anything to be written."""
+    try:
+        with ledger.engine.begin() as con:
+            case = _there(con, number)
+            if not case.is_over(today()):
+                return False
+            _add(con, number, expiry(case, today(), now()))
+            return True
+    except IntegrityError:  # somebody made a move, which wrote it down first
+        return False
+
+
 def _act(
-    ledger: Ledger, number: int, move: str, actor: str, said: Said, seen: int | None, **more: Any
+    ledger: Ledger, number: int, move: str, actor: str, said: Words, seen: int | None, **more: Any
 ) -> Step:  # fmt: skip
     try:
         with ledger.engine.begin() as con:
@@ -120,24 +135,31 @@ def _act(
 
 
 def _write(
-    con: sa.Connection, case: Case, move: str, actor: str, said: Said, *, given: Given | None = None,
+    con: sa.Connection, case: Case, move: str, actor: str, said: Words, *, given: Given | None = None,
     hospitals: Collection[str] = (), is_work: bool = False, entered_by: str | None = None,
 ) -> Step:  # fmt: skip
     if case.is_over(today()):
         ended = expiry(case, today(), now())
-        add_step(con, case.number, ended)
+        _add(con, case.number, ended)
         case = replace(case, steps=(*case.steps, ended))
     form = given.form if given else None
     step = _step(con, case, move, actor, said, form=form, hospitals=hospitals, is_work=is_work)
     step = replace(step, entered_by=entered_by and entered_by[:120])
     if given:
         add_version(con, case.number, step, given)
-    add_step(con, case.number, step)
+    _add(con, case.number, step)
     return step
 
 
+def _add(con: sa.Connection, number: int, step: Step) -> None:
+    """Write a step down, in the audit log, too: both, or neither."""
+    add_step(con, number, step)
+    write(con, Said("request moved", step.actor, role=step.role, subject=f"request {number}: {step.move}",
+                    reason=step.reason, details={"state": step.after, "entered_by": step.entered_by}))  # fmt: skip
+
+
 def _step(
-    con: sa.Connection, case: Case, move: str, actor: str, said: Said, *, form: Form | None = None,
+    con: sa.Connection, case: Case, move: str, actor: str, said: Words, *, form: Form | None = None,
     hospitals: Collection[str] = (), is_work: bool = False,
 ) -> Step:  # fmt: skip
     roles = held(con)
@@ -157,7 +179,7 @@ def _there(con: sa.Connection, number: int) -> Case:
     return case
 
 
-def _plain(said: Said) -> Said:
+def _plain(said: Words) -> Words:
     """What is said, without empty texts."""
     return {key: value.strip() if isinstance(value, str) else value for key, value in said.items() if value is not None}
 

@@ -191,9 +191,9 @@ def _no_data(case: Case, _asked: Asked) -> str | None:
     return "data of it were built: they are given up, closed and destroyed" if case.has_data else None
 
 
-def _unordered(case: Case, _asked: Asked) -> str | None:
+def _unordered(case: Case, asked: Asked) -> str | None:
     order = case.ordered
-    return f"{order.actor} has had it begun already" if order else None
+    return "you have had it begun already" if order and order.actor == asked.actor else None
 
 
 def _breach_by_officer(case: Case, asked: Asked) -> str | None:

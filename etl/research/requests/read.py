@@ -21,6 +21,9 @@ from etl.research.requests.kept import case_of
 from etl.store.ledger.ledger import Ledger, now
 from etl.store.ledger.requests import REQUEST_FILE, REQUEST_STEP, REQUEST_VERSION
 
+#: States in which the data of a request may be used.
+IN_USE = ("open", "outputs_checked")
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -101,7 +104,7 @@ def show_request(ledger: Ledger, number: int) -> Case:
 
 def is_open(ledger: Ledger, number: int) -> bool:
     """Whether the data of a request may be used today."""
-    return show_request(ledger, number).state in ("open", "outputs_checked")
+    return show_request(ledger, number).state in IN_USE
 
 
 def told(case: Case) -> list[StepTold]:

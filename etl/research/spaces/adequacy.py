@@ -60,12 +60,36 @@ class Measured:
 
 def measure(con: DuckDBPyConnection, definition: Definition, policy: Policy, known: Sequence[str]) -> Measured:
     """Measure the space that is attached as `space`, beside the temporary table `everybody`."""
+    return _measured(con, definition, policy, known, _beside_everybody(con, known))
+
+
+def measure_again(
+    con: DuckDBPyConnection, definition: Definition, policy: Policy, known: Sequence[str], journalist: float
+) -> Measured:
+    """Measure the space that is attached as `space` by its rows alone; `journalist` is what was measured of that risk.
+
+    The warehouse holds another night meanwhile, so who looks there is measured once, when the space is built.
+    """
+    con.execute(
+        "create or replace temp view place_of as select location_id as number, state, county from space.main.location"
+        if "location" in definition.tables
+        else "create or replace temp view place_of as select distinct location_id as number, "
+        "location_id::varchar as state, null::varchar as county from space.main.person"
+        if "location_id" in definition.tables["person"]
+        else "create or replace temp view place_of as select null::bigint as number, '' as state, '' as county"
+    )
+    return _measured(con, definition, policy, known, (journalist, 0))
+
+
+def _measured(
+    con: DuckDBPyConnection, definition: Definition, policy: Policy, known: Sequence[str], beside: tuple[float, int]
+) -> Measured:
     con.execute(f"create temp table looks as {_looks(definition, known)}")
     rows = con.execute(f"select count(*), min(n), sum(n) from ({_classes(known)})").fetchone() or (0, 0, 0)
     classes, k, persons = (int(n or 0) for n in rows)
     sensitive = [name for name in policy.adequacy.sensitive if SENSITIVE[name][0] in definition.tables]
     found = {name: _diversity(con, known, name) for name in sensitive}
-    everywhere, unique = _beside_everybody(con, known)
+    everywhere, unique = beside
     below = _below(con, known, policy.adequacy.k)
     measured = Measured(
         persons, known, classes, k, {n: f[0] for n, f in found.items()}, {n: f[1] for n, f in found.items()},

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -54,8 +56,17 @@ class Built:
     seconds: float
 
 
+class NotAdequate(GateClosed):
+    """A space that does not hold what its policy asks: it was measured, and nothing of it stands."""
+
+    def __init__(self, built: Built, message: str, hint: str) -> None:
+        """Keep what was measured."""
+        super().__init__(message, hint=hint)
+        self.built = built
+
+
 def build(settings: Settings, definition: Definition, by: str, tell: Tell, admin: URL | None = None) -> Built:
-    """Build the space of a project that has none; GateClosed, and nothing stands, where its policy does not hold.
+    """Build the space of a project that has none; NotAdequate, and nothing stands, where its policy does not hold.
 
     Where the warehouse is on PostgreSQL, `admin` makes the schema and role of the space there; by default the
     warehouse's own login.
@@ -74,7 +85,7 @@ def build(settings: Settings, definition: Definition, by: str, tell: Tell, admin
             if settings.warehouse.get_backend_name() == "postgresql":
                 tell("schema", on_postgres.schema_of(definition.name))
                 place = admin or settings.warehouse
-                schema = on_postgres.put(place, folder / kept.FILE, keys, definition.name)
+                schema = on_postgres.put(place, folder / kept.FILE, keys, definition)
             _stand(settings, built, folder, keys, by, schema)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -93,17 +104,14 @@ def _must_be_new(settings: Settings, definition: Definition) -> None:
     if kept.folder_of(settings, definition.name).exists():
         raise ConfigError(
             f"there is a space {definition.name} already",
-            hint=f"take it away first: etl space destroy {definition.name} --reason WHY",
+            hint="it goes with its request: etl request destroy",
         )
 
 
 def _work(settings: Settings, definition: Definition, folder: Path, keys: vault.Keys, tell: Tell) -> Built:
     began, rules, warehouse = time.monotonic(), policy(definition.policy), open_warehouse(settings)
     before = _state(warehouse, definition)
-    with warehouse.reader() as con, scratch_folder(settings) as scratch:
-        _prepare(con, settings, scratch)
-        con.execute(kept.attach_statement(folder / kept.FILE, keys, writing=True))
-        con.execute(f"set variable {KEY} = {literal(keys.numbers)}")
+    with _at_scratch(settings, warehouse, folder / kept.FILE, keys) as con:
         con.execute("begin")  # every table is of one moment
         measured, left_out, rows = fill(con, definition, rules, tell)
         con.execute("commit")
@@ -114,11 +122,48 @@ def _work(settings: Settings, definition: Definition, folder: Path, keys: vault.
             found = write_twin(
                 con, folder / kept.TWIN, definition, shown(definition, rules), strictest_small_cell(settings)
             )
-        con.execute("detach space")
-    if _state(warehouse, definition) != before:
-        raise TransientError("a night was published while the space was built", hint="run again")
+    _must_be_of(warehouse, definition, before)
     write_report(settings, folder, definition, rules, measured, left_out, failures)
     return Built(definition, measured, failures, left_out, rows, found, time.monotonic() - began)
+
+
+def build_twin(settings: Settings, definition: Definition, target: Path, tell: Tell) -> int | None:
+    """Write the dummy twin alone of the space that a definition would give, whether it would open or not.
+
+    Returns how many of its persons the cohort's query finds, as `Built.in_twin`.
+    """
+    warehouse, rules, keys = open_warehouse(settings), policy(definition.policy), vault.new_keys()
+    before = _state(warehouse, definition)
+    with scratch_folder(settings) as folder:
+        with _at_scratch(settings, warehouse, folder / kept.FILE, keys) as con:
+            con.execute("begin")
+            fill(con, definition, rules, tell)
+            con.execute("commit")
+            tell("dummy twin", "")
+            days, fewest = shown(definition, rules), strictest_small_cell(settings)
+            found = write_twin(con, folder / kept.TWIN, definition, days, fewest)
+        _must_be_of(warehouse, definition, before)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        shutil.move(folder / kept.TWIN, partial)
+        partial.replace(target)
+    return found
+
+
+@contextmanager
+def _at_scratch(settings: Settings, warehouse: Warehouse, file: Path, keys: vault.Keys) -> Iterator[DuckDBPyConnection]:
+    """A reader of one moment of the warehouse, with a new file attached as `space` that the keys encrypt."""
+    with warehouse.reader() as con, scratch_folder(settings) as scratch:
+        _prepare(con, settings, scratch)
+        con.execute(kept.attach_statement(file, keys, writing=True))
+        con.execute(f"set variable {KEY} = {literal(keys.numbers)}")
+        yield con
+        con.execute("detach space")
+
+
+def _must_be_of(warehouse: Warehouse, definition: Definition, before: list[object]) -> None:
+    if _state(warehouse, definition) != before:
+        raise TransientError("a night was published while the space was built", hint="run again")
 
 
 def fill(
@@ -153,7 +198,7 @@ def _prepare(con: DuckDBPyConnection, settings: Settings, scratch: Path) -> None
 
 
 def _stand(settings: Settings, built: Built, folder: Path, keys: vault.Keys, by: str, schema: str | None) -> None:
-    """Keys into the vault, then the folder to its name: without the folder the keys are a leftover."""
+    """Keys into the vault, then the folder to its name, shut: without the folder the keys are a leftover."""
     said = built.definition
     digests = {"definition": said.digest} | {f: kept.digest(folder / f) for f in (kept.FILE, kept.TWIN)}
     about = kept.About(
@@ -162,6 +207,7 @@ def _stand(settings: Settings, built: Built, folder: Path, keys: vault.Keys, by:
         round(built.seconds, 1), digests, schema,
     )  # fmt: skip
     write_atomically(folder / kept.ABOUT, json.dumps(asdict(about), default=str, ensure_ascii=False, indent=1))
+    (folder / kept.FILE).replace(folder / kept.SHUT)
     vault.keep(settings, said.name, keys)
     folder.replace(kept.folder_of(settings, said.name))
 
@@ -177,7 +223,7 @@ def _keep_report(settings: Settings, folder: Path, project: str) -> Path:
     return refused / f"{REPORT}.en.html"
 
 
-def _closed(settings: Settings, built: Built, page: Path) -> GateClosed:
+def _closed(settings: Settings, built: Built, page: Path) -> NotAdequate:
     """Why a space does not open: which measures fail, and which quasi-identifier costs how many persons."""
     cell = strictest_small_cell(settings)
 
@@ -185,7 +231,8 @@ def _closed(settings: Settings, built: Built, page: Path) -> GateClosed:
         return told_persons(None, cell) if 0 < n < cell else told_persons(n, None)
 
     costs = "".join(f"\n  without {name}: {told(n)} persons fewer" for name, n in built.measured.cured.items() if n)
-    return GateClosed(
+    return NotAdequate(
+        built,
         f"the space {built.definition.name} does not hold what its policy asks: {', '.join(built.failures)}; "
         f"{told(built.measured.below)} of {told(built.measured.persons)} persons look like too few others{costs}",
         hint=f"ask for fewer columns, more persons or a stricter policy; all measures: {page}",

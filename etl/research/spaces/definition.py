@@ -42,6 +42,7 @@ class _Written(BaseModel):
     period: _Period
     policy: str
     until: date
+    request: int | None = None
 
     @field_validator("name")
     @classmethod
@@ -55,7 +56,8 @@ class _Written(BaseModel):
 class Definition:
     """A project: whose rows (`hospitals` with their nights, a `cohort` in SQL), which of them, by which policy.
 
-    `tables` has the columns by table, the table's keys among them. The space may be used up to the day `until`.
+    `tables` has the columns by table, the table's keys among them. The space may be used up to the day `until`;
+    `request` is the number of the request that it is built for.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Definition:
     policy: str
     until: date
     digest: str
+    request: int | None = None
 
 
 def read_definition(file: Path) -> Definition:
@@ -96,7 +99,7 @@ def defined(said: object, place: str, digest: str) -> Definition:
     return Definition(
         written.name, written.title, written.purpose, written.hospitals, _cohort(written),
         {table: _columns(table, columns) for table, columns in written.tables.items()}, written.period.first,
-        written.period.last, written.policy, written.until, digest,
+        written.period.last, written.policy, written.until, digest, written.request,
     )  # fmt: skip
 
 

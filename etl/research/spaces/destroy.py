@@ -63,7 +63,7 @@ def finish(settings: Settings, project: str, admin: URL | None = None) -> tuple[
     order = read_json(leaving / _ORDER, Certificate)
     if read_json(leaving / kept.ABOUT, kept.About).schema is not None:
         on_postgres.remove(admin or settings.warehouse, project)
-    for file in (kept.FILE, kept.TWIN):
+    for file in (kept.FILE, kept.SHUT, kept.TWIN):
         (leaving / file).unlink(missing_ok=True)
     done = replace(order, destroyed_at=_moment())
     name = f"{project}-{order.ordered_at.replace(':', '')}"
@@ -72,6 +72,12 @@ def finish(settings: Settings, project: str, admin: URL | None = None) -> tuple[
     leaving.replace(gone)  # half a folder could not say any more what it was
     shutil.rmtree(gone)
     return done, page
+
+
+def certificate_of(settings: Settings, project: str) -> Certificate | None:
+    """The newest certificate of a project; None where nothing of it was destroyed."""
+    written = sorted((settings.spaces / CERTIFICATES).glob(f"{project}-*.json"))
+    return read_json(written[-1], Certificate) if written else None
 
 
 def pending(settings: Settings) -> list[str]:

@@ -24,7 +24,7 @@ from etl.research.spaces import vault
 from etl.settings import Settings
 from etl.sql import literal
 
-FILE, TWIN, ABOUT = "space.duckdb", "twin.duckdb", "about.json"
+FILE, SHUT, TWIN, ABOUT = "space.duckdb", "space.duckdb.shut", "twin.duckdb", "about.json"
 BUILDING, LEAVING, GONE, REFUSED = ".building.", ".destroying.", ".gone.", ".refused"
 _BYTES = 1 << 20
 
@@ -106,6 +106,30 @@ def digest(file: Path) -> str:
     return made.hexdigest()
 
 
+def is_open(settings: Settings, project: str) -> bool:
+    """Whether a space that stands can be used: one is shut until somebody opens it."""
+    return (folder_of(settings, project) / FILE).exists()
+
+
+def set_open(settings: Settings, project: str, *, opened: bool) -> bool:
+    """Open or shut a space that stands; whether that changed anything.
+
+    What researchers were given names the file, which has another name while it is shut. Who has it open keeps it
+    open until they let go of it.
+    """
+    folder = folder_of(settings, project)
+    before, after = (SHUT, FILE) if opened else (FILE, SHUT)
+    if not (folder / before).exists():
+        return False
+    (folder / before).replace(folder / after)
+    return True
+
+
+def file_of(settings: Settings, project: str) -> Path:
+    """The file of a space, open or shut."""
+    return folder_of(settings, project) / (FILE if is_open(settings, project) else SHUT)
+
+
 def clear_leftovers(settings: Settings, project: str) -> None:
     """Remove what a killed build left, with its keys; its turn is held."""
     shutil.rmtree(settings.spaces / f"{BUILDING}{project}", ignore_errors=True)
@@ -130,14 +154,20 @@ def open_space(settings: Settings, project: str) -> Iterator[DuckDBPyConnection]
     """A connection that reads a project's space by its plain names of tables."""
     about(settings, project)
     with closing(duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory})) as con:
-        con.execute(f"load {literal(str(extension_file('httpfs')))}")
-        con.execute(attach_statement(folder_of(settings, project) / FILE, vault.take(settings, project)))
+        load_cipher(con)
+        con.execute(attach_statement(file_of(settings, project), vault.take(settings, project)))
         con.execute("use space.main")
         yield con
 
 
 def write_attach(settings: Settings, project: str, target: Path) -> None:
-    """Write the SQL that opens a space, to a new file that only its owner can read: the key is in it."""
+    """Write the SQL that opens a space, to a new file that only its owner can read: the key is in it.
+
+    ConfigError where the space is shut.
+    """
+    about(settings, project)
+    if not is_open(settings, project):
+        raise ConfigError(f"the space {project} is shut", hint="how its request stands: etl request show")
     statement = attach_statement(folder_of(settings, project) / FILE, vault.take(settings, project))
     try:
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 
 from etl.errors import ConfigError
 from etl.research.spaces import kept, vault
+from etl.research.spaces.definition import Definition
 from etl.sql import quote
 from etl.store.postgres.connect import attach, connect
 
@@ -23,11 +24,14 @@ def schema_of(project: str) -> str:
     return f"space_{project}"
 
 
-def put(admin: URL, file: Path, keys: vault.Keys, project: str) -> str:
+def put(admin: URL, file: Path, keys: vault.Keys, definition: Definition) -> str:
     """Copy the tables of a space's file into a schema that its role may read; returns the schema's name.
 
-    `admin` makes schemas and roles; ConfigError where it may not. What an earlier run left half-way is removed first.
+    Of a request's space the role sees rows only while the server's own record says that the request is open: what is
+    suspended, expired or changed is shut in that moment, whoever is connected. `admin` makes schemas and roles;
+    ConfigError where it may not. What an earlier run left half-way is removed first.
     """
+    project = definition.name
     name, partial = schema_of(project), f"building_{schema_of(project)}"
     with _as_admin(admin) as con:
         _drop(con, partial)
@@ -44,10 +48,25 @@ def put(admin: URL, file: Path, keys: vault.Keys, project: str) -> str:
             engine.execute(f"create table pg.{partial}.{quote(table)} as select * from space.main.{quote(table)}")
     with _as_admin(admin) as con:
         role = Identifier(name)
+        if definition.request is not None:
+            _put_gate(con, partial, definition.request)
         con.execute(SQL("alter schema {} rename to {}").format(Identifier(partial), Identifier(name)))
+        con.execute(SQL("grant connect on database {} to {}").format(Identifier(admin.database or ""), role))
         con.execute(SQL("grant usage on schema {} to {}").format(Identifier(name), role))
         con.execute(SQL("grant select on all tables in schema {} to {}").format(Identifier(name), role))
     return name
+
+
+def let_in(admin: URL, project: str, logins: Iterable[str]) -> list[str]:
+    """Let logins of the server read the schema of a project; returns those that the server has, whom it let in."""
+    let = []
+    with _as_admin(admin) as con:
+        for login in logins:
+            can_log_in = "select 1 from pg_roles where rolname = %s and rolcanlogin and not rolsuper"
+            if con.execute(can_log_in, [login]).fetchone():
+                con.execute(SQL("grant {} to {}").format(Identifier(schema_of(project)), Identifier(login)))
+                let.append(login)
+    return let
 
 
 def remove(admin: URL, project: str) -> None:
@@ -58,6 +77,19 @@ def remove(admin: URL, project: str) -> None:
         if con.execute("select 1 from pg_roles where rolname = %s", [schema_of(project)]).fetchone():
             con.execute(SQL("drop owned by {}").format(Identifier(schema_of(project))))
             con.execute(SQL("drop role {}").format(Identifier(schema_of(project))))
+
+
+def _put_gate(con: psycopg.Connection, schema: str, request: int) -> None:
+    """Rows are seen while the request is open. The condition is asked once a query, not of every row."""
+    tables = "select tablename from pg_tables where schemaname = %s"
+    for (table,) in con.execute(tables, [schema]).fetchall():
+        place = SQL("{}.{}").format(Identifier(schema), Identifier(table))
+        con.execute(SQL("alter table {} enable row level security").format(place))
+        con.execute(
+            SQL("create policy while_open on {} for select using ((select gate.request_is_open({})))").format(
+                place, Literal(request)
+            )
+        )
 
 
 def _drop(con: psycopg.Connection, schema: str) -> None:

@@ -44,10 +44,7 @@ def write_report(
     cell = strictest_small_cell(settings)
     said = {
         "project": definition.name, "policy": policy.name, "holds": not failures, "fails": failures,
-        "persons": _few(measured.persons, cell), "left_out": _few(left_out, cell), "below": _few(measured.below, cell),
-        "cured": {name: _few(n, cell) for name, n in measured.cured.items()},
-        "unique_here": _few(measured.unique_here, cell), "unique_everywhere": _few(measured.unique_everywhere, cell),
-        **{name: asdict(measured)[name] for name in ("known", "classes", "k", "l", "t", "risks", "texts", "numbers")},
+        "left_out": _few(left_out, cell), **measures_told(measured, cell),
     }  # fmt: skip
     write_atomically(folder / f"{REPORT}.json", json.dumps(said, ensure_ascii=False, indent=1))
     values = {
@@ -55,6 +52,16 @@ def write_report(
         "words": _WORDS, "rules": _RULES, "few": lambda n: told_persons(None if 0 < n < cell else n, cell),
     }  # fmt: skip
     _write_pages(folder, REPORT, "space_report.html.j2", values)
+
+
+def measures_told(measured: Measured, cell: int) -> dict[str, Any]:
+    """The measures of a space as they are told, for a script and for the record."""
+    return {
+        "persons": _few(measured.persons, cell), "below": _few(measured.below, cell),
+        "cured": {name: _few(n, cell) for name, n in measured.cured.items()},
+        "unique_here": _few(measured.unique_here, cell), "unique_everywhere": _few(measured.unique_everywhere, cell),
+        **{name: asdict(measured)[name] for name in ("known", "classes", "k", "l", "t", "risks", "texts", "numbers")},
+    }  # fmt: skip
 
 
 def _few(number: int, cell: int) -> int | str:

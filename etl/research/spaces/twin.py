@@ -179,7 +179,9 @@ def _named(definition: Definition) -> Iterator[str]:
 
 def _write_concepts(con: DuckDBPyConnection, definition: Definition) -> None:
     """The concepts that its rows have and those above them."""
-    con.execute(f"create temp table told as select distinct concept_id from ({' union '.join(_named(definition))})")
+    con.execute(
+        f"create or replace temp table told as select distinct concept_id from ({' union '.join(_named(definition))})"
+    )
     con.execute(
         "create table twin.main.concept_ancestor as select a.* from space.main.concept_ancestor a semi join told t "
         "on t.concept_id = a.descendant_concept_id"

@@ -283,7 +283,8 @@ def test_who_sits_in_a_review_declares_first_votes_once_and_not_with_a_conflict(
 
 @pytest.mark.parametrize(
     "beyond",
-    [{"hospitals": ["snuh", "dumc"]}, {"variables": ["drug_exposure.*"]}, {"variables": ["person.*"]}, {"recipients": ["auditor"]}, {"until": day(160)},
+    [{"hospitals": ["snuh", "dumc"]}, {"variables": ["drug_exposure.*"]}, {"variables": ["person.*"]},
+    {"recipients": ["auditor"]}, {"until": day(160)},
      {"period": {"from": "2019-12-31", "to": "2020-01-02"}}, {"place": None}, {"until": day(-1)}],
     ids=lambda each: next(iter(each)),
 )  # fmt: skip

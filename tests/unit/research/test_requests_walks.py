@@ -29,7 +29,8 @@ WHO = {
 } | {"insider": Person("insider", frozenset((role, "snuh") for role in chain().roles) | frozenset(
         (role, None) for role in chain().roles))}  # fmt: skip
 FORMS = (
-    form(), form(title="other"), form(purpose="else"), form(variables=["condition_occurrence.condition_concept_id"]), form(until=day(40)),
+    form(), form(title="other"), form(purpose="else"),
+    form(variables=["condition_occurrence.condition_concept_id"]), form(until=day(40)),
     form(people=[*form()["people"], {"account": "insider", "name": "I", "part": "recipient", "affiliation": "A"}]),
 )  # fmt: skip
 
@@ -39,9 +40,11 @@ SAID: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "declare": [{"conflict": each} for each in (False, False, False, True)],
     "vote": [{"vote": each, "criteria": CRITERIA} for each in ("for", "for", "for", "against", "abstain")],
     "approve": [{"conditions": conditions(until=day(60))},
-                {"conditions": conditions(hospitals=["cnuh"], variables=["condition_occurrence.condition_concept_id"], until=day(60))}],
+                {"conditions": conditions(hospitals=["cnuh"],
+                variables=["condition_occurrence.condition_concept_id"], until=day(60))}],
     "keep_out": [{"hospital": "snuh"}], "let_in": [{"hospital": "snuh"}],
-    "pledge": [{"name": "n", "text": pledge().version}], "build": [{"result": "built", "digest": DIGEST}, {"result": "failed", "digest": DIGEST}],
+    "pledge": [{"name": "n", "text": pledge().version}], "build": [{"result": "built", "digest": DIGEST},
+    {"result": "failed", "digest": DIGEST}],
     "test": [{"result": each} for each in ("passed", "failed")],
     "check_outputs": [{"result": each, "digest": DIGEST} for each in ("passed", "failed")],
     "destroy": [{"certificate": "c"}],

@@ -166,10 +166,11 @@ def upgrade(url: URL, tell: Tell = lambda _: None) -> tuple[str | None, str]:
         before = revision_of(con)
         if con.execute("select to_regnamespace('admin')").fetchone() == (None,):
             raise ConfigError("the database has no warehouse yet", hint="etl warehouse init")
-        there = con.execute("select to_regnamespace('office'), to_regnamespace('audit')").fetchone()
-        if there != ("office", "audit"):
+        needed = ["office", "audit", "gate"]
+        there = con.execute("select count(to_regnamespace(name)) from unnest(%s::text[]) name", [needed]).fetchone()
+        if there != (len(needed),):
             raise ConfigError(
-                "this version brings schemas and roles for office and audit log, which an upgrade alone cannot make",
+                f"this version brings the schemas {', '.join(needed)} and roles, which an upgrade alone cannot make",
                 hint="etl warehouse init, which includes the upgrade",
             )
         if before is not None and before > newest():

@@ -34,6 +34,7 @@ begin
             ('results', 'cohorts'),
             ('quality', 'what the nights were like: accounts of rows, mapping rates, findings'),
             ('office', 'who may sign in to the office, who is signed in, who did what'),
+            ('gate', 'whether the request is open that a project space is of'),
             ('admin', 'runs, publications, approvals, clearances, and the version of the schema')
         ) as schemas (name, purpose)
     loop

@@ -23,6 +23,10 @@ grant select, insert on office.request_version, office.request_step, office.requ
 to etl_office;
 grant select on office.request_version, office.request_step, office.request_file, office.request_role to etl_auditor;
 
+-- policies of project spaces call it for their roles, which may do nothing else
+grant usage on schema gate to public;
+grant execute on function gate.request_is_open(integer) to public;
+
 grant usage on schema vocabulary to etl_steward;
 grant select on all tables in schema vocabulary to etl_steward;
 

@@ -1,0 +1,80 @@
+"""What requests need done without anybody waiting for it: one look at all of them, as often as one likes.
+
+Requests whose last day has passed are written down as expired, spaces are opened and shut as their requests stand, what
+was ordered is done in the name of who ordered it, twins are made, and what no request has any more is taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from etl.errors import EtlError
+from etl.research.fulfilment.access import settle
+from etl.research.fulfilment.extract import space_of
+from etl.research.fulfilment.twins import WITH_TWIN, make_twin, remove_twins, twin_file
+from etl.research.fulfilment.work import Worker, do
+from etl.research.requests.actions import write_expiry
+from etl.research.requests.case import ITSELF, Case
+from etl.research.requests.chain import chain
+from etl.research.requests.read import list_requests, show_request
+from etl.research.spaces import kept
+from etl.research.spaces.destroy import destroy, pending
+from etl.store.ledger.ledger import now
+
+#: How long a space may stand before its request says so: who builds it is writing that down.
+_GRACE = timedelta(hours=1)
+LEFT_OVER = "no request has it"
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What was done for a request, or why it could not be."""
+
+    request: int
+    text: str
+    error: EtlError | None = None
+
+
+def sweep(worker: Worker) -> Iterator[Swept]:
+    """Do what there is to be done for each request; one that fails stops no other."""
+    for listed in list_requests(worker.ledger):
+        try:
+            for text in _of_one(worker, listed.number):
+                yield Swept(listed.number, text)
+        except EtlError as error:
+            yield Swept(listed.number, error.message, error)
+
+
+def _of_one(worker: Worker, number: int) -> Iterator[str]:
+    settings = worker.settings
+    if write_expiry(worker.ledger, number):
+        yield "its last day has passed: expired"
+    case = show_request(worker.ledger, number)
+    if settle(settings, case):
+        yield f"its space was {'opened' if kept.is_open(settings, space_of(number)) else 'shut'}"
+    if space_of(number) in pending(settings):
+        destroy(settings, space_of(number), ITSELF, LEFT_OVER, worker.admin)
+        yield "the destruction of its space, which was broken off, is done"
+    if _is_left_over(worker, case):
+        destroy(settings, space_of(number), ITSELF, LEFT_OVER, worker.admin)
+        yield "its space was destroyed: " + LEFT_OVER
+    if order := case.ordered:
+        work = chain().moves[order.move].orders or ""
+        step = do(replace(worker, by=order.actor), number, work)
+        yield f"{work}: {chain().states[step.after].title.en}"
+    if case.state not in WITH_TWIN:
+        remove_twins(settings, number)
+    elif not twin_file(settings, case).exists():
+        found = make_twin(settings, case, worker.tell)
+        yield "its dummy twin was made" + ("" if found else "; the cohort's query finds nobody in it")
+
+
+def _is_left_over(worker: Worker, case: Case) -> bool:
+    """Whether a space stands that the request does not know of, for longer than it takes to write it down."""
+    name = space_of(case.number)
+    if case.has_data or name not in kept.spaces(worker.settings):
+        return False
+    built = datetime.fromisoformat(kept.about(worker.settings, name).built_at).replace(tzinfo=None)
+    return now() - built > _GRACE
