@@ -26,6 +26,7 @@ from etl.errors import ConfigError
 from etl.settings import Settings
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.office import OFFICE
+from etl.store.ledger.outputs import OUTPUTS
 from etl.store.ledger.requests import REQUESTS
 from etl.store.ledger.tables import ADMIN, PUBLICATION, RUN, meta
 from etl.store.postgres.revision import newest, revision_of
@@ -91,7 +92,7 @@ def test_the_migrated_schema_is_what_specification_and_ledger_say(database: URL,
                 con.execute(f"create schema {schema}")
             for statement in [*ddl.create_statements(), *ddl.view_statements()]:
                 con.execute(statement)
-        office = (*OFFICE, *REQUESTS)
+        office = (*OFFICE, *REQUESTS, *OUTPUTS)
         quality = [t for t in meta.sorted_tables if t not in (*ADMIN, *office)]
         for schema, made in (("admin", ADMIN), ("quality", quality), ("office", office)):
             engine = sa.create_engine(expected, connect_args={"options": f"-c search_path={schema}"})

@@ -13,6 +13,7 @@ from etl.errors import ConfigError, TransientError
 from etl.store.audit.file import prepare
 from etl.store.ledger import achilles as achilles  # noqa: PLC0414 - their tables are made, too
 from etl.store.ledger import office as office  # noqa: PLC0414
+from etl.store.ledger import outputs as outputs  # noqa: PLC0414
 from etl.store.ledger import requests as requests  # noqa: PLC0414
 from etl.store.ledger.faults import explain
 from etl.store.ledger.meta import meta

@@ -15,6 +15,7 @@ from etl.sql import literal, quote
 from etl.store.ledger import achilles as achilles  # noqa: PLC0414 - its table has comments, too
 from etl.store.ledger.meta import meta
 from etl.store.ledger.office import OFFICE
+from etl.store.ledger.outputs import OUTPUTS
 from etl.store.ledger.requests import REQUESTS
 from etl.store.ledger.tables import ADMIN
 from etl.store.warehouse.postgres.ddl import READ, qualified
@@ -59,7 +60,7 @@ def comment_statements() -> list[str]:
 
 
 def _of_ledger(table: LedgerTable) -> list[str]:
-    schema = "admin" if table in ADMIN else "office" if table in (*OFFICE, *REQUESTS) else "quality"
+    schema = "admin" if table in ADMIN else "office" if table in (*OFFICE, *REQUESTS, *OUTPUTS) else "quality"
     place = f"{schema}.{quote(table.name)}"
     made = [_comment("table", place, table.comment)] if table.comment else []
     made += [_comment("column", f"{place}.{quote(c.name)}", c.comment) for c in table.columns if c.comment]

@@ -22,6 +22,8 @@ grant select, insert, update, delete on office.office_session, office.office_att
 grant select, insert on office.request_version, office.request_step, office.request_file, office.request_role
 to etl_office;
 grant select on office.request_version, office.request_step, office.request_file, office.request_role to etl_auditor;
+grant select, insert on office.output_batch, office.output_file, office.output_content, office.output_step to etl_office;
+grant select on office.output_batch, office.output_file, office.output_step to etl_auditor;
 
 -- policies of project spaces call it for their roles, which may do nothing else
 grant usage on schema gate to public;
