@@ -20,8 +20,8 @@ _RETRIES = 2
     catchup=False,
     max_active_runs=1,
     tags=["etl", "requests"],
-    doc_md="Builds, tests, opens and destroys what was ordered in the office, in the name of who ordered it; shuts what has "
-    "ended, makes dummy twins: what `etl request work` does. Where nothing is to be done it ends in a moment.",
+    doc_md="Builds, tests, opens and destroys what was ordered in the office, in the name of who ordered it; shuts "
+    "what has ended, makes dummy twins: what `etl request work` does. Where nothing is to be done it ends in a moment.",
 )
 def requests() -> None:
     """One look at all requests."""

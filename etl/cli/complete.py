@@ -87,8 +87,8 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "space": ("check", "show"),
     "request": (
         "form", "new", "change", "submit", "irb", "keep-out", "pledge", "withdraw", "suspend", "breach", "close",
-        "list", "show", "late", "register", "print", "review", "role",
-        "build", "test", "open", "destroy", "twin", "attach", "sql", "work",
+        "list", "show", "late", "register", "print", "review",
+        "build", "test", "open", "destroy", "twin", "attach", "sql", "work", "role",
     ),
     "request review": ("open", "declare", "vote", "approve", "refuse", "send-back"),
     "request role": ("give", "take", "list"),

@@ -60,7 +60,8 @@ class Scheduling(BaseSettings):
     )
     publish_slots: Annotated[int, Field(ge=1, description="Hospitals that may publish at the same time")] = 2
     requests_schedule: Annotated[
-        str | None, Field(description="Cron of the look at requests for data; empty: by hand only (etl request work)")
+        str,
+        Field(description="When requests for data are looked at, as cron in Seoul; empty: never (etl request work)"),
     ] = "*/15 * * * *"
     admin_conn_id: Annotated[
         str | None,
@@ -96,7 +97,7 @@ class Scheduling(BaseSettings):
     def _none(cls, value: Any) -> Any:
         return value or None
 
-    @field_validator("grown_schedule", "digest_schedule")
+    @field_validator("grown_schedule", "digest_schedule", "requests_schedule")
     @classmethod
     def _cron(cls, value: str) -> str:
         if value and not croniter.is_valid(value):
