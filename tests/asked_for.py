@@ -22,7 +22,8 @@ HOSPITALS = ("snuh", "cnuh", "dumc")
 PEOPLE = {
     "researcher": "researcher", "colleague": "researcher", "steward": "steward", "member": "member",
     "member2": "member", "member3": "member", "chair": "chair", "secretary": "secretary", "irb_office": "irb_office",
-    "checker": "checker", "privacy_officer": "privacy_officer", "auditor": "auditor",
+    "checker": "checker", "checker2": "checker", "checker3": "checker",
+    "privacy_officer": "privacy_officer", "auditor": "auditor",
 }  # fmt: skip
 SEATS = ["member", "member2", "member3"]
 CRITERIA = list(chain().review.criteria)

@@ -92,6 +92,8 @@ COMMANDS = (
             "Compute OHDSI's Achilles on what is published, for ATLAS's data sources and for R."),
     Command("disclosure", "etl.cli.disclosure", LOOK,
             "What may leave a project space: the automatic rules of the check of results."),
+    Command("output", "etl.cli.output", LOOK,
+            "What leaves a project space: files are handed in, checked by rules and by two persons, released."),
     Command("space", "etl.cli.space", LOOK,
             "Project spaces: the data of an approved project, built for it alone and destroyed with it."),
     Command("export", "etl.cli.export", LOOK,

@@ -87,9 +87,10 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "space": ("check", "show"),
     "request": (
         "form", "new", "change", "submit", "irb", "keep-out", "pledge", "withdraw", "suspend", "breach", "close",
-        "list", "show", "late", "register", "print", "review",
+        "use-further", "list", "show", "late", "register", "print", "review",
         "build", "test", "open", "destroy", "twin", "attach", "sql", "work", "role",
     ),
+    "output": ("check", "hand-in", "list", "show", "open", "release", "refuse", "withdraw", "get"),
     "request review": ("open", "declare", "vote", "approve", "refuse", "send-back"),
     "request role": ("give", "take", "list"),
     "vocabulary": ("load", "list", "use", "remove", "diff"),

@@ -66,13 +66,14 @@ def check(
         settings = load_settings()
         checked = check_files(files, released or [], read_rules(rules, strictest_small_cell(settings)))
     if as_json:
-        print_json(_as_json(checked))
+        print_json(checked_plain(checked))
     else:
-        _show(checked)
+        show_checked(checked)
     raise typer.Exit(InputError.exit_code if checked.refused else 0)
 
 
-def _show(checked: Checked) -> None:
+def show_checked(checked: Checked) -> None:
+    """Show every finding of a check, file by file: rule, places, reason, what to do."""
     for name in checked.files:
         found = [finding for finding in checked.findings if finding.file == name]
         out.print(Text(name, style="bold"), soft_wrap=True)
@@ -100,7 +101,8 @@ def _places(finding: Finding) -> str:
     return "; ".join(map(str, finding.places)) + (f"; and {more:,} more" if more else "")
 
 
-def _as_json(checked: Checked) -> dict[str, Any]:
+def checked_plain(checked: Checked) -> dict[str, Any]:
+    """A check, for a script."""
     return {
         "files": checked.files,
         "threshold": checked.rules.threshold,

@@ -27,6 +27,7 @@ from etl.cli.request_shown import (
     show_pledge,
     tell,
 )
+from etl.cli.request_use import use_further
 from etl.cli.request_work import work_app
 from etl.files import write_atomically
 from etl.quality.findings.actions import today
@@ -183,6 +184,9 @@ def close(
 ) -> None:
     """End the use of a request's data, when its outputs are checked, or it is expired or stopped."""
     make(number, "close", by, seen, as_json=as_json, reason=reason)
+
+
+app.command("use-further")(use_further)
 
 
 @app.command("list")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,8 @@ from etl.research.disclosure.tables.read import is_model, tables_of
 from etl.research.disclosure.tables.table import Table
 
 _HEAD = 64
+#: A file by its name and what it holds.
+Named = tuple[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -51,25 +53,41 @@ def check(files: Sequence[Path], released: Sequence[Path], rules: Rules) -> Chec
 
     What is wrong with a released file is not told. Raises InputError where a file is not there.
     """
-    before = [table for file in released for table in look(file, rules).tables]
+    return _together((look(file, rules) for file in files), (look(file, rules) for file in released), rules)
+
+
+def check_contents(files: Sequence[Named], released: Sequence[Named], rules: Rules) -> Checked:
+    """The same check of files that do not lie in a folder."""
+    return _together((look_at(*file, rules) for file in files), (look_at(*file, rules) for file in released), rules)
+
+
+def _together(files: Iterable[Looked], released: Iterable[Looked], rules: Rules) -> Checked:
+    before = [table for looked in released for table in looked.tables]
+    names: list[str] = []
     findings: list[Finding] = []
-    for file in files:
-        looked = look(file, rules)
+    for looked in files:
         found = [*looked.found, *_beside(looked.tables, before, rules)]
-        findings += together(file.name, found)
+        findings += together(looked.name, found)
+        names.append(looked.name)
         before += looked.tables
-    return Checked(tuple(file.name for file in files), tuple(findings), rules)
+    return Checked(tuple(names), tuple(findings), rules)
 
 
 def look(file: Path, rules: Rules) -> Looked:
-    """One file: what it is, what hides in it, and what its tables tell."""
+    """One file: what it is, what hides in it, and what its tables tell; it is not read where it is too large."""
     if not file.is_file():
         raise InputError(f"there is no file {file.name}", hint="name the files that are to leave")
     if file.stat().st_size > rules.limit("file_bytes"):
         return Looked(file.name, [Found("too_large")])
-    content = file.read_bytes()
-    kind = kind_of(file.name, content[:_HEAD])
-    looked = Looked(file.name)
+    return look_at(file.name, file.read_bytes(), rules)
+
+
+def look_at(name: str, content: bytes, rules: Rules) -> Looked:
+    """One file by its name and what it holds."""
+    if len(content) > rules.limit("file_bytes"):
+        return Looked(name, [Found("too_large")])
+    kind = kind_of(name, content[:_HEAD])
+    looked = Looked(name)
     if not content:
         looked.found.append(Found("unreadable"))
         return looked

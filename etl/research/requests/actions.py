@@ -42,9 +42,13 @@ class Overtaken(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What work says of itself: digests, a result, a certificate; kept with the step as it is."""
+    """What work says of itself: digests, a result, a certificate; kept with the step as it is.
+
+    `beside` writes what is there with the step or not at all: it is called in the step's transaction.
+    """
 
     said: Words
+    beside: Callable[[sa.Connection], None] | None = None
 
 
 #: Work of a step: it gets the request as it stands, and says what it has done.
@@ -104,7 +108,8 @@ def carry_out(
         said = dict.fromkeys(chain().moves[move].needs, "-")
         _step(con, case, move, actor, said, is_work=True)
     done = work(case)
-    return _act(ledger, number, move, actor, _plain(done.said), case.last, is_work=True, entered_by=entered_by)
+    return _act(ledger, number, move, actor, _plain(done.said), case.last, is_work=True, entered_by=entered_by,
+                beside=done.beside)  # fmt: skip
 
 
 def write_expiry(ledger: Ledger, number: int) -> bool:
@@ -137,6 +142,7 @@ def _act(
 def _write(
     con: sa.Connection, case: Case, move: str, actor: str, said: Words, *, given: Given | None = None,
     hospitals: Collection[str] = (), is_work: bool = False, entered_by: str | None = None,
+    beside: Callable[[sa.Connection], None] | None = None,
 ) -> Step:  # fmt: skip
     if case.is_over(today()):
         ended = expiry(case, today(), now())
@@ -148,6 +154,8 @@ def _write(
     if given:
         add_version(con, case.number, step, given)
     _add(con, case.number, step)
+    if beside:
+        beside(con)
     return step
 
 
