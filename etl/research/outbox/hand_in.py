@@ -28,9 +28,8 @@ class NotTaken(InputError):
 
     def __init__(self, checked: Checked) -> None:
         """Keep the findings."""
-        refused = len(checked.refused)
-        super().__init__(f"nothing was handed in: the automatic check refuses {refused:,} things",
-                         hint="correct what is marked ✗, then hand in again; or: etl disclosure check")  # fmt: skip
+        super().__init__(f"nothing was handed in: the automatic check has {len(checked.refused):,} to correct",
+                         hint="correct what is marked ✗; until nothing is: etl output check")  # fmt: skip
         self.checked = checked
 
 
