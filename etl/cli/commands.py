@@ -88,6 +88,8 @@ COMMANDS = (
     Command("request", "etl.cli.request", LOOK,
             "Requests for data: from a researcher's form over the IRB and the data review board to the register, "
             "in one chain."),
+    Command("register", "etl.cli.register", LOOK,
+            "The register of pseudonymised processing that the law asks for: a line for every data set built."),
     Command("achilles", "etl.cli.achilles", LOOK,
             "Compute OHDSI's Achilles on what is published, for ATLAS's data sources and for R."),
     Command("disclosure", "etl.cli.disclosure", LOOK,

@@ -93,6 +93,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "output": ("check", "hand-in", "list", "show", "open", "release", "refuse", "withdraw", "get"),
     "request review": ("open", "declare", "vote", "approve", "refuse", "send-back"),
     "request role": ("give", "take", "list"),
+    "register": ("show", "export", "print"),
     "vocabulary": ("load", "list", "use", "remove", "diff"),
     "warehouse": ("move", "init", "upgrade", "status", "user", "clear"),
 }  # fmt: skip
