@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import getpass
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from etl.cli.options import AsJson, command_app, day_of
 from etl.errors import InputError, UsageError
 from etl.pages.formats import moment
 from etl.quality.findings.actions import today
+from etl.research.oversight.unusual import Thing, look_at, look_through, things
 from etl.settings import load_settings
 from etl.spreadsheets import as_result
 from etl.store.audit.anchors import place_of, read
@@ -149,19 +151,71 @@ def export(
 def unusual(since: Since = None, until: Until = None, as_json: AsJson = False) -> None:
     """Tell what is unusual, for the privacy officer: reading at odd hours, many rows, many sign-ins that fail.
 
-    Without days: the last seven. What is unusual is said by rules, each a query: etl/store/audit/unusual.yaml.
+    Without days: the last seven. What is unusual is said by rules, each a query: etl/store/audit/unusual.yaml. What
+    `etl audit look` has found has a number, by which it is worked off: `etl audit looked-at`, or a page of the office.
     """
     with errors_to_exit_codes(as_json=as_json):
         settings, last = load_settings(), day_of(until) or today()
         with audit_log(settings) as con:
             found = found_unusual(con, day_of(since) or last - timedelta(days=6), last)
+            known = {thing.key: thing for thing in things(con)}
+        told = [(each, known.get((each.rule, each.actor, each.day))) for each in found]
         if as_json:
-            print_json([asdict(each) for each in found])
+            print_json([{**asdict(each), **_standing(thing)} for each, thing in told])
             return
-        for each in found:
-            out.print(f"{each.day}  {each.actor}: {each.means} ({each.n:,})", soft_wrap=True)
+        for each, thing in told:
+            stands = (
+                "" if thing is None else f" [{thing.number}] " + (f"{thing.by}: {thing.note}" if thing.by else "new")
+            )
+            out.print(f"{each.day}  {each.actor}: {each.means} ({each.n:,}){stands}", soft_wrap=True)
         if not found:
             out.print("nothing unusual")
+
+
+def _standing(thing: Thing | None) -> dict[str, Any]:
+    """How an unusual thing stands; its number is that by which it is worked off."""
+    if thing is None:
+        return {"number": None, "looked_at_by": None, "note": None}
+    return {"number": thing.number, "looked_at_by": thing.by, "note": thing.note}
+
+
+@app.command()
+def look(as_json: AsJson = False) -> None:
+    """Look through the days before today for what is unusual, and give it to the privacy officer to be worked off.
+
+    The DAG etl_reports does it once a day. What is known already is not found again; days on which nobody looked are
+    made up for, thirty at most.
+    """
+    with errors_to_exit_codes(as_json=as_json):
+        settings = load_settings()
+        with audit_log(settings) as con:
+            found = look_through(con, today())
+        if as_json:
+            print_json({"found": found})
+            return
+        out.print(f"{found} unusual things are new\n→ etl audit unusual" if found else "nothing new is unusual")
+
+
+@app.command(
+    "looked-at",
+    epilog="""[bold]Example[/]
+
+    etl audit looked-at 812 --note "the ward's own count, asked for by phone" --by park""",
+)
+def looked_at(
+    number: Annotated[int, typer.Argument(metavar="N", help="Number of the unusual thing: etl audit unusual.")],
+    note: Annotated[str, typer.Option(help="What it was, in your words; no patient's data.")],
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Whose account; default: the user logged in.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Note what an unusual thing was; it is not new any more. Privacy officers and auditors do, nobody their own."""
+    with errors_to_exit_codes(as_json=as_json):
+        settings, user = load_settings(), getpass.getuser()
+        thing = look_at(Ledger(settings.ledger_url), number, note, actor=by or user, entered_by=user)
+        if as_json:
+            print_json({"number": thing.number})
+            return
+        out.print(f"noted: {thing.about}, {thing.day}")
 
 
 @app.command()

@@ -79,7 +79,7 @@ def _either(*parts: Names) -> Names:
 #: Commands of commands.
 SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "disclosure": ("check",),
-    "audit": ("verify", "search", "export", "unusual", "prune", "anchor", "kinds"),
+    "audit": ("verify", "search", "export", "unusual", "look", "looked-at", "prune", "anchor", "kinds"),
     "findings": ("list", "show", "acknowledge", "assign", "work", "waive", "resolve", "reopen", "note", "digest"),
     "keys": ("backup", "restore", "rotate", "verify"),
     "office": ("serve", "account"),

@@ -16,7 +16,19 @@ from starlette.staticfiles import StaticFiles
 
 from etl.errors import ConfigError, InputError, TransientError, UsageError
 from etl.faults import as_etl_error
-from etl.office import checks, decisions, findings, lineage, outputs, pages, people, requests, together, vouching
+from etl.office import (
+    checks,
+    decisions,
+    findings,
+    lineage,
+    outputs,
+    oversight,
+    pages,
+    people,
+    requests,
+    together,
+    vouching,
+)
 from etl.office.desk import Desk
 from etl.office.looks import error_page, kept_of
 from etl.office.passwords import fits
@@ -57,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         lineage.router,
         requests.router,
         outputs.router,
+        oversight.router,
         people.router,
         decisions.router,
         vouching.router,

@@ -11,13 +11,17 @@ from starlette.requests import Request
 from etl.night.publish.approval import waiting
 from etl.office.visit import Visit
 from etl.pages.page import render_on
+from etl.research.oversight.unusual import new_things
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
 def counts_for(visit: Visit) -> dict[str, int]:
     """What stands beside the names of rooms in the bar."""
-    return {"approvals": len({row["run_id"] for row in waiting(visit.desk.ledger)})}
+    counts = {"approvals": len({row["run_id"] for row in waiting(visit.desk.ledger)})}
+    if visit.session and "see_unusual" in visit.session.may:
+        counts["unusual"] = new_things(visit.desk.ledger)
+    return counts
 
 
 def office_page(visit: Visit, template: str, here: str, **values: Any) -> str:

@@ -20,6 +20,7 @@ from etl.quality.report.figures import Night
 from etl.quality.report.hospital import hospital_nights, neighbours, night_of, night_of_run
 from etl.quality.report.tonight import ORDERS, tonight
 from etl.quality.report.views import approvals_page, hospital_page, night_page, tonight_page
+from etl.research.oversight.views import duties_part
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -29,12 +30,13 @@ def first_page(request: Request, sort: str = "state", down: str = "") -> HTMLRes
     """All hospitals at a glance."""
     visit = visit_of(request)
     desk, site = visit.desk, visit.site("tonight", counts_for(visit))
+    duties = duties_part(site)
     figures = tonight(desk.ledger, desk.names, visit.say)
     return HTMLResponse(tonight_page(
         site, figures, desk.names, desk.again, sort=sort if sort in ORDERS else "state",
         down={"1": True, "0": False}.get(down), said=outcome_said(request),
         news=news_part(site, news_of(desk.ledger), desk.names, desk.small_cells, asked=desk.checks),
-        cells=desk.small_cells,
+        cells=desk.small_cells, duties=duties,
     ))  # fmt: skip
 
 

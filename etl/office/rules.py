@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from functools import cache
 
@@ -43,6 +44,7 @@ class Rules(_Part):
     """What the file says."""
 
     roles: dict[str, frozenset[str]]
+    duties: dict[str, frozenset[str]]
     routes: dict[str, str]
     sessions: _Sessions
     sign_in: _SignIn
@@ -69,12 +71,17 @@ class Rules(_Part):
             raise UsageError(f"there is no role '{name}'{nearest(name, self.roles)}", hint="etl office account --help")
         return name
 
-    def allows(self, role: str | None, route: str) -> bool:
-        """Whether somebody with a role, or nobody known (None), may call a route."""
+    def permissions(self, role: str, duties: Collection[str]) -> frozenset[str]:
+        """What an account's role allows, and its roles in requests beside it."""
+        own = self.roles.get(role, frozenset())
+        return own.union(*(self.duties.get(duty, frozenset()) for duty in duties))
+
+    def allows(self, may: frozenset[str] | None, route: str) -> bool:
+        """Whether somebody with permissions, or nobody known (None), may call a route."""
         needed = self.routes[route]
         if needed == ANYBODY:
             return True
-        return role is not None and (needed == OWN or needed in self.roles.get(role, frozenset()))
+        return may is not None and (needed == OWN or needed in may)
 
 
 @cache

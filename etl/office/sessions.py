@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from etl.errors import TransientError
 from etl.office.rules import rules
+from etl.research.requests.roles import roles_of
 from etl.store.ledger.ledger import Ledger, now
 from etl.store.ledger.office import ACCOUNT, SESSION
 
@@ -22,12 +23,18 @@ _KEPT = timedelta(days=30)  # ended sessions; what was done in them is in the re
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who bears a token."""
+    """Who bears a token; `duties` are roles in requests for data."""
 
     digest: str
     account: str
     role: str
     issuer: str | None
+    duties: frozenset[str] = frozenset()
+
+    @property
+    def may(self) -> frozenset[str]:
+        """What the account's role and its roles in requests allow."""
+        return rules().permissions(self.role, self.duties)
 
 
 def digest_of(token: str) -> str:
@@ -66,7 +73,7 @@ def session_of(ledger: Ledger, token: str) -> Session | None:
         return None
     row = rows[0]
     _see(ledger, row["digest"], row["seen_at"], moment)
-    return Session(row["digest"], row["account"], row["role"], row["issuer"])
+    return Session(row["digest"], row["account"], row["role"], row["issuer"], roles_of(ledger, row["account"]))
 
 
 def end_session(ledger: Ledger, token: str) -> None:

@@ -59,7 +59,7 @@ class Visit:
         """Who is signed in."""
         if self.session is None:
             return None
-        return Reader(self.session.account, self.session.role, rules().roles.get(self.session.role, frozenset()))
+        return Reader(self.session.account, self.session.role, self.session.may)
 
     @property
     def actor(self) -> Actor:
@@ -90,7 +90,7 @@ async def let_in(request: Request) -> None:
     await run_in_threadpool(recognise, visit)
     if request.method == "POST" and not _brought(visit):
         raise Refused(401 if rules().routes[route] == OWN and visit.session is None else 400)
-    if not rules().allows(visit.session.role if visit.session else None, route):
+    if not rules().allows(visit.session.may if visit.session else None, route):
         raise Refused(403 if visit.session else 401)
     if any(len(value) > _LONGEST_FIELD for value in visit.form.values()):
         raise UsageError(

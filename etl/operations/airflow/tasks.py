@@ -42,12 +42,14 @@ from etl.operations.extract.night import extract_night, waits_for
 from etl.operations.grown import Grown, first_night
 from etl.operations.grown import grown_deliveries as find_grown
 from etl.operations.plan import Plan, load_scheduling, read_plans
+from etl.quality.findings.actions import today
 from etl.quality.findings.digest import digest, is_worth_telling, subject, text
 from etl.quality.findings.told import small_cells
 from etl.quality.lineage.events import stage_events
 from etl.quality.morning import follow_up, morning
 from etl.quality.names import hospital_names
 from etl.quality.report.pages import write_reports
+from etl.research.oversight.unusual import look_through_daily
 from etl.store.ledger.ledger import Ledger
 from etl.store.ledger.tables import RUN
 from etl.store.recorded import anchor
@@ -237,6 +239,7 @@ def write_everything() -> str:
     """Measure and track what was published, write the reports of all nights and the index; returns its path."""
     with told_to_airflow(last_try=True), task_settings() as settings:
         index, failed = morning(settings)
+        failed += look_through_daily(settings, today())
         anchor(settings)
         for line in failed:
             log.warning("%s", line)

@@ -37,14 +37,17 @@ _OUTCOMES = ("rejected", "quarantined", "filtered")
 
 def tonight_page(
     site: Site, figures: Tonight, names: Names, again: Again, *, sort: str = "state", down: bool | None = None,
-    said: str | None = None, news: str = "", cells: SmallCells | None = None,
+    said: str | None = None, news: str = "", cells: SmallCells | None = None, duties: str = "",
 ) -> str:  # fmt: skip
-    """All hospitals at a glance; `said` is what a decision just came to, `news` what is new of tracked findings."""
+    """All hospitals at a glance; `said` is what a decision just came to, `news` what is new of tracked findings.
+
+    `duties` is what waits for the reader beside the nights.
+    """
     lines, reverse = sorted_lines(figures, sort, down=down)
     order = Order(sort, reverse, site.link("tonight") or "", "hospitals")
     return _page(
         site, "tonight.html.j2", names, cells, again=again, tonight=figures, lines=lines, order=order, said=said,
-        beside=_beside(site), news=news,
+        beside=_beside(site), news=news, duties=duties,
     )  # fmt: skip
 
 

@@ -51,6 +51,20 @@ def person(name: str, roles: Iterable[Held]) -> Person:
     return Person(name, frozenset((each.role, each.hospital) for each in roles if each.account == name))
 
 
+def roles_of(ledger: Ledger, account: str) -> frozenset[str]:
+    """The roles that an account has now, wherever they are bound to; whether it is disabled is not asked."""
+    columns = (REQUEST_ROLE.c.role, REQUEST_ROLE.c.hospital, REQUEST_ROLE.c.given)
+    query = sa.select(*columns).where(REQUEST_ROLE.c.account == account).order_by(REQUEST_ROLE.c.number)
+    newest = {(row["role"], row["hospital"]): row["given"] for row in ledger.read(query)}
+    return frozenset(role for (role, _), given in newest.items() if given)
+
+
+def ever_held(con: sa.Connection, roles: Collection[str]) -> frozenset[str]:
+    """Accounts that have, or had once, one of some roles."""
+    query = sa.select(REQUEST_ROLE.c.account).where(REQUEST_ROLE.c.role.in_(roles), REQUEST_ROLE.c.given)
+    return frozenset(con.execute(query.distinct()).scalars())
+
+
 def board(roles: Iterable[Held]) -> frozenset[str]:
     """Who may sit in a review."""
     return frozenset(each.account for each in roles if each.role in BOARD)

@@ -17,7 +17,7 @@ from etl.store.audit.kinds import kinds
 from etl.store.audit.search import Asked
 from etl.store.audit.tables import ENTRY
 
-_COLUMNS = ("number", "happened_at", "kind", "actor", "address", "returned")
+_COLUMNS = ("number", "happened_at", "kind", "actor", "subject", "address", "returned")
 
 
 class Rule(BaseModel):
@@ -55,7 +55,7 @@ def unusual(con: sa.Connection, since: date, until: date) -> list[Unusual]:
     where = Asked(until=until).condition()
     rows = con.execute(sa.select(*(ENTRY.c[name] for name in _COLUMNS)).where(where)).all()
     columns = list(zip(*rows, strict=True)) or [()] * len(_COLUMNS)
-    types = (pa.int64(), pa.timestamp("us"), pa.string(), pa.string(), pa.string(), pa.int64())
+    types = (pa.int64(), pa.timestamp("us"), pa.string(), pa.string(), pa.string(), pa.string(), pa.int64())
     arrays = {n: pa.array(c, t) for n, c, t in zip(_COLUMNS, columns, types, strict=True)}
     reads = [name for name, kind in kinds().items() if kind.reads]
     with duckdb.connect() as engine:
