@@ -54,14 +54,14 @@ def test_a_line_says_what_was_asked_approved_done_and_destroyed(ledger):
         "pseudonymised",
         "standard",
     )
-    assert list(line.items) == ["blood pressure", "creatinine"]
+    assert list(line.items) == asked_for.form()["variables"]
     assert [(p["account"], p["affiliation"]) for p in line.recipients] == [("researcher", "Ward 7")]
     assert line.use_until == date.fromisoformat(asked_for.day(100))
     assert {line.processed, line.use_from, line.destroyed} == {today()}
     assert line.adequacy is not None
     assert line.adequacy.said == {"result": "passed"}
     assert [each.said["digest"] for each in line.released] == [asked_for.DIGEST]
-    assert [each.move for each in line.history] == ["open", "check_outputs", "close", "register"]
+    assert [each.move for each in line.history] == ["open", "check_outputs", "close"]
     assert line.certificate == "2026-1"
     assert line.kept_until == _years_after(today(), 3)
     assert of_request(ledger, number) == [line]
@@ -75,12 +75,22 @@ def test_every_data_set_is_a_line_with_the_hospitals_and_the_form_that_it_was_bu
     do(ledger, number, "give_up", "researcher")
     before, after = register(ledger)
     assert (before.hospitals, after.hospitals) == (["snuh", "cnuh"], ["cnuh"])
-    assert before.replaced == today()
     assert {before.purpose, after.purpose} == {asked_for.form()["purpose"]}
-    assert (after.replaced, after.adequacy, after.use_from) == (None, None, None)
-    assert (before.destroyed, after.kept_until) == (None, None)
+    assert (before.destroyed, before.built_anew, before.certificate) == (today(), True, None)
+    assert (after.adequacy, after.use_from, after.destroyed, after.kept_until) == (None, None, None, None)
     do(ledger, number, "destroy", "privacy_officer")
-    assert {line.destroyed for line in register(ledger)} == {today()}
+    assert [(line.built_anew, line.certificate) for line in register(ledger)] == [(True, None), (False, "2026-1")]
+
+
+def test_a_build_that_failed_is_no_line_and_took_the_data_of_before_away(ledger):
+    number = walk(ledger, "approved")
+    do(ledger, number, "build", "secretary", result="failed")
+    assert register(ledger) == []
+    do(ledger, number, "build", "secretary")
+    do(ledger, number, "keep_out", "steward")
+    do(ledger, number, "build", "secretary", result="failed")
+    [line] = register(ledger)
+    assert (line.number, line.built_anew, line.kept_until) == ("1-1", True, _years_after(today(), 3))
 
 
 def test_outputs_that_did_not_pass_left_nothing(ledger):

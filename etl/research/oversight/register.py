@@ -37,8 +37,8 @@ class Happened:
 class Processing:
     """A data set of a request: `number` is the request's with that of the data set among its own.
 
-    Days are those in Korea. `recipients` are people of the form; `replaced` is the day from which another data set of
-    the same request stood in its place; `kept_until` is None while it is not destroyed.
+    Days are those in Korea. `recipients` are people of the form. `built_anew`: it was destroyed as the request's data
+    were built anew, without a certificate of its own. `kept_until` is None while it is not destroyed.
     """
 
     number: str
@@ -57,8 +57,8 @@ class Processing:
     use_until: date
     history: Sequence[Happened]
     released: Sequence[Happened]
-    replaced: date | None
     destroyed: date | None
+    built_anew: bool
     certificate: str | None
     kept_until: date | None
 
@@ -85,23 +85,23 @@ def of_request(ledger: Ledger, request: int) -> list[Processing]:
 
 
 def _of_request(request: int, steps: Sequence[Step], forms: Mapping[tuple[int, int], str]) -> list[Processing]:
-    places = [place for place, step in enumerate(steps) if step.move == "build"]
-    destroyed = [step for step in steps if step.move == "destroy"]
+    places = [place for place, step in enumerate(steps) if _made(step)]
     found = []
-    for n, (place, end) in enumerate(zip(places, [*places[1:], len(steps)], strict=True), start=1):
+    for n, place in enumerate(places, start=1):
         form = json.loads(forms[request, steps[place].version])
         case = Case(request, steps[: place + 1], form)
-        gone = next((step for step in destroyed if step.number > steps[place].number), None)
-        after = steps[place + 1 : end]
-        next_built = steps[end] if end < len(steps) else None
-        replaced = day_of(next_built.at) if next_built and (gone is None or gone.number > next_built.number) else None
-        found.append(_line(f"{request}-{n}", case, after, gone, replaced))
+        after = steps[place + 1 :]
+        end = next((k for k, step in enumerate(after) if step.move in ("build", "destroy")), len(after))
+        found.append(_line(f"{request}-{n}", case, after[:end], after[end] if end < len(after) else None))
     return found
 
 
-def _line(
-    number: str, case: Case, after: Sequence[Step], gone: Step | None, replaced: date | None
-) -> Processing:  # fmt: skip
+def _made(step: Step) -> bool:
+    """Whether a step made data; a build that failed made none, and took those of before away."""
+    return step.move == "build" and step.said.get("result") != "failed"
+
+
+def _line(number: str, case: Case, after: Sequence[Step], gone: Step | None) -> Processing:
     form, terms = case.form, case.conditions
     opened = [step for step in after if step.move == "open"]
     out = [s for s in after if s.move in definition().released_by and s.said.get("result") != "failed"]
@@ -113,9 +113,10 @@ def _line(
         processed=day_of(case.steps[-1].at), adequacy=_happened(tests[-1]) if tests else None,
         recipients=_recipients(form, terms["recipients"]), place=terms["place"],
         use_from=day_of(opened[0].at) if opened else None, use_until=date.fromisoformat(terms["until"]),
-        history=[_happened(s) for s in after if s.after != s.before and s.move not in ("test", "destroy")],
-        released=[_happened(step) for step in out], replaced=replaced, destroyed=destroyed,
-        certificate=str(gone.said["certificate"]) if gone else None,
+        history=[_happened(s) for s in after if s.after != s.before and s.move != "test"],
+        released=[_happened(step) for step in out], destroyed=destroyed,
+        built_anew=gone is not None and gone.move == "build",
+        certificate=str(gone.said["certificate"]) if gone and "certificate" in gone.said else None,
         kept_until=_years_after(destroyed, definition().years) if destroyed else None,
     )  # fmt: skip
 

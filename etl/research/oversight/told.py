@@ -45,8 +45,9 @@ def _use(line: Processing) -> list[str]:
 
 
 def _destroyed(line: Processing, language: str) -> list[str]:
-    said = [word("replaced", language, day=line.replaced)] if line.replaced else []
-    return [*said, str(line.destroyed) if line.destroyed else word("not_yet", language)]
+    if line.destroyed is None:
+        return [word("not_yet", language)]
+    return [str(line.destroyed), *([word("built_anew", language)] if line.built_anew else [])]
 
 
 def _all(each: Sequence[Happened], language: str) -> list[str]:
