@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from importlib.util import find_spec
@@ -13,13 +14,17 @@ from typing import Any
 from uuid import uuid4
 
 import duckdb
+import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
+from etl.at_rest import home_key, is_encrypted, writes_encrypted
 from etl.errors import ConfigError
 from etl.files import packaged
 from etl.settings import Settings
 from etl.sql import literal, one_file
 
+_KEY = "at_rest"  # what DuckDB calls the key of Parquet files
+_FOOTER = f"{{footer_key: {literal(_KEY)}}}"
 IN_SCRATCH = "use scratch.main"  # every cursor of an engine has to say so
 
 
@@ -73,14 +78,36 @@ def scratch_folder(settings: Settings) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def load_cipher(con: DuckDBPyConnection) -> None:
+    """Bring the cipher, and encrypt what is spilled."""
+    con.execute(f"load {literal(str(extension_file('httpfs')))}")
+    con.execute("set temp_file_encryption = true")
+
+
+def unlock(con: DuckDBPyConnection, settings: Settings) -> None:
+    """Let a connection read what is encrypted at rest, where anything is."""
+    key = home_key(settings)
+    if key is not None:
+        load_cipher(con)
+        con.execute(f"pragma add_parquet_key({literal(_KEY)}, {literal(key.parquet)})")
+
+
+@contextmanager
+def open_reader(settings: Settings) -> Iterator[DuckDBPyConnection]:
+    """A connection in memory that reads what the lake keeps, and writes nothing."""
+    with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory}) as con:
+        unlock(con, settings)
+        yield con
+
+
 @contextmanager
 def open_engine(
     settings: Settings, night: date | None = None, *, identifiers: bool = False
 ) -> Iterator[DuckDBPyConnection]:
     """An engine whose tables live in a scratch file that is removed at the end.
 
-    One that reads `identifiers` encrypts what it spills, with a key that ends with it. The others read what the lake
-    keeps in the clear; loading the cipher would cost each of them a tenth of a second.
+    One that reads `identifiers` encrypts what it spills, with a key that ends with it. So does every one where the lake
+    is encrypted, its scratch file too; elsewhere loading the cipher would cost each a tenth of a second.
     """
     folder = settings.scratch / uuid4().hex
     folder.mkdir(parents=True)
@@ -96,11 +123,12 @@ def open_engine(
         con.execute("set enable_progress_bar = false")
         con.execute("set TimeZone = 'UTC'")  # whatever the machine's is: instants become texts in it
         if identifiers:
-            con.execute(f"load {literal(str(extension_file('httpfs')))}")  # brings the cipher
-            con.execute("set temp_file_encryption = true")
+            load_cipher(con)
+        unlock(con, settings)
         # nobody opens the file again: no log of it on the disk, and nothing to write down when it is closed
         con.execute("pragma disable_checkpoint_on_shutdown")
-        con.execute(f"attach {literal(str(folder / 'scratch.duckdb'))} as scratch (recovery_mode 'no_wal_writes')")
+        key = f", encryption_key {literal(secrets.token_hex(32))}" if writes_encrypted(settings) else ""
+        con.execute(f"attach {literal(str(folder / 'scratch.duckdb'))} as scratch (recovery_mode 'no_wal_writes'{key})")
         con.execute(IN_SCRATCH)
         define_functions(con)
         if night is not None:
@@ -121,20 +149,40 @@ def leave_room(con: DuckDBPyConnection, size: int) -> None:
 
 def parquet(path: Path) -> str:
     """A `read_parquet` of a file, with the number of each row."""
-    return f"read_parquet({one_file(path)}, file_row_number = true, hive_partitioning = false)"
+    return f"read_parquet({one_file(path)}, file_row_number = true, hive_partitioning = false{_locked(path)})"
 
 
 def rows_in(*files: Path) -> str:
-    """A `read_parquet` of files, with their own columns only."""
-    listed = ", ".join(map(one_file, files))
-    return f"read_parquet([{listed}], hive_partitioning = false)"
+    """A `read_parquet` of files, with their own columns only; some of them may be encrypted, others not."""
+    groups: dict[str, list[Path]] = {}
+    for file in files:
+        groups.setdefault(_locked(file), []).append(file)
+    parts = [
+        f"read_parquet([{', '.join(map(one_file, group))}], hive_partitioning = false{locked})"
+        for locked, group in groups.items()
+    ]
+    return parts[0] if len(parts) == 1 else f"({' union all by name '.join(f'from {part}' for part in parts)})"
+
+
+def _locked(file: Path) -> str:
+    """What a `read_parquet` of a file has to say besides, where it is encrypted."""
+    return f", encryption_config = {{footer_key: {literal(_KEY)}}}" if is_encrypted(file) else ""
 
 
 def copy_to(con: DuckDBPyConnection, query: str, target: Path) -> int:
-    """Write a query's rows to a zstd Parquet file; returns how many."""
-    return one_number(
-        con, f"copy ({query}) to {literal(str(target))} (format parquet, compression zstd, row_group_size 122880)"
-    )
+    """Write a query's rows to a zstd Parquet file, encrypted where the engine's scratch is; returns how many."""
+    mark = "select count(*) from duckdb_databases() where database_name = 'scratch' and encrypted"
+    locked = f", encryption_config {_FOOTER}" if one_number(con, mark) else ""
+    how = f"format parquet, compression zstd, row_group_size 122880{locked}"
+    return one_number(con, f"copy ({query}) to {literal(str(target))} ({how})")
+
+
+def rows_of_files(settings: Settings, files: Mapping[str, Path]) -> dict[str, int]:
+    """Rows of each of some Parquet files, from their footers."""
+    if not any(map(is_encrypted, files.values())):
+        return {name: int(pq.read_metadata(file).num_rows) for name, file in files.items()}
+    with open_reader(settings) as con:
+        return {name: one_number(con, f"select count(*) from {rows_in(file)}") for name, file in files.items()}
 
 
 def one_number(con: DuckDBPyConnection, query: str) -> int:

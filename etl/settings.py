@@ -58,6 +58,13 @@ class Settings(BaseSettings):
     vocabulary: Annotated[
         str | None, Field(description="Release of the vocabulary to map with; default: the newest loaded")
     ] = None
+    at_rest_key_file: Annotated[
+        Path | None,
+        Field(description="File with the key that lake and embedded warehouse are encrypted under; default: none"),
+    ] = None
+    at_rest_write: Annotated[
+        bool, Field(description="false: what is written from now on is in the clear, what is encrypted is still read")
+    ] = True
     key_secret: Annotated[
         SecretStr | None, Field(description="Secret of the key stores (HMAC), at least 32 characters")
     ] = None
@@ -87,7 +94,7 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
-    @field_validator("vault")
+    @field_validator("vault", "at_rest_key_file")
     @classmethod
     def _absolute_if_said(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().resolve()

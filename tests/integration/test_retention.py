@@ -206,7 +206,7 @@ def test_the_next_night_builds_on_what_is_left(cleaned: Cleaned) -> None:
     run = published(cleaned.hospital, NIGHTS + 1, night(NIGHTS + 1))
     state, before = state_of(run)
     assert before is not None
-    assert state.persons == 1
+    assert state.persons(cleaned.hospital.settings) == 1
     rows = tiny.warehouse_rows(cleaned.hospital.settings, ["measurement"])["measurement"]
     assert sorted(row[8] for row in rows) == [11.2, 12.9]
 

@@ -234,7 +234,7 @@ def test_rows_and_lines_find_each_other_in_any_file(vocabulary, tmp_path_factory
     at = Position(
         "diagnoses", delivery, delivery.files["DIAG.csv"], target / "diagnoses" / "0000.parquet", target / REJECTED, 0
     )
-    index = line_index(mapping.sources["diagnoses"], at)
+    index = line_index(hospital.settings, mapping.sources["diagnoses"], at)
     assert [index.line_of(row) for row in range(len(truth))] == [first for first, _ in truth]
     by_line = {n: row for row, (first, last) in enumerate(truth) for n in range(first, last + 1)}
     for number in range(2, line):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
-from etl.engine import one_number, open_engine
+from etl.engine import one_number, open_engine, rows_of_files
 from etl.mapping.language.landed import landed_columns_sql
 from etl.night.check.arrival import arrival_findings
 from etl.night.check.carried import Asked, by_asked, findings_of, of_everybody, of_its_own, together
@@ -26,7 +26,7 @@ from etl.night.check.partial import count_findings, without_counts
 from etl.night.check.signs import ONE_USE, comma_findings
 from etl.night.check.suites import ROW_NUMBER, Suite, load_suites
 from etl.night.check.views import create_candidate, create_sources, personal_tables, widen_candidate, widen_sources
-from etl.night.lake.candidate import candidate_files, file_rows
+from etl.night.lake.candidate import candidate_files
 from etl.night.lake.history import brings_changes
 from etl.night.lake.layers import chain, read_layer
 from etl.night.lake.names import FILE_BITS, ROW_BITS
@@ -91,7 +91,7 @@ def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Fin
     suites = overridden(suites, read_overrides(folder, run.delivery.hospital, suites), state.as_of)
     with open_engine(run.settings, state.as_of) as con:
         folders = create_candidate(con, run)
-        rows = sum(file_rows(f) for f in candidate_files(folders).values())
+        rows = sum(rows_of_files(run.settings, candidate_files(folders)).values())
         evaluated = suites if published is None else without_counts(suites)
         found = [with_figures(con, finding) for finding in _evaluate(con, evaluated, progress)]
         past = changed_past(con, run)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import empty, tables
@@ -27,8 +26,3 @@ def create_views(con: DuckDBPyConnection, folders: Sequence[Path], names: Iterab
         columns = ", ".join(quote(c) for c in table.columns)
         rows = f"select {columns} from {rows_in(files[name])}" if name in files else empty(table)
         con.execute(f"create or replace view {quote(name)} as {rows}")
-
-
-def file_rows(file: Path) -> int:
-    """Rows of a Parquet file, from its footer."""
-    return int(pq.ParquetFile(file).metadata.num_rows)

@@ -14,9 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
-from etl.engine import one_number, rows_in
+from etl.engine import one_number, open_reader, rows_in
 from etl.files import read_json
 from etl.night.lake.folds import Fold, read_fold
 from etl.night.lake.layers import LAYER, Layer, read_layer
@@ -65,12 +63,11 @@ class State:
         """Whether everybody is mapped, not only the persons touched."""
         return self.base is None
 
-    @property
-    def persons(self) -> int | None:
+    def persons(self, settings: Settings) -> int | None:
         """How many persons are touched; None where everybody is mapped."""
         if self.whole:
             return None
-        with duckdb.connect() as con:
+        with open_reader(settings) as con:
             return one_number(con, f"select count(*) from {rows_in(self.file(TOUCHED))} where person > 0")
 
     @property

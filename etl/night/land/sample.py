@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
-from etl.engine import parquet, rows_in
+from etl.engine import one_number, parquet, rows_in
 from etl.mapping.language.contract import Source
 from etl.sql import quote
 
@@ -29,7 +28,7 @@ def take_sample(con: DuckDBPyConnection, columns: list[str], landed: Path) -> li
 
     Returns the columns of which the rest of the file says more: they have to be looked at whole.
     """
-    rows, where = int(pq.read_metadata(landed).num_rows), f"file_row_number < {ROWS}"
+    rows, where = one_number(con, f"select count(*) from {rows_in(landed)}"), f"file_row_number < {ROWS}"
     if rows > ROWS:
         middle = max(rows // 2, ROWS)
         where += f" or file_row_number between {middle} and {middle + ROWS - 1}"

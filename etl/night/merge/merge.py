@@ -57,7 +57,7 @@ def merge(
     write_entities(con, mapping, state)
     if published:
         find_touched(con, mapping, run.release, published.state, state, published.mapped)
-        persons, about = count_touched(con), persons_of(published.mapped)
+        persons, about = count_touched(con), persons_of(con, published.mapped)
         copy_to(con, "select distinct person from found", place / TOUCHED)
         if persons > _TOO_MANY * about:
             state = replace(state, base=None)

@@ -29,5 +29,5 @@ def find_whom_it_touches(run: Run, progress: Progress | None) -> tuple[int, str]
     before = f"{published.run_id}\0{published.state.digest}" if published else ""
     inputs = "\0".join([key_of(run, "land"), before, fold.name if fold else "", *(x.name for x in layers)])
     accounts, done = written(run, "merge", inputs, work)
-    run.ledger.update_run(run.run_id, touched=state_of(run)[0].persons)
+    run.ledger.update_run(run.run_id, touched=state_of(run)[0].persons(run.settings))
     return rows_of(accounts.files), done

@@ -15,7 +15,6 @@ from etl.engine import one_number, rows_in
 from etl.mapping.compile.relation import source_relation
 from etl.mapping.language.landed import landed_columns_sql, person_columns
 from etl.mapping.language.mapping import HospitalMapping
-from etl.night.lake.candidate import file_rows
 from etl.night.lake.layers import Layer, chain
 from etl.night.lake.mapped import Mapped, current
 from etl.night.lake.names import LOOKUPS
@@ -254,7 +253,7 @@ def count_touched(con: DuckDBPyConnection) -> int:
     return one_number(con, "select count(distinct person) from found where person > 0")
 
 
-def persons_of(layers: Sequence[Mapped]) -> int:
+def persons_of(con: DuckDBPyConnection, layers: Sequence[Mapped]) -> int:
     """About how many persons the layers hold: a person who came again counts again."""
-    files = [x.folder / "person.parquet" for x in layers]
-    return sum(file_rows(f) for f in files if f.exists())
+    files = [f for x in layers if (f := x.folder / "person.parquet").exists()]
+    return one_number(con, f"select count(*) from {rows_in(*files)}") if files else 0

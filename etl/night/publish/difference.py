@@ -27,6 +27,8 @@ class TableChange:
 
 def changes(con: DuckDBPyConnection, publication: Publication) -> list[TableChange]:
     """Compare a publication with what a reader's connection sees; tables that are and stay empty are left out."""
+    if publication.unlock:
+        publication.unlock(con)
     found = [_change(con, table, publication) for table in hospital_tables().values()]
     return [change for change in found if change.before or change.after]
 

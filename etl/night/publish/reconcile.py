@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
 from etl.errors import ConfigError
-from etl.night.lake.candidate import file_rows
 from etl.store.ledger.records import Accounts
 
 
-def differences(accounts: Accounts, files: Mapping[str, Path] | None) -> list[str]:
+def differences(accounts: Accounts, rows: Mapping[str, int] | None) -> list[str]:
     """What does not add up, one sentence each.
 
     For every source: rows in its files = rejected + quarantined + filtered + mapped. For every CDM table: rows in the
-    candidate = sum of what the entries (or a derivation) produced; `files` is None when the candidate holds only some
-    of the persons, and the warehouse counts.
+    candidate = sum of what the entries (or a derivation) produced; `rows` are those of its files, None when it holds
+    only some of the persons, and the warehouse counts.
     """
     came: Counter[str] = Counter()
     became: Counter[str] = Counter()
@@ -32,9 +30,8 @@ def differences(accounts: Accounts, files: Mapping[str, Path] | None) -> list[st
         for s in sorted(came | became)
         if came[s] != became[s]
     ]
-    if files is None:
+    if rows is None:
         return wrong
-    rows = {table: file_rows(file) for table, file in files.items()}
     wrong += [
         f"table {t}: {rows.get(t, 0):,} rows are there, {produced[t]:,} were produced"
         for t in sorted({*rows, *produced})
@@ -43,9 +40,9 @@ def differences(accounts: Accounts, files: Mapping[str, Path] | None) -> list[st
     return wrong
 
 
-def reconcile(accounts: Accounts, files: Mapping[str, Path] | None) -> None:
+def reconcile(accounts: Accounts, rows: Mapping[str, int] | None) -> None:
     """Raise ConfigError naming every account that does not add up; such a night is never published."""
-    wrong = differences(accounts, files)
+    wrong = differences(accounts, rows)
     if wrong:
         raise ConfigError(
             "the accounts do not add up:\n" + "\n".join(wrong), hint="report this with the run's id: it is a defect"

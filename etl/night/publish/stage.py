@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from etl.cdm.spec import hospital_tables
+from etl.engine import rows_of_files, unlock
 from etl.errors import TransientError, UsageError
 from etl.mapping.consortium import cdm_source_row, read_consortium
 from etl.night.finished import DONE, key_of
@@ -25,7 +26,7 @@ def publish(run: Run, progress: Progress | None) -> tuple[int, str]:
     hold_unapproved(run.ledger, run.run_id)
     _refuse_other_ids(run)
     state, _ = state_of(run)
-    reconcile(run.ledger.accounts(run.run_id), _candidate(run) if state.whole else None)
+    reconcile(run.ledger.accounts(run.run_id), rows_of_files(run.settings, _candidate(run)) if state.whole else None)
     warehouse = run.warehouse
     warehouse.initialise()
     held = warehouse.published(run.delivery.hospital)
@@ -79,4 +80,5 @@ def publication_of(run: Run) -> Publication:
         names=(hospital.name.ko, hospital.name.en),
         marks=read_layer(run.folder("land")).marks,
         check_keys=partial(refuse_misfit, store, hospital.hospital),
+        unlock=partial(unlock, settings=run.settings),
     )  # fmt: skip

@@ -170,7 +170,7 @@ def _since(pid: int) -> datetime | None:
 
 def check_record(look: Look) -> Iterator[Finding]:
     """The ledger tells of what the warehouse holds: either may have been restored from an older copy."""
-    if look.ledger is None and not any(look.settings.home.glob("warehouse/catalog.sqlite")):
+    if look.ledger is None and not any(look.settings.home.glob("warehouse/catalog.*")):
         return
     try:
         warehouse = open_warehouse(look.settings)

@@ -22,7 +22,7 @@ def check_warehouse(look: Look) -> Iterator[Finding]:
     if url.get_backend_name() == "postgresql":
         yield from check_postgres(look)
     else:
-        yield from _check_lake(DuckLake(Path(str(url.database))))
+        yield from _check_lake(DuckLake.of(look.settings))
 
 
 def _check_lake(lake: DuckLake) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import empty, tables, vocabulary_tables
-from etl.engine import rows_in
+from etl.engine import rows_in, unlock
 from etl.errors import EtlError
 from etl.night.lake.published import Published as Night
 from etl.night.lake.published import chain_at
@@ -41,6 +41,7 @@ def read_from_lake(settings: Settings, warehouse: Warehouse, con: DuckDBPyConnec
     lake = _lake_of(settings, warehouse, con)
     if lake is None:
         return False
+    unlock(con, settings)
     con.execute(f"set memory_limit = {literal(settings.memory)}")
     con.execute(f"set temp_directory = {literal(str(settings.scratch / 'battery'))}")
     far = con.execute("select current_database(), current_schema()").fetchone() or ()

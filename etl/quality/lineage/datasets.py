@@ -16,12 +16,12 @@ from openlineage.client.facet_v2 import (
 )
 
 from etl.cdm.spec import tables
+from etl.engine import rows_of_files
 from etl.mapping.expression import columns_of
 from etl.mapping.language.contract import Computed
 from etl.mapping.language.entries import Entry
 from etl.mapping.language.landed import landed_columns_sql
 from etl.night.derive.derive import derivations
-from etl.night.lake.candidate import file_rows
 from etl.night.land.contract import find_files
 from etl.night.run import Run
 from etl.quality.lineage.columns import filled, inputs
@@ -246,7 +246,9 @@ def _check_cdm(names: _Names) -> Datasets:
 
 def _publish(names: _Names) -> Datasets:
     outs = []
-    for table, file in candidate(names.run).items():
+    files = candidate(names.run)
+    rows = rows_of_files(names.run.settings, files)
+    for table in files:
         same = {
             column: column_lineage_dataset.Fields(
                 [InputField(names.namespace, names.candidate(table), column, [Transformation("DIRECT", "IDENTITY")])]
@@ -255,7 +257,7 @@ def _publish(names: _Names) -> Datasets:
         }
         lineage = column_lineage_dataset.ColumnLineageDatasetFacet(fields=same)
         outs.append(
-            _output(names.warehouse, table, {"schema": _cdm_schema(table), "columnLineage": lineage}, file_rows(file))
+            _output(names.warehouse, table, {"schema": _cdm_schema(table), "columnLineage": lineage}, rows[table])
         )
     return _candidate_inputs(names, candidate(names.run)), outs
 

@@ -97,13 +97,13 @@ def _names(run: Run, source: str) -> list[str]:
 
 def _found(run: Run, at: Position, line: int) -> Found:
     source = run.mapping.sources[at.source]
-    index = line_index(source, at)
+    index = line_index(run.settings, source, at)
     if index is None and source.format == "csv":
         raise InputError(
             f"{at.file.told} is gone from the delivery, and without it its lines cannot be counted",
             hint="put the delivery back where it was",
         )
-    found = index.at(line) if index else _row_of_parquet(at, line)
+    found = index.at(line) if index else _row_of_parquet(run.settings, at, line)
     if found.kind == "beyond":
         raise InputError(f"{at.file.told} has no line {line:,}")
     if found.kind in ("header", "blank"):
@@ -111,8 +111,8 @@ def _found(run: Run, at: Position, line: int) -> Found:
     return found
 
 
-def _row_of_parquet(at: Position, row: int) -> Found:
-    rows = landed_rows(at)
+def _row_of_parquet(settings: Settings, at: Position, row: int) -> Found:
+    rows = landed_rows(settings, at)
     return Found("row", row - 1, row) if 1 <= row <= rows else Found("beyond")
 
 

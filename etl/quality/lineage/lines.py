@@ -20,6 +20,7 @@ from etl.night.land.decode import as_utf8, utf8_chunks
 from etl.night.land.headers import read_header
 from etl.night.land.read import Reject, rejected, relation
 from etl.quality.lineage.places import Position, landed_rows
+from etl.settings import Settings
 from etl.sql import quote
 
 Lines = npt.NDArray[np.int64]
@@ -96,7 +97,7 @@ class Scanned:
         return Found("header" if line == 1 else "blank")
 
 
-def line_index(source: Source, at: Position) -> LineIndex | None:
+def line_index(settings: Settings, source: Source, at: Position) -> LineIndex | None:
     """Rows and lines of the file of `at`; None for Parquet, or when only the file could tell and it is gone."""
     if source.format != "csv":
         return None
@@ -106,7 +107,7 @@ def line_index(source: Source, at: Position) -> LineIndex | None:
     lines = np.array([r["line"] for r in known], np.int64)
     reasons = [str(r["reason"]) for r in known]
     last = at.file.lines + (0 if at.file.ends_with_newline else 1)
-    rows = landed_rows(at)
+    rows = landed_rows(settings, at)
     if last - 1 == rows + len(known):
         return Counted(last, lines, reasons)
     if not at.file.path.exists():

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import hospital_tables
-from etl.engine import parquet, rows_in
+from etl.engine import open_reader, parquet, rows_in, rows_of_files
 from etl.errors import ConfigError, InputError
 from etl.mapping.language.landed import landed_columns_sql, numbers_its_rows
 from etl.night.delivery import DeliveredFile, Delivery
@@ -123,7 +122,7 @@ def replaced(run: Run, source: str, number: int) -> str | None:
     state = night_of_run(run).state
     folds = (f for f in read_folds(state.folder.parent, run.folder("land").parent) if f.begins(state.layers))
     files = [state.file(DEAD), *(f.folder / LEFT_OUT for f in folds if state.fold)]
-    with duckdb.connect() as con:
+    with open_reader(run.settings) as con:
         row = con.execute(
             f"select reason from {rows_in(*files)} where source = {literal(source)} and _row = {number}"
         ).fetchone()
@@ -146,10 +145,10 @@ def position(run: Run, source: str, number: int) -> Position:
     return _positions(run, source, delivery, layer.folder)[file](number & (1 << ROW_BITS) - 1)
 
 
-def landed_rows(at: Position) -> int:
+def landed_rows(settings: Settings, at: Position) -> int:
     """How many rows of the position's file landed, also when they were removed since."""
     if at.parquet.exists():
-        return int(pq.read_metadata(at.parquet).num_rows)
+        return rows_of_files(settings, {at.source: at.parquet})[at.source]
     said = read_marker(at.rejected.parent / ROWS_REMOVED).accounts.files
     came = next(f["rows"] for f in said if f["source"] == at.source and f["file"] in at.recorded)
     rejects = pq.ParquetFile(at.rejected).read(columns=["source", "file"]).to_pylist()

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 
-import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.shapes import shapes
 from etl.cdm.spec import empty, hospital_tables, tables
-from etl.engine import define_functions, define_night
+from etl.engine import define_functions, define_night, open_reader
 from etl.errors import EtlError, InputError, UsageError, nearest
 from etl.files import packaged
 from etl.mapping.compile.lookup import create_maps, create_vocabulary_views
@@ -103,7 +102,7 @@ class YamlPlaces:
 @contextmanager
 def open_night(run: Run) -> Iterator[DuckDBPyConnection]:
     """An engine in memory with the functions of the mapping language and the vocabulary; nothing is written."""
-    with duckdb.connect(config={"threads": run.settings.threads, "memory_limit": run.settings.memory}) as con:
+    with open_reader(run.settings) as con:
         define_functions(con)
         define_night(con, run.delivery.night)
         create_vocabulary_views(con, run.release)
@@ -118,7 +117,7 @@ def trace_row(settings: Settings, table: str, id_: int) -> RowTrace:
     column = _checked(table)
     run = published(settings, _hospital(settings, column, id_))
     rows = tables_of(night_of_run(run)).get(table)
-    found = _find(table, rows, column, id_) if rows else None
+    found = _find(settings, table, rows, column, id_) if rows else None
     if found is None:
         raise _unknown(settings, run, table, column, id_)
     head = (table, id_, run.delivery.hospital, str(run.delivery.night), run.run_id)
@@ -165,13 +164,13 @@ def _hospital(settings: Settings, column: str, id_: int) -> str:
     )
 
 
-def _find(table: str, rows: str, column: str, id_: int) -> tuple[int, int, str | None] | None:
+def _find(settings: Settings, table: str, rows: str, column: str, id_: int) -> tuple[int, int, str | None] | None:
     """Entry, `_row` and source value of a row's main concept; row groups are left out by their range of ids."""
     derived = table in derivations()
     shape = shapes().get(table)
     code = next((c for c, rule in shape.columns.items() if rule == "concept_source"), None) if shape else None
     select = "0, 0, null" if derived else f"_entry, _row, {quote(code) if code else 'null'}"
-    with duckdb.connect() as con:
+    with open_reader(settings) as con:
         found = con.execute(f"select {select} from ({rows}) where {quote(column)} = {id_}").fetchone()
     return found if found is None else (int(found[0]), int(found[1]), found[2])
 
@@ -186,7 +185,7 @@ def _unknown(settings: Settings, run: Run, table: str, column: str, id_: int) ->
             rows = tables_of(night_of_run(published(settings, run.delivery.hospital, day))).get(table)
         except EtlError:
             continue
-        if rows and _find(table, rows, column, id_):
+        if rows and _find(settings, table, rows, column, id_):
             return InputError(
                 f"{table} {id_} was a row of the night {day}, which was replaced: {night} has no such row",
                 hint="ids follow a person's rows of the night; look the row up again with etl sql",
@@ -196,7 +195,7 @@ def _unknown(settings: Settings, run: Run, table: str, column: str, id_: int) ->
 
 def origin(run: Run, at: Position) -> Origin:
     """The place of a landed row in its delivery."""
-    index = line_index(run.mapping.sources[at.source], at)
+    index = line_index(run.settings, run.mapping.sources[at.source], at)
     line = index.line_of(at.row) if index else None
     return Origin(at.delivery.folder.name, at.source, at.file.told, line, at.row + 1)
 

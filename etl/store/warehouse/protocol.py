@@ -17,6 +17,9 @@ from etl.errors import ConfigError
 from etl.store.marks import Marks
 from etl.vocabulary.release import Release
 
+#: Lets a connection read what is encrypted at rest.
+Unlock = Callable[[DuckDBPyConnection], None]
+
 
 def in_range(table: Table, number: int) -> str:
     """SQL condition: the rows of a table that belong to the hospital of that number."""
@@ -31,7 +34,8 @@ class Publication:
     `extended` persons only have other observation periods. `rows` is what the hospital has afterwards, by table.
     `mappings` is the fingerprint of what it was mapped with, `names` what the hospital is called in Korean and in
     English, `marks` how far the key store of its ids had come;
-    `check_keys` raises ConfigError where that store does not fit the marks of the rows that are there.
+    `check_keys` raises ConfigError where that store does not fit the marks of the rows that are there; `unlock` lets a
+    connection read the files, where they are encrypted.
     """
 
     hospital: str
@@ -46,6 +50,7 @@ class Publication:
     names: tuple[str, str] | None = None
     marks: Marks | None = None
     check_keys: Callable[[Marks], None] | None = None
+    unlock: Unlock | None = None
 
     def replaced(self, table: Table) -> str:
         """SQL condition: the rows of a table that this publication replaces."""

@@ -9,24 +9,26 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from etl.cdm.spec import hospital_tables
+from etl.cdm.spec import hospital_tables, tables
+from etl.engine import rows_in
 from etl.sql import literal, quote
 from etl.store.marks import Marks, further, marks_from
 from etl.store.warehouse.protocol import Night, Publication, compare
 
 
 def replace_rows(
-    con: DuckDBPyConnection, publication: Publication, files: Mapping[str, Path], filled: Collection[str]
+    con: DuckDBPyConnection, publication: Publication, files: Mapping[str, Path], filled: Collection[str], *, copy: bool
 ) -> dict[str, int]:
     """Replace the publication's rows by those in `files`; returns the rows that the hospital then has by table.
 
-    Tables that hold nothing, as those that are not among the `filled` ones, are left alone.
+    Tables that hold nothing, as those that are not among the `filled` ones, are left alone. The files become the
+    warehouse's, unless it is to `copy` their rows.
     """
     touched = [name for name in hospital_tables() if name in filled or name in files]
     for name in touched:
         con.execute(f"delete from {quote(name)} where {publication.replaced(hospital_tables()[name])}")
         if name in files:
-            register(con, name, files[name])
+            (insert if copy else register)(con, name, files[name])
     counts = dict.fromkeys(touched, 0) | _count(con, {n: publication.mine(hospital_tables()[n]) for n in touched})
     row = con.execute(
         "select coalesce(step, 0) + 1 from admin.published where hospital = ?", [publication.hospital]
@@ -98,6 +100,12 @@ def register(con: DuckDBPyConnection, table: str, file: Path) -> None:
     """Make the rows of a Parquet file rows of a table, without copying them."""
     arguments = f"'warehouse', {literal(table)}, {literal(str(file))}"
     con.execute(f"call ducklake_add_data_files({arguments}, ignore_extra_columns => true)")
+
+
+def insert(con: DuckDBPyConnection, table: str, file: Path) -> None:
+    """Write the rows of a Parquet file into a table."""
+    columns = ", ".join(map(quote, tables()[table].columns))
+    con.execute(f"insert into {quote(table)} ({columns}) select {columns} from {rows_in(file)}")
 
 
 def _count(con: DuckDBPyConnection, wanted: Mapping[str, str]) -> dict[str, int]:

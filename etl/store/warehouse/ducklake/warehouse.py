@@ -16,17 +16,18 @@ from uuid import uuid4
 
 from duckdb import DuckDBPyConnection
 
+from etl.at_rest import is_encrypted
 from etl.cdm.spec import hospital_tables, vocabulary_tables
 from etl.engine import one_number
 from etl.errors import ConfigError
 from etl.settings import Settings
 from etl.sql import literal, quote
 from etl.store.marks import Mark, Marks
-from etl.store.warehouse.ducklake.catalog import Catalog
 from etl.store.warehouse.ducklake.expire import expire, expired, files_of, remove_expired
 from etl.store.warehouse.ducklake.move import adopt
 from etl.store.warehouse.ducklake.nights import go_back, kept_nights, take_away
 from etl.store.warehouse.ducklake.publishing import link, read_marks, register, replace_rows, replace_source
+from etl.store.warehouse.ducklake.sealed import SealedCatalog, catalog_of, sealed
 from etl.store.warehouse.export import export
 from etl.store.warehouse.protocol import Night, Publication, in_range
 from etl.vocabulary.release import Release
@@ -35,18 +36,22 @@ from etl.vocabulary.release import Release
 class DuckLake:
     """A warehouse in one folder: `catalog.sqlite`, `data/`, and `results.duckdb` where Achilles was computed."""
 
-    def __init__(self, folder: Path, *, keep: int = 1) -> None:
-        """Open the warehouse in `folder`; nothing is made before `initialise`. `keep` nights can be gone back to."""
+    def __init__(self, folder: Path, *, keep: int = 1, settings: Settings | None = None) -> None:
+        """Open the warehouse in `folder`; nothing is made before `initialise`. `keep` nights can be gone back to.
+
+        Whether it is encrypted, and with which key, the `settings` of its home say; without them it is not.
+        """
         self.keep = keep
         self.folder = folder
         self.data = folder / "data"
         self.results = folder / "results.duckdb"
-        self._catalog = Catalog(folder)
+        self._settings = settings
+        self._catalog = catalog_of(folder, settings)
 
     @classmethod
     def of(cls, settings: Settings) -> DuckLake:
         """The warehouse that the settings name."""
-        return cls(Path(str(settings.warehouse.database)), keep=settings.keep_nights)
+        return cls(Path(str(settings.warehouse.database)), keep=settings.keep_nights, settings=settings)
 
     def exists(self) -> bool:
         """Whether it has been made."""
@@ -59,10 +64,11 @@ class DuckLake:
         """
         if not self.exists():
             raise ConfigError(f"there is no warehouse at {self.folder}", hint="set ETL_HOME to the folder that has it")
-        return adopt(self._catalog.file, self.data)
+        return adopt(self._catalog, self.data)
 
     def initialise(self) -> None:
-        """See Warehouse.initialise."""
+        """See Warehouse.initialise; where encryption was set since the last time, it begins here."""
+        self._catalog = sealed(self._catalog, self._settings)
         self._catalog.initialise()
 
     def publish_vocabulary(self, release: Release) -> bool:
@@ -86,7 +92,7 @@ class DuckLake:
         """See Warehouse.vocabulary."""
         if not self._catalog.brought_up_to_date():
             return None
-        with self._catalog.writing() as con:
+        with self._catalog.asking() as con:
             row = con.execute(
                 "select path from __ducklake_metadata_warehouse.ducklake_data_file "
                 "where end_snapshot is null and path like '%/vocabulary/%/concept.parquet'"
@@ -98,17 +104,21 @@ class DuckLake:
     ) -> dict[str, int]:
         """See Warehouse.publish."""
         tell = progress or (lambda _: None)
-        self._remove_leftovers(publication.hospital)
+        self._catalog.remove_leftovers(self.data / publication.hospital)
         folder = self.data / publication.hospital / f"{publication.run_id}-{uuid4().hex[:8]}"
-        folder.mkdir(parents=True)
-        files = {t: link(f, folder / f"{t}.parquet") for t, f in publication.files.items()}
-        tell("linked")
+        copies, files = self._copies(publication), dict(publication.files)
+        if not copies:
+            folder.mkdir(parents=True)
+            files = {t: link(f, folder / f"{t}.parquet") for t, f in files.items()}
+            tell("linked")
         counts: dict[str, int] = {}
         filled = [t for t, n in self._catalog.file_counts().items() if n]
 
         def replace(con: DuckDBPyConnection) -> None:
             counts.clear()
-            counts.update(replace_rows(con, publication, files, filled))
+            if publication.unlock:
+                publication.unlock(con)
+            counts.update(replace_rows(con, publication, files, filled, copy=copies))
             replace_source(con, source)
             tell("replaced, not yet committed")
 
@@ -120,6 +130,11 @@ class DuckLake:
         tell("published")
         return counts
 
+    def _copies(self, publication: Publication) -> bool:
+        """Whether rows have to be written anew: the engine takes over files only that are in the clear, as they are."""
+        is_sealed = isinstance(self._catalog, SealedCatalog)
+        return is_sealed or any(map(is_encrypted, publication.files.values()))
+
     def nights(self, hospital: str) -> list[Night]:
         """See Warehouse.nights."""
         if not self._catalog.brought_up_to_date():
@@ -127,7 +142,7 @@ class DuckLake:
         return [night for night, _ in self._kept(hospital)]
 
     def _kept(self, hospital: str) -> list[tuple[Night, int]]:
-        with self._catalog.writing() as con:
+        with self._catalog.asking() as con:
             return kept_nights(con, hospital, self.keep)
 
     def rollback(
@@ -169,7 +184,7 @@ class DuckLake:
         """See Warehouse.published."""
         if not self._catalog.brought_up_to_date():
             return None
-        with self._catalog.writing() as con:
+        with self._catalog.asking() as con:
             query = "select run_id, night, step, mappings from admin.published where hospital = ?"
             row = con.execute(query, [hospital]).fetchone()
         return Night(row[0], row[1], step=row[2] or 0, mappings=row[3]) if row else None
@@ -178,23 +193,13 @@ class DuckLake:
         """See Warehouse.key_marks."""
         if not self._catalog.brought_up_to_date():
             return None
-        with self._catalog.writing() as con:
+        with self._catalog.asking() as con:
             known = read_marks(con, hospital)
             if known is None and con.execute("select 1 from admin.published where hospital = ?", [hospital]).fetchone():
                 mine = in_range(hospital_tables()["person"], number)
                 query = f"select coalesce(max(person_id) - {number << 24}, 0) from person where {mine}"
                 known = Marks("", {"person": Mark(one_number(con, query), "")})
         return known
-
-    def _remove_leftovers(self, hospital: str) -> None:
-        """Remove folders that a killed publisher linked and never registered; the hospital's lock is held."""
-        place = self.data / hospital
-        with self._catalog.writing() as con:
-            rows = con.execute("select path from __ducklake_metadata_warehouse.ducklake_data_file").fetchall()
-        known = {Path(path).parent.name for (path,) in rows}
-        for folder in place.glob("*"):
-            if folder.name not in known:
-                shutil.rmtree(folder, ignore_errors=True)
 
     def expire(self, before: datetime, *, dry_run: bool = False) -> dict[Path, int]:
         """Forget snapshots that were replaced before that moment and are of no night that can be gone back to.
@@ -203,7 +208,7 @@ class DuckLake:
         """
         if not self._catalog.file.exists():
             return {}
-        with self._catalog.writing() as con:
+        with self._catalog.asking() as con:
             hospitals = [h for (h,) in con.execute("select distinct hospital from admin.published").fetchall()]
             kept = {snapshot for hospital in hospitals for _, snapshot in self._kept(hospital)}
             gone = expired(con, kept, before)

@@ -21,6 +21,7 @@ from etl.errors import TransientError
 from etl.sql import quote
 from etl.store.postgres.connect import LOADER, attach, conninfo
 from etl.store.warehouse.postgres.ddl import PARTS, type_of
+from etl.store.warehouse.protocol import Unlock
 
 _BATCH = 100_000
 
@@ -36,10 +37,15 @@ class Bulk(Protocol):
 
 
 @contextmanager
-def open_bulk(url: URL) -> Iterator[Bulk]:
-    """The fastest way that there is; what fails on it becomes a TransientError without its text."""
+def open_bulk(url: URL, unlock: Unlock | None = None) -> Iterator[Bulk]:
+    """The fastest way that there is; what fails on it becomes a TransientError without its text.
+
+    `unlock` lets it read files that are encrypted.
+    """
     try:
         with closing(duckdb.connect(config={"threads": 2})) as con:
+            if unlock:
+                unlock(con)
             if has_extension("postgres_scanner"):
                 attach(con, url, "target", role=LOADER)
                 con.execute("set pg_null_byte_replacement = ''")  # a character PostgreSQL has no place for

@@ -34,7 +34,7 @@ def find_difference(url: URL, publication: Publication, current: Step, step: int
     number = publication.number
     touched = {kind: part_of("touched", number, step, kind) for kind in ("all", "extended")}
     new = {t: part_of(t, number, step, "new") for t in publication.files}
-    with connect(url) as con, open_bulk(url) as bulk:
+    with connect(url) as con, open_bulk(url, publication.unlock) as bulk:
         for name in touched.values():
             con.execute(f"create table {PARTS}.{name} (person bigint primary key)")
         for name, part in new.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 from psycopg import Connection
 from sqlalchemy.engine import URL
@@ -23,6 +22,7 @@ from etl.store.warehouse.postgres.ddl import (
     range_of,
     statistics_clause,
 )
+from etl.store.warehouse.protocol import Publication
 
 Tell = Callable[[str], None]
 _MEMORY = "256MB"  # of the server, while it builds an index
@@ -43,20 +43,19 @@ def create_part(con: Connection, table: Table, name: str, number: int | None = N
             con.execute(f"alter table {PARTS}.{name} {fewer}")
 
 
-def load_parts(
-    url: URL, parts: Mapping[str, str], files: Mapping[str, Path], number: int, tell: Tell
-) -> dict[str, int]:
+def load_parts(url: URL, parts: Mapping[str, str], publication: Publication, tell: Tell) -> dict[str, int]:
     """Make a hospital's partitions, load them from the candidate's files, index and check them; returns their rows.
 
     While one table is copied the server indexes the one before.
     """
+    files, number = publication.files, publication.number
     rows: dict[str, int] = {}
     largest_first = sorted(parts, key=lambda name: -(files[name].stat().st_size if name in files else 0))
     with connect(url) as con:
         for name, part in parts.items():
             create_part(con, hospital_tables()[name], part, number)
     indexing: list[Future[None]] = []
-    with open_bulk(url) as bulk, ThreadPoolExecutor(1) as worker:
+    with open_bulk(url, publication.unlock) as bulk, ThreadPoolExecutor(1) as worker:
         for name in largest_first:
             tell(f"loading {name}")
             table = hospital_tables()[name]

@@ -102,7 +102,7 @@ class Postgres:
     ) -> dict[str, int]:  # fmt: skip
         old = steps[-1].parts if steps else {}
         parts = {name: part_of(name, publication.number, step) for name in hospital_tables()}
-        rows = load_parts(self.url, parts, publication.files, publication.number, tell)
+        rows = load_parts(self.url, parts, publication, tell)
         compare(rows, publication.rows)
         new = Step(
             publication.hospital, step, publication.run_id, publication.night, "full", parts, rows=rows,
