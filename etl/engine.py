@@ -127,8 +127,10 @@ def open_engine(
         unlock(con, settings)
         # nobody opens the file again: no log of it on the disk, and nothing to write down when it is closed
         con.execute("pragma disable_checkpoint_on_shutdown")
-        key = f", encryption_key {literal(secrets.token_hex(32))}" if writes_encrypted(settings) else ""
-        con.execute(f"attach {literal(str(folder / 'scratch.duckdb'))} as scratch (recovery_mode 'no_wal_writes'{key})")
+        how = "recovery_mode 'no_wal_writes'"
+        if writes_encrypted(settings):
+            how += f", encryption_key {literal(secrets.token_hex(32))}"
+        con.execute(f"attach {literal(str(folder / 'scratch.duckdb'))} as scratch ({how})")
         con.execute(IN_SCRATCH)
         define_functions(con)
         if night is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable
@@ -16,8 +17,9 @@ import pyarrow.parquet as pq
 from made_warehouse import take_over
 from pydantic import SecretStr
 
+from etl.at_rest import is_encrypted, new_key
 from etl.cdm.spec import hospital_tables
-from etl.engine import rows_of_files
+from etl.engine import open_reader, rows_in, rows_of_files
 from etl.night.lake.candidate import candidate_files
 from etl.night.opening import open_run
 from etl.night.pipeline import run_delivery, run_stage, stage_by_name
@@ -36,6 +38,8 @@ FILLED = (
     "observation_period", "condition_era", "cdm_source", "metadata",
 )  # fmt: skip
 SECRET = "0123456789abcdef0123456789abcdef"
+#: Whether all tests of the hospital run encrypted; those that look into files themselves then fail.
+AT_REST = "TESTS_AT_REST" in os.environ
 Table = list[list[str]]
 
 
@@ -114,7 +118,19 @@ def make(home: Path, vocabulary: Path, *, expectations: Path | None = None) -> T
         home=home, mappings=home / "mappings", expectations=expectations or DATA / "expectations", threads=1,
         key_secret=SecretStr(SECRET), memory="500MB", _env_file=None,
     )  # fmt: skip
-    return Tiny(settings, read_tables(DATA / "delivery"), home / "drops")
+    hospital = Tiny(settings, read_tables(DATA / "delivery"), home / "drops")
+    if AT_REST:
+        encrypt(hospital)
+    return hospital
+
+
+def encrypt(hospital: Tiny) -> Path:
+    """Have what the hospital's nights leave encrypted from now on; returns the file of the key, which is new."""
+    key = hospital.settings.home.with_name(f"{hospital.settings.home.name}.at-rest")
+    key.write_text(f"{new_key()}\n", encoding="ascii")
+    key.chmod(0o600)
+    hospital.settings = hospital.settings.model_copy(update={"at_rest_key_file": key})
+    return key
 
 
 def account(run: Run, source: str) -> dict[str, int]:
@@ -138,14 +154,21 @@ def assert_adds_up(run: Run, rows: dict[str, int]) -> None:
     assert {source: sum(account(run, source).values()) for source in rows} == rows
 
 
-def parquet_rows(file: Path) -> list[dict[str, Any]]:
-    """Rows of a Parquet file."""
-    return list(pq.read_table(file).to_pylist())
+def parquet_rows(file: Path, settings: Settings | None = None) -> list[dict[str, Any]]:
+    """Rows of a Parquet file; of one that is encrypted with the `settings` of its home."""
+    if settings is None or not is_encrypted(file):
+        return list(pq.read_table(file).to_pylist())
+    with open_reader(settings) as con:
+        return list(con.execute(f"from {rows_in(file)}").to_arrow_table().to_pylist())
 
 
 def landed(run: Run, source: str) -> list[dict[str, Any]]:
     """Landed rows of a source."""
-    return [row for file in sorted((run.folder("land") / source).glob("*.parquet")) for row in parquet_rows(file)]
+    return [
+        row
+        for file in sorted((run.folder("land") / source).glob("*.parquet"))
+        for row in parquet_rows(file, run.settings)
+    ]
 
 
 def rejected(run: Run) -> list[tuple[str, int, str]]:
@@ -156,7 +179,7 @@ def rejected(run: Run) -> list[tuple[str, int, str]]:
 def mapped_rows(run: Run, table: str) -> list[dict[str, Any]]:
     """Rows of a CDM table of the candidate; none when the table was not written."""
     file = run.folder("map") / f"{table}.parquet"
-    return parquet_rows(file) if file.exists() else []
+    return parquet_rows(file, run.settings) if file.exists() else []
 
 
 def warehouse_rows(settings: Settings, names: Iterable[str] = FILLED) -> dict[str, list[tuple[Any, ...]]]:
@@ -170,6 +193,6 @@ def nothing_published(settings: Settings) -> bool:
     """Whether no night of the hospital ever became visible."""
     if Ledger(settings.ledger_url).last_published("tiny") is not None:
         return False
-    if not (settings.home / "warehouse" / "catalog.sqlite").exists():
+    if not list((settings.home / "warehouse").glob("catalog.[ds]*")):
         return True
     return not any(warehouse_rows(settings, hospital_tables()).values())

@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from etl.cli.console import errors_to_exit_codes, out, print_json
+from etl.cli.keys_at_rest import app as at_rest_app
 from etl.cli.options import AsJson, Hospital, command_app
 from etl.errors import ConfigError, InputError, UsageError, nearest
 from etl.mapping.read.documents import hospital_folders, read_hospital
@@ -35,6 +36,7 @@ By = Annotated[str, typer.Option(help="Who does it: an account of the office.")]
 Agreed = Annotated[str, typer.Option(help="The second person, who agreed: another account.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the audit log. No patient's data.")]
 app = command_app("The key stores, which cannot be made again: back-ups, the way back, another secret.")
+app.add_typer(at_rest_app, name="at-rest")
 
 
 @app.command(

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from etl.engine import IN_SCRATCH, copy_to, leave_room
@@ -68,7 +67,7 @@ def land(
         opened = open_sources(mapping, delivery)
         _leave_room(con, mapping, opened)
         landed = _land_files(con, mapping, opened, keys, target, progress)
-    _write_rejects(landed, target / REJECTED)
+    _write_rejects(con, landed, target / REJECTED)
     (target / COLUMNS).write_text(json.dumps(columns_of(mapping.sources, opened, keys)), encoding="utf-8")
     names = {n: [f.file.name for f in files] for n, files in opened.items()}
     write_layer(target, number, delivery, keys.marks(), names)
@@ -156,11 +155,12 @@ def _land_file(
     return Landed(name, file.name, file.file.bytes, rows, tuple(rejects))
 
 
-def _write_rejects(landed: list[Landed], file: Path) -> None:
+def _write_rejects(con: DuckDBPyConnection, landed: list[Landed], file: Path) -> None:
     rows = [(f.source, f.file, r.line, r.reason) for f in landed for r in f.rejects]
     columns = [[row[i] for row in rows] for i in range(len(_REJECT_COLUMNS))]
     arrays = [pa.array(c, t) for c, t in zip(columns, _REJECT_COLUMNS.values(), strict=True)]
-    pq.write_table(pa.table(dict(zip(_REJECT_COLUMNS, arrays, strict=True))), file)
+    rejects = pa.table(dict(zip(_REJECT_COLUMNS, arrays, strict=True)))  # noqa: F841 - read by name
+    copy_to(con, "from rejects", file)
 
 
 def _accounts(landed: list[Landed]) -> Accounts:

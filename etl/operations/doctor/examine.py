@@ -49,6 +49,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (storage.SUBJECT, storage.check_room),
     (storage.SUBJECT, storage.check_files),
     (storage.SUBJECT, storage.check_scratch),
+    (storage.SUBJECT, storage.check_at_rest),
     (nights.SUBJECT, nights.check_drops),
     (grown.SUBJECT, grown.check_grown),
     (nights.RUNS, nights.check_locks),

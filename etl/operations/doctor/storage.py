@@ -11,6 +11,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from etl.at_rest import encrypted_files, home_key, writes_encrypted
+from etl.errors import EtlError
 from etl.operations.doctor.finding import Finding, Look, gigabytes
 from etl.store.ledger.tables import RUN
 
@@ -108,3 +110,21 @@ def check_scratch(look: Look) -> Iterator[Finding]:
         yield Finding(
             SUBJECT, "scratch", "warn", text, "the next run removes it; or: rm -r the folders older than a day"
         )
+
+
+def check_at_rest(look: Look) -> Iterator[Finding]:
+    """Whether what lies on the disk is encrypted as the settings say; nothing is said where nothing is to be."""
+    try:
+        key = home_key(look.settings)
+    except EtlError as error:
+        yield Finding(SUBJECT, "at rest", "fail", error.message, error.hint)
+        return
+    if key is None:
+        return
+    encrypted, plain = encrypted_files(look.settings.home)
+    text = f"{encrypted:,} files of rows are encrypted at rest, {plain:,} are in the clear"
+    if plain and writes_encrypted(look.settings):
+        step = "nights of before stay as they were written; docs/at-rest.md says how they go"
+        yield Finding(SUBJECT, "at rest", "warn", text, step)
+    else:
+        yield Finding(SUBJECT, "at rest", "ok", text)

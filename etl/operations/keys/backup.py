@@ -1,7 +1,7 @@
 """Encrypted copies of the key stores, each of one moment, whatever runs meanwhile.
 
 A copy is one file in the format of age (https://age-encryption.org), which its own program opens, too: a tar of the
-stores and of `manifest.json`, which says how far each had come.
+stores, of what opens a home that is encrypted at rest, and of `manifest.json`, which says how far each store had come.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import shutil
 import sqlite3
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 import pyrage
 
+from etl.at_rest import SEALED, home_key
 from etl.errors import ConfigError, of_file_system
 from etl.settings import Settings
 from etl.store.keys.fitting import damage_told, file_of, marks_in
@@ -32,6 +33,8 @@ from etl.store.marks import Marks
 MANIFEST, ENDING = "manifest.json", ".tar.age"
 #: The doctor looks at the age of this file in the folder of the key stores.
 BACKED_UP = ".backed-up"
+#: The key file of encryption at rest, as it is called in a copy.
+AT_REST = "at-rest.keys"
 _SCRATCH = ".copy-"
 _SHORTEST = 16  # characters of a passphrase
 
@@ -66,7 +69,7 @@ def back_up(settings: Settings, hospitals: Iterable[str], folder: Path, lock: Lo
             raise ConfigError("there is no key store to back up", hint="the first night of a hospital makes its store")
         said = {"made_at": made.isoformat(), "stores": {h: _said(place / f"{h}.sqlite", m) for h, m in marks.items()}}
         try:
-            _pack(place, said)
+            _pack(place, said, _at_rest(settings))
             folder.mkdir(parents=True, exist_ok=True)
             partial = folder / f".{target.name}.{os.getpid()}"
             _encrypt(place / "keys.tar", partial, lock)
@@ -118,12 +121,22 @@ def _said(copy: Path, marks: Marks) -> dict[str, Any]:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), **marks.as_json()}
 
 
-def _pack(place: Path, said: dict[str, Any]) -> None:
+def _at_rest(settings: Settings) -> dict[str, Path]:
+    """What opens a home that is encrypted at rest, by what it is called in a copy."""
+    key = home_key(settings)
+    if key is None or settings.at_rest_key_file is None:
+        return {}
+    return {AT_REST: settings.at_rest_key_file, SEALED: settings.home / SEALED}
+
+
+def _pack(place: Path, said: dict[str, Any], besides: Mapping[str, Path]) -> None:
     text = json.dumps(said, indent=1, sort_keys=True).encode()
     with tarfile.open(place / "keys.tar", "w") as archive:
         entry = tarfile.TarInfo(MANIFEST)
         entry.size = len(text)
         archive.addfile(entry, io.BytesIO(text))
+        for name, file in besides.items():
+            archive.add(file, name)
         for hospital in said["stores"]:
             archive.add(place / f"{hospital}.sqlite", f"{hospital}.sqlite")
             (place / f"{hospital}.sqlite").unlink()

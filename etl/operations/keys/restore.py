@@ -70,12 +70,12 @@ def restore(settings: Settings, copy: Path, hospital: str, number: int, unlock: 
 def _unpack(copy: Path, hospital: str, place: Path, unlock: Unlock) -> dict[str, Any]:
     """Decrypt a copy and take one store out of it; what its manifest says."""
     plain = place / "keys.tar"
-    _decrypt(copy, plain, unlock)
+    decrypt(copy, plain, unlock)
     try:
         with tarfile.open(plain) as archive:
-            said: dict[str, Any] = json.loads(_member(archive, MANIFEST).read())
+            said: dict[str, Any] = json.loads(member(archive, MANIFEST).read())
             with (place / f"{hospital}.sqlite").open("wb") as file:
-                shutil.copyfileobj(_member(archive, f"{hospital}.sqlite"), file)
+                shutil.copyfileobj(member(archive, f"{hospital}.sqlite"), file)
         wanted = said["stores"][hospital]
     except (tarfile.TarError, KeyError, ValueError):
         raise InputError(f"{copy.name} holds no key store of {hospital}", hint="choose another back-up") from None
@@ -89,14 +89,16 @@ def _unpack(copy: Path, hospital: str, place: Path, unlock: Unlock) -> dict[str,
     return said
 
 
-def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+def member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    """A file in an archive; KeyError where it is not there."""
     found = archive.extractfile(name)
     if found is None:
         raise KeyError(name)
     return found
 
 
-def _decrypt(copy: Path, plain: Path, unlock: Unlock) -> None:
+def decrypt(copy: Path, plain: Path, unlock: Unlock) -> None:
+    """Write what a copy holds to a file; ConfigError where it cannot be opened."""
     try:
         if unlock.identity:
             text = unlock.identity.read_text(encoding="utf-8")

@@ -12,14 +12,13 @@ from typing import Literal, Protocol
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from etl.mapping.language.contract import Source
 from etl.night.land.contract import SourceFile
 from etl.night.land.decode import as_utf8, utf8_chunks
 from etl.night.land.headers import read_header
 from etl.night.land.read import Reject, rejected, relation
-from etl.quality.lineage.places import Position, landed_rows
+from etl.quality.lineage.places import Position, landed_rows, rejects_of
 from etl.settings import Settings
 from etl.sql import quote
 
@@ -101,11 +100,9 @@ def line_index(settings: Settings, source: Source, at: Position) -> LineIndex | 
     """Rows and lines of the file of `at`; None for Parquet, or when only the file could tell and it is gone."""
     if source.format != "csv":
         return None
-    rejects = pq.ParquetFile(at.rejected).read().to_pylist()
-    known = [r for r in rejects if r["source"] == at.source and r["file"] in at.recorded]
-    known.sort(key=lambda r: int(r["line"]))
-    lines = np.array([r["line"] for r in known], np.int64)
-    reasons = [str(r["reason"]) for r in known]
+    known = rejects_of(settings, at)
+    lines = np.array([line for line, _ in known], np.int64)
+    reasons = [reason for _, reason in known]
     last = at.file.lines + (0 if at.file.ends_with_newline else 1)
     rows = landed_rows(settings, at)
     if last - 1 == rows + len(known):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import hospital_tables
@@ -151,8 +150,16 @@ def landed_rows(settings: Settings, at: Position) -> int:
         return rows_of_files(settings, {at.source: at.parquet})[at.source]
     said = read_marker(at.rejected.parent / ROWS_REMOVED).accounts.files
     came = next(f["rows"] for f in said if f["source"] == at.source and f["file"] in at.recorded)
-    rejects = pq.ParquetFile(at.rejected).read(columns=["source", "file"]).to_pylist()
-    return int(came) - sum(1 for r in rejects if r["source"] == at.source and r["file"] in at.recorded)
+    return int(came) - len(rejects_of(settings, at))
+
+
+def rejects_of(settings: Settings, at: Position) -> list[tuple[int, str]]:
+    """Line and reason of the rows of the position's file that were rejected, in the order of their lines."""
+    with open_reader(settings) as con:
+        return con.execute(
+            f"select line, reason from {rows_in(at.rejected)} where source = ? and file in (?, ?) order by line",
+            [at.source, *at.recorded],
+        ).fetchall()
 
 
 def numbered(run: Run, source: str, file: str) -> tuple[Position, int]:
