@@ -159,8 +159,9 @@ def _write_rejects(con: DuckDBPyConnection, landed: list[Landed], file: Path) ->
     rows = [(f.source, f.file, r.line, r.reason) for f in landed for r in f.rejects]
     columns = [[row[i] for row in rows] for i in range(len(_REJECT_COLUMNS))]
     arrays = [pa.array(c, t) for c, t in zip(columns, _REJECT_COLUMNS.values(), strict=True)]
-    rejects = pa.table(dict(zip(_REJECT_COLUMNS, arrays, strict=True)))  # noqa: F841 - read by name
-    copy_to(con, "from rejects", file)
+    con.register("all_rejects", pa.table(dict(zip(_REJECT_COLUMNS, arrays, strict=True))))
+    copy_to(con, "from all_rejects", file)
+    con.unregister("all_rejects")
 
 
 def _accounts(landed: list[Landed]) -> Accounts:
