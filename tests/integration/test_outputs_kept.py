@@ -162,6 +162,14 @@ def test_checkers_who_decide_at_the_same_moment_lose_nothing(ledger: Ledger) -> 
         ["NotYet", "released"], ["Forbidden", "released"])  # fmt: skip
 
 
+def test_batches_handed_in_at_one_moment_have_numbers_of_their_own(ledger: Ledger) -> None:
+    request = walk(ledger, "open")
+    with ThreadPoolExecutor(4) as pool:
+        numbers = list(pool.map(lambda _n: hand_in(ledger, request, TABLE, OTHER), range(6)))
+    assert sorted(numbers) == list(range(1, 7))
+    assert {len(show_batch(ledger, number, "auditor").batch.files) for number in numbers} == {2}
+
+
 def test_an_author_who_withdraws_while_a_checker_decides(ledger: Ledger) -> None:
     batch = hand_in(ledger, walk(ledger, "open"))
     decide(ledger, batch, "checker", "release")

@@ -44,13 +44,16 @@ def contents(ledger: Ledger, number: int, move: str, by: By, *, file: int | None
 
 
 def write_to(folder: Path, files: Sequence[Handed]) -> list[Path]:
-    """Write files into a folder and return where they are; nothing that is there is written over."""
+    """Write files into a folder, of the user alone where it is new, and return where they are.
+
+    Raises UsageError where one is there already: nothing is written over.
+    """
     if any(unsafe(each.name) for each in files):
         raise ConfigError("a file in the ledger has a name that was never handed in", hint="tell the privacy officer")
     paths = [folder / each.name for each in files]
     if any(path.exists() or path.is_symlink() for path in paths):
         raise UsageError("a file of that name is there already", hint="name an empty folder with --to")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path, each in zip(paths, files, strict=True):
         with path.open("xb") as target:
             target.write(each.content)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import asked_for
@@ -168,19 +169,20 @@ def test_the_table_has_every_move() -> None:
 
 # Whatever people try --------------------------------------------------------------------------------------------------
 
-TRIED = st.tuples(
-    st.sampled_from(["a", "b", "c", "researcher", "colleague"]), st.sampled_from(["release", "refuse", "withdraw"]),
-    st.sampled_from(["open", "outputs_checked", "suspended", "expired"]), st.sampled_from([(), ("a",), ("b",)]),
-    st.sampled_from(["checker", "checker", "researcher"]),
+#: What somebody may try: who, what, while the request stands so, who is named from then on, in which role.
+TRIES = (
+    ("a", "b", "a", "b", "c", "researcher", "colleague"), ("release", "release", "release", "refuse", "withdraw"),
+    ("open",) * 5 + ("outputs_checked", "suspended", "expired"), ((),) * 12 + (("a",), ("b",)),
+    ("checker",) * 6 + ("researcher",),
 )  # fmt: skip
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(TRIED, max_size=14))
-def test_nothing_is_released_without_two_others_who_released_it_in_the_same_round(tried: list[Any]) -> None:
-    batch, states, named = handed(), {}, set(NAMED)
-    digest = batch.digest
-    for n, (name, move, state, joins, role) in enumerate(tried):
+@given(st.integers(0, 2**32))
+def test_nothing_is_released_without_two_others_who_released_it_in_the_same_round(seed: int) -> None:
+    draw, batch, states, named = Random(seed), handed(), {}, set(NAMED)
+    for n in range(14):
+        name, move, state, joins, role = (draw.choice(each) for each in TRIES)
         named |= set(joins)
         at, case = AT + timedelta(minutes=n), case_in(state)
         try:
@@ -196,11 +198,10 @@ def test_nothing_is_released_without_two_others_who_released_it_in_the_same_roun
             assert len(for_it) == policy().checkers
             assert {each.verdict for each in for_it.values()} == {"release"}
             assert not set(for_it) & named
-            assert "researcher" not in for_it
+            assert len({s.actor for s in batch.steps if s.move == "decide"}) == policy().checkers
     moves = [step.after for step in batch.steps]
     assert moves.count("released") + moves.count("refused") + moves.count("withdrawn") <= 1
     assert all(states[s.number] in policy().in_use for s in batch.steps if s.move == "decide")
-    assert digest_of(batch.files) == digest
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
