@@ -19,6 +19,7 @@ from etl.faults import as_etl_error
 from etl.office import (
     checks,
     decisions,
+    drafts,
     findings,
     lineage,
     outputs,
@@ -45,7 +46,6 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _NOBODY = "'none'"
-_LARGEST_FORM = 64 * 1024  # bytes
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
 #: What an error means to a browser; whichever it is, the page says it in words.
 _STATUS = {UsageError: 409, InputError: 409, TransientError: 503, ConfigError: 500}
@@ -67,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         checks.router,
         together.router,
         lineage.router,
+        drafts.router,  # before the one of requests: `new` is no number of one
         requests.router,
         outputs.router,
         oversight.router,
@@ -99,9 +100,10 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _too_large(request: Request) -> bool:
-    """Whether a request brings more than any form of ours holds, or does not say how much; it may be of anybody."""
+    """Whether a request brings more than the form there holds, or does not say how much; it may be of anybody."""
     said = whole(request.headers.get("content-length", ""))
-    return request.method not in ("GET", "HEAD") and (said is None or said > _LARGEST_FORM)
+    largest = rules().size_at(request.method, request.url.path).bytes
+    return request.method not in ("GET", "HEAD") and (said is None or said > largest)
 
 
 def _unreadable(request: Request) -> bool:

@@ -43,7 +43,7 @@ def of_all(request: Request, late: str = "") -> HTMLResponse:
 def of_one(request: Request, number: str) -> HTMLResponse:
     """One request; as if it were not there, for who may not see it."""
     visit = visit_of(request)
-    case, who = _case(visit, number)
+    case, who = case_of(visit, number)
     return HTMLResponse(_page(visit, case, who, done=bool(request.query_params.get("done"))))
 
 
@@ -51,14 +51,14 @@ def of_one(request: Request, number: str) -> HTMLResponse:
 def move(request: Request, number: str) -> Response:
     """Make a move; where that cannot be, the request's page as it is now, with what was written still in it."""
     visit = visit_of(request)
-    case, who = _case(visit, number)
+    case, who = case_of(visit, number)
     name, seen = visit.form.get("move", ""), whole(visit.form.get("seen", ""))
     try:
         act(visit.desk.ledger, case.number, name, actor=who.name, said=_said(visit.form, name),
             seen=-1 if seen is None else seen)  # fmt: skip
         settle(visit.desk.settings, show_request(visit.desk.ledger, case.number))
     except (UsageError, InputError) as error:
-        now, who = _case(visit, number)
+        now, who = case_of(visit, number)
         return HTMLResponse(_page(visit, now, who, written=visit.form, why=error.message), 409)
     return RedirectResponse(f"/requests/{case.number}?done=1", 303)
 
@@ -68,7 +68,8 @@ def _person(visit: Visit) -> Person:
         return person(visit.actor.name, held(con))
 
 
-def _case(visit: Visit, number: str) -> tuple[Case, Person]:
+def case_of(visit: Visit, number: str) -> tuple[Case, Person]:
+    """A request as an address says it, and who asks; 404 for what there is not or the reader may not see."""
     who = _person(visit)
     with suppress(UsageError):
         if (known := whole(number)) is not None:
@@ -80,8 +81,10 @@ def _case(visit: Visit, number: str) -> tuple[Case, Person]:
 
 def _page(visit: Visit, case: Case, who: Person, **more: Any) -> str:
     mine = sorted(where for _, where in who.roles if where and where in case.form.get("hospitals", ()))
-    moves = [name for name in allowed(case, who) if name != "change"]
-    return case_page(visit.site("request", counts_for(visit)), case, visit.desk.names, moves, mine, **more)
+    moves = allowed(case, who)
+    said = [name for name in moves if name != "change"]
+    site = visit.site("request", counts_for(visit))
+    return case_page(site, case, visit.desk.names, said, mine, may_change="change" in moves, **more)
 
 
 def _said(form: Mapping[str, str], name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import timedelta
 from functools import cache
@@ -40,12 +41,26 @@ class _Passwords(_Part):
     shortest: int
 
 
+class Size(_Part):
+    """What a form may bring: bytes in all, letters in a field, files."""
+
+    bytes: int
+    letters: int
+    files: int = 0
+
+
+class _Forms(_Part):
+    usual: Size
+    large: dict[str, Size]
+
+
 class Rules(_Part):
     """What the file says."""
 
     roles: dict[str, frozenset[str]]
     duties: dict[str, frozenset[str]]
     routes: dict[str, str]
+    forms: _Forms
     sessions: _Sessions
     sign_in: _SignIn
     passwords: _Passwords
@@ -65,6 +80,17 @@ class Rules(_Part):
         """How long a failed attempt to sign in counts."""
         return timedelta(minutes=self.sign_in.minutes)
 
+    def size(self, route: str) -> Size:
+        """What the form of a route may bring."""
+        return self.forms.large.get(route, self.forms.usual)
+
+    def size_at(self, method: str, path: str) -> Size:
+        """What a form that is sent to an address may bring."""
+        for route, size in self.forms.large.items():
+            if _pattern(route).fullmatch(f"{method} {path}"):
+                return size
+        return self.forms.usual
+
     def role(self, name: str) -> str:
         """The name of a role; UsageError for one that there is not."""
         if name not in self.roles:
@@ -82,6 +108,11 @@ class Rules(_Part):
         if needed == ANYBODY:
             return True
         return may is not None and (needed == OWN or needed in may)
+
+
+@cache
+def _pattern(route: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(route)))
 
 
 @cache

@@ -29,6 +29,8 @@ ADDRESSES = {
     "act": "/findings/{number}/act",
     "requests": "/requests",
     "request": "/requests/{number}",
+    "request_new": "/requests/new",
+    "request_change": "/requests/{number}/change",
     "request_move": "/requests/{number}/move",
     "request_outputs": "/requests/{number}/outputs",
     "outputs": "/outputs",

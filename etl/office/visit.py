@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from etl.errors import UsageError
 from etl.office.desk import Desk
 from etl.office.record import Actor
-from etl.office.rules import OWN, rules
+from etl.office.rules import OWN, Size, rules
 from etl.office.sessions import Session, csrf_of, session_of
 from etl.office.site import served
 from etl.pages.language import Say, chosen, say_in
@@ -22,7 +24,8 @@ from etl.pages.site import THEMES, Reader, Site
 
 SESSION_COOKIE, VISITOR_COOKIE = "office_session", "office_visitor"
 LANGUAGE_COOKIE, THEME_COOKIE = "office_language", "office_theme"
-_LONGEST_FIELD = 8000  # characters: twice what fields of pages let write, as an end of line is sent as two
+_MOST_FIELDS = 400
+_LONGEST_NAME = 120  # letters of a file's name
 #: What no text has and not every ledger can keep: control characters but for tabs and ends of lines.
 _UNWRITABLE = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127])
 
@@ -37,7 +40,7 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Visit:
-    """One request of somebody: the cookies' tokens, who that is, what a form holds."""
+    """One request of somebody: the cookies' tokens, who that is, what a form holds, the files that it brings."""
 
     desk: Desk
     say: Say
@@ -48,6 +51,7 @@ class Visit:
     token: str | None = None
     session: Session | None = None
     form: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def csrf(self) -> str:
@@ -83,20 +87,43 @@ async def let_in(request: Request) -> None:
     """Let a request in as `rules.yaml` says: raises Refused, and the errors of the ledger."""
     visit = visit_of(request)
     route = route_key(request.method, request.scope["route"].path)
-    if request.method == "POST":  # read first: what was written is kept if the ledger is away
-        form = await request.form(max_files=0, max_fields=20, max_part_size=64 * 1024)
-        if not _is_of_another_site(request):
-            visit.form = {name: str(value).translate(_UNWRITABLE) for name, value in form.items()}
-    await run_in_threadpool(recognise, visit)
+    size = rules().size(route)
+    if request.method == "POST":
+        if int(request.headers["content-length"]) > rules().forms.usual.bytes:
+            await run_in_threadpool(recognise, visit)
+            if visit.session is None:  # of nobody known no more is read than any form holds
+                raise Refused(401)
+        await _read(request, visit, size)  # before the ledger is asked: what was written is kept if that is away
+    if visit.session is None:
+        await run_in_threadpool(recognise, visit)
     if request.method == "POST" and not _brought(visit):
         raise Refused(401 if rules().routes[route] == OWN and visit.session is None else 400)
     if not rules().allows(visit.session.may if visit.session else None, route):
         raise Refused(403 if visit.session else 401)
-    if any(len(value) > _LONGEST_FIELD for value in visit.form.values()):
+    if any(len(value) > size.letters for value in visit.form.values()):
         raise UsageError(
-            visit.say("what you wrote is longer than %(n)s characters; nothing was done", n=f"{_LONGEST_FIELD:,}"),
+            visit.say("what you wrote is longer than %(n)s characters; nothing was done", n=f"{size.letters:,}"),
             hint=visit.say("make it shorter and send it again"),
         )
+
+
+async def _read(request: Request, visit: Visit, size: Size) -> None:
+    """Read what a form brings, unless a page of somebody else sent it."""
+    form = await request.form(
+        max_files=size.files, max_fields=_MOST_FIELDS, max_part_size=rules().forms.usual.bytes
+    )  # fmt: skip
+    if _is_of_another_site(request):
+        return
+    texts = {name: value for name, value in form.items() if isinstance(value, str)}
+    visit.form = {name: value.translate(_UNWRITABLE) for name, value in texts.items()}
+    given = [value for _, value in form.multi_items() if isinstance(value, UploadFile) and value.filename]
+    visit.files = {_name_of(each): await each.read() for each in given}
+
+
+def _name_of(file: UploadFile) -> str:
+    """A file's name without the folders that some browsers say."""
+    name = re.split(r"[/\\]", file.filename or "")[-1].translate(_UNWRITABLE).strip()
+    return name[-_LONGEST_NAME:] or "-"
 
 
 def _is_of_another_site(request: Request) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import datetime, timedelta
 
 import asked_for
 import pytest
@@ -12,8 +13,15 @@ from office_site import PASSWORD, served, settings_of
 
 from etl.office.accounts import change_password
 from etl.office.record import Actor
+from etl.quality.findings.actions import today
+from etl.research.oversight.unusual import look_through
+from etl.research.requests.actions import draft
+from etl.research.requests.given import given
 from etl.research.requests.read import show_request
+from etl.research.requests.roles import set_role
 from etl.settings import PROJECT
+from etl.store.audit.entry import Said
+from etl.store.audit.write import write
 from etl.store.ledger.ledger import Ledger
 
 AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
@@ -34,7 +42,26 @@ def settings(tmp_path_factory):
 def ledger(settings):
     ledger = asked_for.people(Ledger(settings.ledger_url))
     change_password(ledger, Actor("test", None), "chair", PASSWORD)
+    for role in ("researcher", "privacy_officer"):
+        set_role(ledger, "chair", role, actor="root")
     return ledger
+
+
+@pytest.fixture(scope="module")
+def others(ledger):
+    """Pages of the chair's other roles: a request of the chair's own, the register with a line, something unusual."""
+    asked_for.walk(ledger, "registered")
+    people = [{"account": "chair", "name": "Chair", "part": "principal", "affiliation": "Ward 7"}]
+    own = given(asked_for.form(people=people), {"cohort.sql": b"select 1"})
+    number = draft(ledger, own, actor="chair", hospitals=asked_for.HOSPITALS)
+    day = today() - timedelta(days=1)
+    with ledger.engine.begin() as con:
+        write(
+            con,
+            Said("queried", "colleague", happened_at=datetime(day.year, day.month, day.day, 3) - timedelta(hours=9)),
+        )
+        look_through(con, today())
+    return ("/requests/new", f"/requests/{number}/change", f"/requests/{number}", "/register", "/unusual", "/")
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +84,10 @@ def chair(settings, number, tmp_path_factory):
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_pages_fit_and_are_accessible(chair, number, language, width):
+def test_pages_fit_and_are_accessible(chair, number, others, language, width):
     browser, address = chair
     browser.call("Network.setCookie", name="office_language", value=language, url=address)
-    for path in ("/requests", f"/requests/{number}"):
+    for path in ("/requests", f"/requests/{number}", *others):
         page = browser.open(f"{address}{path}", width)
         assert page.complaints == []
         assert page.width <= width, path
@@ -76,7 +103,7 @@ def test_pages_fit_and_are_accessible(chair, number, language, width):
 def test_the_chair_declares_and_votes_by_hand(chair, number, ledger):
     browser, address = chair
     browser.open(f"{address}/requests", 1280)
-    browser.follow("document.querySelector('main tbody a').click()")
+    browser.follow(f"document.querySelector('main tbody a[href$=\"/{number}\"]').click()")
     browser.evaluate("document.querySelector('#move-declare').open = true")
     browser.follow("document.querySelector('#move-declare button').click()")
     browser.evaluate("document.querySelector('#move-vote').open = true")

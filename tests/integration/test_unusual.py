@@ -119,9 +119,8 @@ def test_what_who_has_left_noted_still_counts(ledger: Ledger) -> None:
     assert new_things(ledger) == 0
 
 
-def test_project_spaces_read_at_night_are_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl.store.audit.write.known", lambda name: name)
-    happened(ledger, night_of(today() - timedelta(days=1), kind="space opened"))
+def test_project_spaces_entered_at_night_are_found_once(ledger: Ledger) -> None:
+    happened(ledger, night_of(today() - timedelta(days=1), kind="project space entered"))
     looked(ledger)
     assert [thing.rule for thing in found_in(ledger)] == ["project space at odd hours"]
 

@@ -21,7 +21,8 @@ Form = Mapping[str, Any]
 #: What somebody on a request is.
 PRINCIPAL, RESEARCHER, RECIPIENT = "principal", "researcher", "recipient"
 _LONGEST = 20_000
-_A_PERSON = ("account", "name", "part", "affiliation")
+#: What is said of everybody on a request.
+A_PERSON = ("account", "name", "part", "affiliation")
 
 
 class _Part(BaseModel):
@@ -182,10 +183,10 @@ def _query(value: Any, field: Field) -> str:
 
 def _people(value: Any, field: Field) -> list[dict[str, str]]:
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise ValueError(f"expected a list of people, each with {', '.join(_A_PERSON)}")
-    found = [{key: _text(each[key], field) for key in _A_PERSON if each.get(key)} for each in value]
-    if any(set(each) != set(_A_PERSON) for each in value) or any(len(each) != len(_A_PERSON) for each in found):
-        raise ValueError(f"everybody needs {', '.join(_A_PERSON)}, and nothing else")
+        raise ValueError(f"expected a list of people, each with {', '.join(A_PERSON)}")
+    found = [{key: _text(each[key], field) for key in A_PERSON if each.get(key)} for each in value]
+    if any(set(each) != set(A_PERSON) for each in value) or any(len(each) != len(A_PERSON) for each in found):
+        raise ValueError(f"everybody needs {', '.join(A_PERSON)}, and nothing else")
     parts = [each["part"] for each in found]
     if set(parts) - {PRINCIPAL, RESEARCHER, RECIPIENT} or parts.count(PRINCIPAL) != 1:
         raise ValueError(f"expected one {PRINCIPAL}; others are {RESEARCHER} or {RECIPIENT}")

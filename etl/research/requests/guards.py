@@ -45,6 +45,11 @@ def _names_known(case: Case, asked: Asked) -> str | None:
     return f"there is no hospital {', '.join(strange)}" if strange else None
 
 
+def _form_begun(case: Case, asked: Asked) -> str | None:
+    missing = lacking("request", case.form if asked.form is None else asked.form, ["new"])
+    return f"the form lacks {', '.join(missing)}" if missing else None
+
+
 def _form_complete(case: Case, asked: Asked) -> str | None:
     missing = lacking("request", case.form, ["new", "submit"])
     if missing:
@@ -206,8 +211,8 @@ Guard = Callable[[Case, Asked], str | None]
 GUARDS: Mapping[str, Guard] = {
     guard.__name__.removeprefix("_"): guard
     for guard in (
-        _names_actor, _names_known, _form_complete, _irb_told, _irb_valid, _seats_enough, _seats_free, _seated,
-        _undeclared, _declared_free, _no_conflict, _unvoted, _vote_told, _quorum, _majority, _no_majority,
+        _form_begun, _names_actor, _names_known, _form_complete, _irb_told, _irb_valid, _seats_enough, _seats_free,
+        _seated, _undeclared, _declared_free, _no_conflict, _unvoted, _vote_told, _quorum, _majority, _no_majority,
         _conditions_within, _let_in_so_far, _kept_out_so_far, _some_hospital, _pledge_current, _all_pledged,
         _not_who_built, _has_data, _no_data, _unordered, _breach_by_officer,
     )

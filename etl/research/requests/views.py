@@ -19,11 +19,22 @@ from etl.quality.findings.actions import today
 from etl.quality.names import Names, name_of
 from etl.research.requests.case import Case
 from etl.research.requests.chain import chain
-from etl.research.requests.forms import Field, blank, layout, pledge
+from etl.research.requests.flat import LISTS, PERIOD, people
+from etl.research.requests.forms import (
+    A_PERSON,
+    PRINCIPAL,
+    RECIPIENT,
+    RESEARCHER,
+    Field,
+    blank,
+    layout,
+    pledge,
+)
 from etl.research.requests.guards import IRB_RESULTS, VOTES
 from etl.research.requests.read import Listed, day_of, told
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_ROOM = 2  # people more than are there
 
 
 def printed(case: Case, names: Names, language: str) -> str:
@@ -43,17 +54,38 @@ def requests_page(site: Site, found: Sequence[Listed], *, late: bool) -> str:
 
 def case_page(
     site: Site, case: Case, names: Names, moves: Sequence[str], hospitals: Sequence[str], *,
-    written: Mapping[str, str] | None = None, why: str | None = None, done: bool = False,
+    written: Mapping[str, str] | None = None, why: str | None = None, done: bool = False, may_change: bool = False,
 ) -> str:  # fmt: skip
     """One request, with a form for each of some `moves`; `written` and `why`: what was not taken, and why not."""
     language = site.say.language
     values = {
         **_values(case, names, language), "offered": moves, "mine": hospitals, "written": written or {},
-        "why": why, "done": done, "votes": VOTES, "results": IRB_RESULTS, "blank": blank("conditions"),
+        "why": why, "done": done, "may_change": may_change, "votes": VOTES, "results": IRB_RESULTS,
+        "blank": blank("conditions"),
         "named": lambda shorts: [(each, getattr(name_of(names, each), language)) for each in shorts],
         "in_words": lambda keys: [(key, getattr(page_words()[key], language)) for key in keys],
     }  # fmt: skip
     return render_on(site, _TEMPLATES, "case.html.j2", values)
+
+
+def draft_page(
+    site: Site, case: Case | None, fields: Mapping[str, str], hospitals: Sequence[str], names: Names, *,
+    why: str | None = None, seen: str | None = None,
+) -> str:  # fmt: skip
+    """The form of a request to be filled in, or (of a `case`) changed; `fields`: what is in it, see `flat`.
+
+    `seen`: the step that was the last when it was opened, where it comes back; `why`: why it was not taken.
+    """
+    language = site.say.language
+    there = case.form.get("files", ()) if case else ()
+    values = {
+        **_said(language), "case": case, "fields": fields, "why": why, "seen": seen, "layout": layout("request"),
+        "lists": LISTS, "period": PERIOD, "a_person": A_PERSON, "hospitals": hospitals, "files": there,
+        "parts": [(part, getattr(page_words()[part], language)) for part in (PRINCIPAL, RESEARCHER, RECIPIENT)],
+        "rows": range(len(people("people", fields)) + _ROOM),
+        "hospital": lambda short: getattr(name_of(names, short), language),
+    }  # fmt: skip
+    return render_on(site, _TEMPLATES, "draft.html.j2", values)
 
 
 def _said(language: str) -> dict[str, Any]:
