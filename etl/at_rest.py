@@ -91,7 +91,7 @@ def home_key(settings: Settings) -> HomeKey | None:
         if file.exists():
             raise ConfigError(
                 f"{settings.home} is encrypted at rest, and no key for it is set",
-                hint=f"set {SETTING} to the file with the key; to write in the clear again: ETL_AT_REST_WRITE=false",
+                hint=f"set {SETTING} to the file with the key; where that is lost: etl keys at-rest restore",
             )
         return None
     keys = read_keys(settings.at_rest_key_file)

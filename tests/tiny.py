@@ -38,8 +38,6 @@ FILLED = (
     "observation_period", "condition_era", "cdm_source", "metadata",
 )  # fmt: skip
 SECRET = "0123456789abcdef0123456789abcdef"
-#: Whether all tests of the hospital run encrypted; those that look into files themselves then fail.
-AT_REST = "TESTS_AT_REST" in os.environ
 Table = list[list[str]]
 
 
@@ -119,7 +117,7 @@ def make(home: Path, vocabulary: Path, *, expectations: Path | None = None) -> T
         key_secret=SecretStr(SECRET), memory="500MB", _env_file=None,
     )  # fmt: skip
     hospital = Tiny(settings, read_tables(DATA / "delivery"), home / "drops")
-    if AT_REST:
+    if "TESTS_AT_REST" in os.environ:
         encrypt(hospital)
     return hospital
 

@@ -37,7 +37,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _export(work: Path, scale: int) -> Path:
+def export_of(work: Path, scale: int) -> Path:
     """The scaled export, made unless it is there."""
     export = work / f"synthea-{scale}"
     if not export.exists():
@@ -58,7 +58,7 @@ def main() -> None:
     console = Console(highlight=False, width=128)
     try:
         compile_once()
-        export = _export(work, options.scale)
+        export = export_of(work, options.scale)
         warm_up(DATA / "synthea-27", DATA / "vocabulary", work)
         whole = measure_whole(export, DATA / "vocabulary", work)
         size = sum(f.stat().st_size for f in export.glob("*.csv")) / 1e9

@@ -24,10 +24,11 @@ _GIB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a command took: seconds by the clock, and GiB at the peak."""
+    """What a command took: seconds by the clock, GiB at the peak, seconds of the processors."""
 
     seconds: float
     memory: float
+    processor: float = 0
 
 
 def compile_once() -> None:
@@ -59,7 +60,8 @@ def timed(command: list[str], env: dict[str, str]) -> Cost:
         if process.returncode:
             output.seek(0)
             sys.exit(f"{' '.join(command)} ended with {process.returncode}\n{output.read()}")
-    return Cost(seconds, max(seen[0], used.ru_maxrss * 1024 / _GIB))
+    peak = max(seen[0], used.ru_maxrss * 1024 / _GIB)
+    return Cost(seconds, peak, used.ru_utime + used.ru_stime)
 
 
 def average(*costs: Cost) -> Cost:

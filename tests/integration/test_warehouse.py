@@ -13,6 +13,8 @@ import pytest
 
 from etl.cdm.spec import tables
 from etl.errors import ConfigError
+from etl.operations.keys.at_rest import add_key
+from etl.settings import load_settings
 from etl.store.warehouse.ducklake.warehouse import DuckLake
 from etl.store.warehouse.protocol import Publication
 
@@ -27,10 +29,11 @@ SOURCE = {
 }
 PUBLISH = """
 import sys, pathlib, datetime
+from etl.settings import load_settings
 from etl.store.warehouse.ducklake.warehouse import DuckLake
 from etl.store.warehouse.protocol import Publication
 folder, number, nights, source = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), eval(sys.argv[4])
-lake = DuckLake(folder / "warehouse")
+lake = DuckLake.of(load_settings())
 lake.initialise()
 for night in range(1, nights + 1):
     files = {t: folder / f"{t}-{number}-{night}.parquet" for t in ("person", "condition_occurrence")}
@@ -79,11 +82,16 @@ def nights_seen(lake: DuckLake) -> list[tuple[int, int, int, int]]:
         ).fetchall()
 
 
-def test_publishers_at_once_and_a_reader_who_never_sees_a_mixture(tmp_path):
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_publishers_at_once_and_a_reader_who_never_sees_a_mixture(tmp_path, monkeypatch, encrypted):
+    monkeypatch.setenv("ETL_HOME", str(tmp_path))
+    if encrypted:
+        add_key(tmp_path / "keys")
+        monkeypatch.setenv("ETL_AT_REST_KEY_FILE", str(tmp_path / "keys"))
     for number in HOSPITALS:
         for night in range(1, NIGHTS + 1):
             write_night(tmp_path, number, night)
-    lake = DuckLake(tmp_path / "warehouse")
+    lake = DuckLake.of(load_settings())
     lake.initialise()
     script = tmp_path / "publish.py"
     script.write_text(textwrap.dedent(PUBLISH), encoding="utf-8")

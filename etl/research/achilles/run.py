@@ -19,11 +19,10 @@ from etl.research.achilles import told
 from etl.research.achilles.analyses import analyses, numbers
 from etl.research.achilles.compute import STRATA, compute
 from etl.research.achilles.kept import forget, is_kept, keep, kept_rows
-from etl.research.achilles.snapshot import COPY, Source, published_sources, take
+from etl.research.achilles.snapshot import Source, attach, lock_of, published_sources, take
 from etl.research.achilles.state import is_current, sources_of
 from etl.research.concepts.usage import strictest_small_cell
 from etl.settings import Settings
-from etl.sql import literal
 from etl.store.ledger.achilles import ACHILLES
 from etl.store.ledger.ledger import Ledger, next_number, now
 from etl.store.warehouse.open import open_warehouse
@@ -58,8 +57,9 @@ def bring_up_to_date(settings: Settings, tell: Tell, *, again: bool = False) -> 
         if not again and is_current(found, sources, small_cell):
             return None
         with scratch_folder(settings) as folder:
-            sources = _take(warehouse, folder / "rows.duckdb", tell)
-            anew, rows = _work(settings, folder, sources, small_cell, tell, again=again)
+            lock = lock_of(settings)
+            sources = _take(warehouse, folder / "rows.duckdb", lock, tell)
+            anew, rows = _work(settings, folder, lock, sources, small_cell, tell, again=again)
             tell("publishing", f"{rows:,} rows")
             warehouse.publish_results(folder / "results.duckdb")
         outcome = Outcome(tuple(sources), anew, rows, time.monotonic() - began)
@@ -78,11 +78,11 @@ def _ledger(settings: Settings) -> Ledger:
 
 
 def _work(
-    settings: Settings, folder: Path, sources: Sequence[Source], small_cell: int, tell: Tell, *, again: bool
+    settings: Settings, folder: Path, lock: str, sources: Sequence[Source], small_cell: int, tell: Tell, *, again: bool
 ) -> tuple[tuple[str, ...], int]:
     """From the copied rows to the file that readers get; returns the hospitals computed, and the rows told."""
     with open_engine(settings) as con:
-        con.execute(f"attach {literal(str(folder / 'rows.duckdb'))} as {COPY} (read_only)")
+        attach(con, folder / "rows.duckdb", lock, read_only=True)
         anew = _compute(con, settings, sources, tell, again=again)
         rows = _tell(con, settings, sources, small_cell)
         told.write(con, folder / "results.duckdb")
@@ -98,12 +98,12 @@ def _one_at_a_time(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _take(warehouse: Warehouse, file: Path, tell: Tell) -> list[Source]:
+def _take(warehouse: Warehouse, file: Path, lock: str, tell: Tell) -> list[Source]:
     """Copy the rows; returns what they are of, which was published before and after."""
     for _ in range(_TRIES):
         sources = published_sources(warehouse)
         file.unlink(missing_ok=True)
-        take(warehouse, file, lambda table: tell("copying", table))
+        take(warehouse, file, lock, lambda table: tell("copying", table))
         if published_sources(warehouse) == sources:
             return sources
     raise TransientError("nights are being published; Achilles waits for a quiet moment", hint="run again")

@@ -5,6 +5,7 @@ Only the fields that an analysis names are copied: no text of a hospital, no not
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -12,8 +13,11 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
+from etl.at_rest import writes_encrypted
 from etl.cdm.spec import tables
+from etl.engine import load_cipher
 from etl.research.achilles.analyses import fields_read
+from etl.settings import Settings
 from etl.sql import literal, quote
 from etl.store.warehouse.protocol import Night, Warehouse
 
@@ -46,12 +50,12 @@ def _source(hospital: str, number: int, night: Night) -> Source:
     return Source(hospital, number, night.night, night.run_id, night.step)
 
 
-def take(warehouse: Warehouse, file: Path, tell: Callable[[str], None]) -> None:
-    """Copy the rows, and the concepts that they have, into a new DuckDB file."""
+def take(warehouse: Warehouse, file: Path, lock: str, tell: Callable[[str], None]) -> None:
+    """Copy the rows, and the concepts that they have, into a new DuckDB file; `lock` as in `attach`."""
     read, words = fields_read()
     with warehouse.reader() as con:
         con.execute("set enable_progress_bar = false")
-        con.execute(f"attach {literal(str(file))} as {COPY}")
+        attach(con, file, lock)
         con.execute("begin")
         con.execute(f"create schema {ROWS}")
         for name in sorted(read):
@@ -64,6 +68,19 @@ def take(warehouse: Warehouse, file: Path, tell: Callable[[str], None]) -> None:
         _take_concepts(con)
         con.execute("commit")
         con.execute(f"detach {COPY}")
+
+
+def lock_of(settings: Settings) -> str:
+    """How a copy is locked that is read once: under a key that nobody has had before, where homes are encrypted."""
+    return f"encryption_key {literal(secrets.token_hex(32))}" if writes_encrypted(settings) else ""
+
+
+def attach(con: DuckDBPyConnection, file: Path, lock: str, *, read_only: bool = False) -> None:
+    """Attach a copy as `COPY`; `lock` is what `lock_of` gave for it."""
+    if lock:
+        load_cipher(con)
+    options = ", ".join(filter(None, (lock, "read_only" if read_only else "")))
+    con.execute(f"attach {literal(str(file))} as {COPY}{f' ({options})' if options else ''}")
 
 
 def _take_concepts(con: DuckDBPyConnection) -> None:
