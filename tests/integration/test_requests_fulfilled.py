@@ -19,6 +19,8 @@ from sqlalchemy.engine import URL
 from tiny import Tiny
 
 from etl.errors import ConfigError, EtlError, UsageError
+from etl.operations.doctor import spaces as doctor
+from etl.operations.doctor.examine import look_at
 from etl.research.fulfilment import sweep as sweeping
 from etl.research.fulfilment import work as working
 from etl.research.fulfilment.access import must_use, settle
@@ -314,6 +316,23 @@ def test_what_is_ordered_in_the_office_is_done_in_the_name_of_who_ordered_it(emb
     assert embedded.swept() == [], "what was done is not done again"
     embedded.act(number, "order_test", "privacy_officer")
     assert any("adequate" in text for text in embedded.swept())
+
+
+def test_the_doctor_tells_that_nobody_does_what_was_ordered_and_that_a_space_is_open_by_mistake(
+    embedded: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said() -> list[str]:
+        return [f"{found.what}: {found.text}" for found in doctor.check_orders(look_at(embedded.settings, []))]
+
+    number = embedded.approved()
+    embedded.act(number, "order_build", "secretary")
+    assert said() == []
+    monkeypatch.setattr(doctor, "_WAITS", timedelta(0))
+    assert said() == [f"request {number}: what was ordered is not done for more than an hour"]
+    embedded.swept()
+    assert said() == []
+    kept.set_open(embedded.settings, f"request_{number}", opened=True)
+    assert said() == [f"request {number}: it is not in use, and its space is open"]
 
 
 def test_an_order_of_somebody_who_may_not_any_more_is_not_done(embedded: Office) -> None:

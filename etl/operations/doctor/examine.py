@@ -45,6 +45,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (warehouse.SUBJECT, warehouse.check_warehouse),
     (achilles.SUBJECT, achilles.check_achilles),
     (spaces.SUBJECT, spaces.check_spaces),
+    (spaces.SUBJECT, spaces.check_orders),
     (storage.SUBJECT, storage.check_rights),
     (storage.SUBJECT, storage.check_room),
     (storage.SUBJECT, storage.check_files),

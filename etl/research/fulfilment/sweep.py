@@ -18,10 +18,11 @@ from etl.research.fulfilment.work import Worker, do
 from etl.research.requests.actions import write_expiry
 from etl.research.requests.case import ITSELF, Case
 from etl.research.requests.chain import chain
-from etl.research.requests.read import list_requests, show_request
+from etl.research.requests.read import IN_USE, list_requests, show_request
 from etl.research.spaces import kept
 from etl.research.spaces.destroy import destroy, pending
-from etl.store.ledger.ledger import now
+from etl.settings import Settings
+from etl.store.ledger.ledger import Ledger, now
 
 #: How long a space may stand before its request says so: who builds it is writing that down.
 _GRACE = timedelta(hours=1)
@@ -78,3 +79,21 @@ def _is_left_over(worker: Worker, case: Case) -> bool:
         return False
     built = datetime.fromisoformat(kept.about(worker.settings, name).built_at).replace(tzinfo=None)
     return now() - built > _GRACE
+
+
+def waiting(ledger: Ledger, longer_than: timedelta) -> list[int]:
+    """Requests of which somebody ordered work that is not done for longer than that: nobody looks at requests."""
+    with_orders = {state for move in chain().moves.values() if move.orders for state in move.from_}
+    found = []
+    for listed in list_requests(ledger, sorted(with_orders)):
+        order = show_request(ledger, listed.number).ordered
+        if order and now() - order.at > longer_than:
+            found.append(listed.number)
+    return found
+
+
+def open_by_mistake(settings: Settings, ledger: Ledger) -> list[int]:
+    """Requests whose space can be used though they are not in use: nobody has shut it."""
+    in_use = {space_of(listed.number) for listed in list_requests(ledger, IN_USE)}
+    left = [name for name in kept.spaces(settings) if kept.is_open(settings, name) and name not in in_use]
+    return [int(number) for name in left if (number := name.removeprefix("request_")).isdecimal()]
