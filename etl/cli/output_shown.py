@@ -94,6 +94,7 @@ def shown_plain(shown: Shown) -> Mapping[str, Any]:
     kept = {key: getattr(batch, key) for key in ("number", "request", "at", "actor", "note", "digest", "threshold")}
     return {
         **kept, "state": batch.state, "round": batch.round, "seats": batch.seats, "due": shown.due, "seen": shown.seen,
+        "has_differed": batch.has_differed,
         "files": [asdict(file) for file in batch.files], "findings": [asdict(each) for each in batch.findings],
         "steps": [step_plain(step) for step in shown.steps], "may": sorted(shown.may),
     }  # fmt: skip
@@ -128,7 +129,8 @@ def shown_lines(shown: Shown) -> list[str]:
         lines.append(f"  {file.number}  {file.name}  {file.bytes:,} bytes  sha256 {file.digest}")
         for left in (each for each in batch.findings if each.file == file.number):
             places = "; ".join(map(str, left.places))
-            lines.append(f"       · {rules[left.rule].title.en}: {places}  [{left.rule}]")
+            title = rules[left.rule].title.en if left.rule in rules else "a rule that there was"
+            lines.append(f"       · {title}: {places}  [{left.rule}]")
     lines.append("steps:")
     for step in shown.steps:
         verdict = f": {policy().verdicts[step.verdict].en}" if step.verdict else ""
@@ -141,6 +143,8 @@ def shown_lines(shown: Shown) -> list[str]:
             f"  {step.number}  {moment(step.at)}  {who} {policy().moves[step.move].title.en}{verdict}{round_}{why}"
         )
         lines += [f"       on file {number}: {text}" for number, text in sorted(step.comments.items())]
+    if batch.has_differed:
+        lines.append("the checkers differed to the last: what they do not agree on does not leave")
     if shown.due:
         lines.append(f"to be decided until {shown.due}; taken up by {', '.join(batch.seats) or 'nobody yet'}")
     return [*lines, f"you may: {', '.join(sorted(shown.may)) or 'look'}"]

@@ -56,8 +56,8 @@ def check(files: Sequence[Path], released: Sequence[Path], rules: Rules) -> Chec
     return _together((look(file, rules) for file in files), (look(file, rules) for file in released), rules)
 
 
-def check_contents(files: Sequence[Named], released: Sequence[Named], rules: Rules) -> Checked:
-    """The same check of files that do not lie in a folder."""
+def check_contents(files: Iterable[Named], released: Iterable[Named], rules: Rules) -> Checked:
+    """The same check of files that do not lie in a folder; each is looked at in its turn, and not kept."""
     return _together((look_at(*file, rules) for file in files), (look_at(*file, rules) for file in released), rules)
 
 

@@ -12,13 +12,13 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from etl.errors import TransientError
+from etl.errors import TransientError, UsageError
 from etl.research.disclosure.rules import Rules
 from etl.research.outbox.batch import Batch, Step
 from etl.research.outbox.engine import Said, decision, withdrawal
 from etl.research.outbox.hand_in import recheck
-from etl.research.outbox.kept import add_step, batch_of, named_ever
-from etl.research.outbox.policy import RELEASED, WAITING
+from etl.research.outbox.kept import add_step, batch_of, named_ever, released_of
+from etl.research.outbox.policy import RELEASE, RELEASED, WAITING
 from etl.research.outbox.who import By, person_of, tell
 from etl.research.requests import actions as requests
 from etl.research.requests.case import Case
@@ -29,6 +29,10 @@ from etl.store.ledger.ledger import Ledger, now
 _TRIES = 20
 #: What the audit log calls how a batch ended.
 _ENDED = {"released": "output released", "refused": "output refused"}
+
+
+class _Again(Exception):
+    """What was looked at has changed before it was written down: it is looked at anew."""
 
 
 def decide(ledger: Ledger, number: int, said: Said, by: By, rules: Rules, *, seen: int | None = None) -> Step:
@@ -45,11 +49,12 @@ def decide(ledger: Ledger, number: int, said: Said, by: By, rules: Rules, *, see
         case = show_request(ledger, batch.request)
         step = decision(batch, case, person_of(ledger, by.actor), _plain(said), now(), named=named, seen=seen)
         step = replace(step, entered_by=by.entered_by)
+        left = _must_still_pass(ledger, batch, rules) if step.verdict == RELEASE else None
         if step.after == WAITING:
             with ledger.engine.begin() as con:
                 _write(con, batch, step, by)
         else:
-            _end(ledger, batch, step, by, rules)
+            _end(ledger, batch, step, by, left)
         return step
 
     return _insisting(once)
@@ -71,17 +76,25 @@ def withdraw(ledger: Ledger, number: int, by: By, *, comment: str | None = None,
     return _insisting(once)
 
 
-def _end(ledger: Ledger, batch: Batch, step: Step, by: By, rules: Rules) -> None:
-    """Write the last decision down together with the step of the request that it makes."""
+def _end(ledger: Ledger, batch: Batch, step: Step, by: By, left: int | None) -> None:
+    """Write the last decision down together with the step of the request that it makes.
+
+    `left`: beside how many released batches it was checked, where it is released. Raises _Again where that, or how the
+    request stands, has changed since.
+    """
     result = "passed" if step.after == RELEASED else "failed"
 
     def work(_case: Case) -> requests.Evidence:
-        if step.after == RELEASED:
-            _must_still_pass(ledger, batch, rules)
+        with ledger.engine.connect() as con:
+            if left is not None and len(released_of(con, batch.request)) != left:
+                raise _Again
         said = {"result": result, "digest": batch.digest, "batch": batch.number}
         return requests.Evidence(said, lambda con: _write(con, batch, step, by))
 
-    requests.carry_out(ledger, batch.request, "check_outputs", work, actor=by.actor, entered_by=by.entered_by)
+    try:
+        requests.carry_out(ledger, batch.request, "check_outputs", work, actor=by.actor, entered_by=by.entered_by)
+    except UsageError:
+        raise _Again from None
 
 
 def _write(con: sa.Connection, batch: Batch, step: Step, by: By) -> None:
@@ -91,15 +104,20 @@ def _write(con: sa.Connection, batch: Batch, step: Step, by: By) -> None:
         tell(con, _ENDED[step.after], batch, by, step.role, files=len(batch.files))
 
 
-def _must_still_pass(ledger: Ledger, batch: Batch, rules: Rules) -> None:
-    found = recheck(ledger, batch, rules)
+def _must_still_pass(ledger: Ledger, batch: Batch, rules: Rules) -> int:
+    """How many batches of the request have left, beside which this one passes the automatic check; else raises NotYet.
+
+    It is asked whenever somebody would release it: were it asked of the last one only, it would tell of the first.
+    """
+    found, left = recheck(ledger, batch, rules)
     if found and found.refused:
-        rules_broken = ", ".join(sorted({each.rule for each in found.refused}))
+        broken = ", ".join(sorted({each.rule for each in found.refused}))
         raise NotYet(
             f"batch {batch.number} is not released: beside what left since it was handed in, the automatic check "
-            f"refuses it ({rules_broken}); nothing was changed",
+            f"refuses it ({broken}); nothing was changed",
             hint=f"refuse it, or its author takes it back: etl output withdraw {batch.number}",
         )
+    return left
 
 
 def _insisting(once: Callable[[], Step]) -> Step:
@@ -107,7 +125,7 @@ def _insisting(once: Callable[[], Step]) -> Step:
     for _ in range(_TRIES):
         try:
             return once()
-        except (IntegrityError, requests.Overtaken):
+        except (IntegrityError, _Again):
             continue
     raise TransientError("others do something with it at the same moment", hint="do it again")
 

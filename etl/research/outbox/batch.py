@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from etl.research.disclosure.findings import Place
-from etl.research.outbox.policy import WAITING, policy
+from etl.research.outbox.policy import REFUSED, WAITING, policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,11 @@ class Batch:
     def is_complete(self, round_: int) -> bool:
         """Whether all checkers have decided in a round."""
         return len(self.decided(round_)) >= policy().checkers
+
+    @property
+    def has_differed(self) -> bool:
+        """Whether it is refused because the checkers differed to the last."""
+        return self.state == REFUSED and len({step.verdict for step in self.decided(self.round).values()}) > 1
 
     def shown_to(self, name: str, *, is_author: bool) -> list[Step]:
         """The steps that somebody is shown: of others' decisions those of complete rounds.

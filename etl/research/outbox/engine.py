@@ -143,8 +143,10 @@ def _must_be_said(batch: Batch, said: Said) -> None:
         raise UsageError(f"batch {batch.number} has no file {unknown[0]}", hint=f"etl output show {batch.number}")
     if said.verdict == REFUSE and not said.comment and not any(said.comments.values()):
         raise UsageError("who refuses says why, on the batch or on a file", hint="etl output refuse --help")
-    if any(len(text) > policy().letters for text in (said.comment or "", *said.comments.values())):
-        raise UsageError(f"a comment has at most {policy().letters:,} letters", hint="make it shorter")
+    longest = max((len(text) for text in said.comments.values()), default=0)
+    if len(said.comment or "") > policy().letters or longest > policy().file_letters:
+        raise UsageError(f"a comment has at most {policy().letters:,} letters, on a file {policy().file_letters:,}",
+                         hint="make it shorter")  # fmt: skip
 
 
 def _not_in_use(case: Case, why: str) -> NotYet:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from etl.errors import InputError, TransientError, UsageError
@@ -69,27 +68,29 @@ def hand_in(ledger: Ledger, request: int, files: Sequence[Handed], note: str, by
     raise TransientError("others hand in at the same moment", hint="do it again")
 
 
-def recheck(ledger: Ledger, batch: Batch, rules: Rules) -> Checked | None:
-    """The automatic check of a batch again, where more of its request has left since it was handed in."""
+def recheck(ledger: Ledger, batch: Batch, rules: Rules) -> tuple[Checked | None, int]:
+    """The automatic check of a batch again, None where nothing of its request left since it was handed in; and how many
+    batches of the request have left.
+
+    Raises ConfigError where its files are not those that were handed in.
+    """
     with ledger.engine.connect() as con:
         handed = contents_of(con, batch.request, batch.files)
-        if len(released_of(con, batch.request)) == batch.beside:
-            return None
-    return _checked(ledger, batch.request, handed, rules)[0]
+        left = len(released_of(con, batch.request))
+    return (None, left) if left == batch.beside else _checked(ledger, batch.request, handed, rules)
 
 
 def _checked(ledger: Ledger, request: int, handed: Sequence[Handed], rules: Rules) -> tuple[Checked, int]:
     """The findings, and how many batches had left before."""
     with ledger.engine.connect() as con:
         batches = released_of(con, request)
-        before = [each for batch in batches for each in _contents(con, request, batch)]
-    return check_contents(
-        [(each.name, each.content) for each in handed], [(each.name, each.content) for each in before], rules
-    ), len(batches)
+        before = (each for batch in batches for each in contents_of(con, request, files_of(con, batch)))
+        found = check_contents(map(_named, handed), map(_named, before), rules)
+    return found, len(batches)
 
 
-def _contents(con: sa.Connection, request: int, batch: int) -> list[Handed]:
-    return contents_of(con, request, files_of(con, batch))
+def _named(each: Handed) -> tuple[str, bytes]:
+    return each.name, each.content
 
 
 def _batch(

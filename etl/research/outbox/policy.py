@@ -48,6 +48,7 @@ class Policy(_Part):
     bytes: int = Field(gt=0)
     name_bytes: int = Field(gt=0, le=200)  # what the ledger has place for
     letters: int = Field(gt=0, le=4000)
+    file_letters: int = Field(gt=0)
     in_use: frozenset[str]
     stopped: frozenset[str]
     states: dict[str, State]
