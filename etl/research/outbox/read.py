@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -83,9 +83,10 @@ def list_batches(
     """
     who, wanted = person_of(ledger, name), (WAITING,) if late or mine else tuple(states)
     requests = {each.number: each for each in list_requests(ledger) if role_in(each.people, "see", who)}
-    rows = [row for row in ledger.read(_newest(request, wanted)) if row["request"] in requests]
-    seats = _seats(ledger, request) if any(row["after"] == WAITING for row in rows) else {}
-    found = [_listed(row, requests[row["request"]], who, seats.get(row["number"], {})) for row in rows]
+    with ledger.engine.connect() as con:  # rows as they are: there are many, and each is looked at once
+        rows = [row for row in con.execute(_newest(request, wanted)) if row.request in requests]
+        seats = _seats(con, request) if any(row.after == WAITING for row in rows) else {}
+    found = [_listed(row, requests[row.request], who, seats.get(row.number, {})) for row in rows]
     if late or mine:
         day = today()
         found = [each for each in found if (each.late(day) or not late) and (each.is_mine or not mine)]
@@ -138,7 +139,7 @@ def _newest(request: int | None, states: Sequence[str]) -> sa.Select[Any]:
     newest = sa.select(step.c.batch, sa.func.max(step.c.number).label("number")).group_by(step.c.batch).subquery()
     query = (
         sa.select(batch.c.number, batch.c.request, batch.c.actor, batch.c.at, batch.c.files, batch.c.bytes,
-                  step.c.after, step.c.entered_at, step.c.round)
+                  step.c.after, step.c.entered_at)
         .join(newest, newest.c.batch == batch.c.number)
         .join(step, (step.c.batch == newest.c.batch) & (step.c.number == newest.c.number))
         .order_by(batch.c.number.desc())
@@ -148,7 +149,7 @@ def _newest(request: int | None, states: Sequence[str]) -> sa.Select[Any]:
     return query.where(step.c.after.in_(states)) if states else query
 
 
-def _seats(ledger: Ledger, request: int | None) -> dict[int, dict[str, list[int]]]:
+def _seats(con: sa.Connection, request: int | None) -> dict[int, dict[str, list[int]]]:
     """Of batches that may wait, who decided in which rounds; not how."""
     step = OUTPUT_STEP
     ended = sa.select(step.c.batch).where(step.c.after != WAITING)
@@ -159,21 +160,20 @@ def _seats(ledger: Ledger, request: int | None) -> dict[int, dict[str, list[int]
         of = sa.select(OUTPUT_BATCH.c.number).where(OUTPUT_BATCH.c.request == request)
         query = query.where(step.c.batch.in_(of))
     found: dict[int, dict[str, list[int]]] = {}
-    for row in ledger.read(query):
-        found.setdefault(row["batch"], {}).setdefault(row["actor"], []).append(row["round"])
+    for batch, actor, round_ in con.execute(query):
+        found.setdefault(batch, {}).setdefault(actor, []).append(round_)
     return found
 
 
 def _listed(
-    row: Mapping[str, Any], request: ListedRequest, who: Person, seats: Mapping[str, Sequence[int]]
+    row: sa.Row[Any], request: ListedRequest, who: Person, seats: Mapping[str, Sequence[int]]
 ) -> Listed:  # fmt: skip
-    began: datetime = row["entered_at"]
     in_use = request.state in policy().in_use
-    may = row["after"] == WAITING and in_use and role_in(request.people, "decide", who) and who.name != row["actor"]
+    may = row.after == WAITING and in_use and role_in(request.people, "decide", who) and who.name != row.actor
     return Listed(
-        number=row["number"], request=row["request"], title=request.title, actor=row["actor"],
-        handed_in=day_of(row["at"]), files=row["files"], bytes=row["bytes"], state=row["after"], since=day_of(began),
-        in_use=in_use, is_mine=bool(may) and _is_awaited(who.name, seats),
+        number=row.number, request=row.request, title=request.title, actor=row.actor, handed_in=day_of(row.at),
+        files=row.files, bytes=row.bytes, state=row.after, since=day_of(row.entered_at), in_use=in_use,
+        is_mine=bool(may) and _is_awaited(who.name, seats),
     )  # fmt: skip
 
 

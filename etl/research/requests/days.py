@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from holidays import HolidayBase, country_holidays
 
@@ -18,6 +18,7 @@ def is_working_day(day: date) -> bool:
     return day.weekday() < 5 and day not in _holidays()
 
 
+@lru_cache(maxsize=4096)  # lists ask it of the same days again and again
 def after(day: date, working_days: int) -> date:
     """The day that lies a number of working days after another one; that one itself is not counted."""
     left = working_days
@@ -27,6 +28,7 @@ def after(day: date, working_days: int) -> date:
     return day
 
 
+@lru_cache(maxsize=4096)
 def days_late(due: date, today: date) -> int:
     """Working days that have passed since a day that something was due on, today included; 0: it is not late."""
     return sum(is_working_day(due + timedelta(days=n)) for n in range(1, (today - due).days + 1))
