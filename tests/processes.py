@@ -68,6 +68,8 @@ def start(hospital: Tiny, *arguments: str, log: Path, death: Death | None = None
         "ETL_THREADS": "2", "ETL_MEMORY": "500MB", "ETL_KEY_SECRET": SECRET, "GX_ANALYTICS_ENABLED": "false",
         "COLUMNS": "200", "TMPDIR": str(log.parent / "temporary"),
     }  # fmt: skip
+    if s.at_rest_key_file:
+        environment["ETL_AT_REST_KEY_FILE"] = str(s.at_rest_key_file)
     if s.warehouse_url:
         environment["ETL_WAREHOUSE_URL"] = s.warehouse_url
     (log.parent / "temporary").mkdir(exist_ok=True)

@@ -25,7 +25,7 @@ from etl.store.warehouse.schema import create_statements
 PLAIN = "catalog.sqlite"
 _TRIES = 40
 #: What the warehouse knows of itself: tables of the schema `admin`, columns that came later behind.
-_ADMIN = {
+ADMIN = {
     "published": {
         "hospital": "varchar", "run_id": "varchar", "night": "date", "step": "bigint", "mappings": "varchar",
     },
@@ -155,13 +155,13 @@ class Catalog:
     def _is_current(self) -> bool:
         """Whether the tables of `admin` have the columns of this program."""
         with self.asking() as con:
-            there = {table: set(columns_of(con, table)) for table in _ADMIN}
-        if any(there[table] - columns.keys() for table, columns in _ADMIN.items()):
+            there = {table: set(columns_of(con, table)) for table in ADMIN}
+        if any(there[table] - columns.keys() for table, columns in ADMIN.items()):
             raise ConfigError(
                 f"a newer version of the program has changed the warehouse in {self.folder}",
                 hint="run that version, or restore the folder as it was before",
             )
-        return all(columns.keys() <= there[table] for table, columns in _ADMIN.items())
+        return all(columns.keys() <= there[table] for table, columns in ADMIN.items())
 
     def _create(self) -> None:
         """A new catalog, made under another name: it is there wholly or not at all, and the first of several stays."""
@@ -178,6 +178,15 @@ class Catalog:
         finally:
             for file in self.folder.glob(f"{new.file.name}*"):
                 file.unlink()
+
+    def vocabulary(self) -> str | None:
+        """The release of the vocabulary that the tables hold."""
+        with self.asking() as con:
+            row = con.execute(
+                "select path from __ducklake_metadata_warehouse.ducklake_data_file "
+                "where end_snapshot is null and path like '%/vocabulary/%/concept.parquet'"
+            ).fetchone()
+        return Path(row[0]).parents[1].name if row else None
 
     def remove_leftovers(self, place: Path) -> None:
         """Remove folders that a killed publisher linked and never registered; the lock of their hospital is held."""
@@ -200,7 +209,7 @@ def make_tables(con: DuckDBPyConnection) -> None:
     for statement in create_statements(keys=False).values():
         con.execute(statement)
     con.execute("create schema if not exists admin")
-    for table, columns in _ADMIN.items():
+    for table, columns in ADMIN.items():
         said = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         con.execute(f"create table if not exists admin.{table} ({said})")
         there = columns_of(con, table)

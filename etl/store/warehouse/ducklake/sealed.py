@@ -6,6 +6,7 @@ time, works in a copy of it, which then takes its place. Readers keep the file t
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -18,11 +19,12 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.at_rest import HomeKey, home_key, writes_encrypted
+from etl.cdm.spec import tables
 from etl.engine import extension_file, load_cipher
 from etl.errors import TransientError
 from etl.settings import Settings
-from etl.sql import literal, quote
-from etl.store.warehouse.ducklake.catalog import PLAIN, Catalog, make_tables
+from etl.sql import literal
+from etl.store.warehouse.ducklake.catalog import ADMIN, PLAIN, Catalog, make_tables
 
 SEALED = "catalog.duckdb"
 _OURS = "ducklake-*.parquet"  # how the engine names the files that it writes
@@ -60,40 +62,62 @@ class SealedCatalog(Catalog):
 
     def transaction(self, work: Callable[[DuckDBPyConnection], None]) -> None:
         """Run `work` in one transaction, when no other publisher is at work."""
+
+        def tidy(con: DuckDBPyConnection) -> None:
+            _remove_unknown(con, self.data, _OURS)  # of a publisher who was killed before the catalog named them
+
         with self._copy() as copy:
-            try:
-                with closing(copy.attach(read_only=False)) as con:
-                    con.execute("set temp_file_encryption = true")
-                    _remove_leftovers(con, self.data)
-                    con.execute("begin")
-                    work(con)
-                    con.execute("commit")
-            except duckdb.Error as error:
-                raise self.not_written(error) from None
+            copy.run(work, tidy)
 
     def change(self, work: Callable[[DuckDBPyConnection], None]) -> None:
         """Let `work` change the catalog's own tables, which are in the main schema of its connection."""
         with self._copy() as copy:
             copy.edit(work)
 
-    def take_over(self, plain: Catalog) -> None:
-        """Become the catalog that `plain` is, which is removed; files of rows stay until others take their place."""
+    def take_over(self, plain: Catalog, release: str | None) -> None:
+        """Become what the warehouse is, of which `plain` is the catalog, with its release of the vocabulary.
+
+        The engine has no warehouse of which a part is encrypted: all rows are written anew. Of earlier nights nothing
+        is kept; the files in the clear are removed.
+        """
 
         def work(con: DuckDBPyConnection) -> None:
+            make_tables(con)
+            for schema, names in (("main", tables()), ("admin", ADMIN)):
+                for name in names:
+                    con.execute(f"insert into {schema}.{name} by name from plain.{schema}.{name}")
+            name_release(con, release)
+
+        def beside(con: DuckDBPyConnection) -> None:
             con.execute(f"load {literal(str(extension_file('sqlite_scanner')))}")
-            con.execute(f"attach {literal(str(plain.file))} as plain (type sqlite, read_only)")
-            for (table,) in con.execute(
-                "select table_name from duckdb_tables() where database_name = 'plain' order by all"
-            ).fetchall():
-                con.execute(f"delete from {quote(table)}")
-                con.execute(f"insert into {quote(table)} by name from plain.{quote(table)}")
-            con.execute("update ducklake_metadata set value = 'true' where key = 'encrypted'")
+            address = literal(f"ducklake:sqlite:{plain.file}")
+            con.execute(f"attach {address} as plain (data_path {literal(f'{self.data}/')}, read_only)")
 
         with self._copy() as copy:
-            copy.attach(read_only=False).close()
-            copy.edit(work)
+            copy.run(work, beside)
+        self.forget_plain()
+
+    def forget_plain(self) -> None:
+        """Remove what the warehouse was in the clear."""
         for file in self.folder.glob(f"{PLAIN}*"):
             file.unlink()
+        with self.asking() as con:
+            _remove_unknown(con, self.data, "*.parquet")
+        for folder in sorted(self.data.rglob("*/"), reverse=True):
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+    def run(self, work: Callable[[DuckDBPyConnection], None], before: Callable[[DuckDBPyConnection], None]) -> None:
+        """Run `work` in one transaction; only of a copy that nobody else has."""
+        try:
+            with closing(self.attach(read_only=False)) as con:
+                con.execute("set temp_file_encryption = true")
+                before(con)
+                con.execute("begin")
+                work(con)
+                con.execute("commit")
+        except duckdb.Error as error:
+            raise self.not_written(error) from None
 
     def edit(self, work: Callable[[DuckDBPyConnection], None]) -> None:
         """See `change`; only of a copy that nobody else has."""
@@ -104,6 +128,14 @@ class SealedCatalog(Catalog):
             con.execute("begin")
             work(con)
             con.execute("commit")
+
+    def vocabulary(self) -> str | None:
+        """See Catalog.vocabulary."""
+        with self.asking() as con:
+            row = con.execute(
+                "select comment from duckdb_tables() where database_name = 'warehouse' and table_name = 'concept'"
+            ).fetchone()
+        return row[0] if row else None
 
     def _create(self) -> None:
         self.transaction(make_tables)
@@ -147,16 +179,23 @@ def catalog_of(folder: Path, settings: Settings | None) -> Catalog:
 
 def sealed(catalog: Catalog, settings: Settings | None) -> Catalog:
     """The catalog with which a warehouse goes on when a night is published: an encrypted one, where that is set."""
-    if settings is None or isinstance(catalog, SealedCatalog) or not writes_encrypted(settings):
-        return catalog
-    key = home_key(settings)
-    if key is None:
-        return catalog
-    made = SealedCatalog(catalog.folder, key)
-    if catalog.file.exists():
-        catalog.close()
-        made.take_over(catalog)
+    key = home_key(settings) if settings and writes_encrypted(settings) else None
+    if isinstance(catalog, SealedCatalog) or key is None:
+        made = catalog
+    else:
+        made = SealedCatalog(catalog.folder, key)
+        if catalog.file.exists():
+            release = catalog.vocabulary()
+            catalog.close()
+            made.take_over(catalog, release)
+    if isinstance(made, SealedCatalog) and (made.folder / PLAIN).exists():  # a process was killed meanwhile
+        made.forget_plain()
     return made
+
+
+def name_release(con: DuckDBPyConnection, release: str | None) -> None:
+    """Note which release of the vocabulary the tables hold."""
+    con.execute(f"comment on table concept is {literal(release) if release else 'null'}")
 
 
 def _is_new(folder: Path, settings: Settings) -> bool:
@@ -171,11 +210,11 @@ def _keep(file: Path) -> None:
         os.fsync(handle.fileno())
 
 
-def _remove_leftovers(con: DuckDBPyConnection, data: Path) -> None:
-    """Remove the files of rows that a publisher wrote who was killed before the catalog named them."""
-    tables = ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
-    query = " union all ".join(f"select path from __ducklake_metadata_warehouse.{table}" for table in tables)
+def _remove_unknown(con: DuckDBPyConnection, data: Path, pattern: str) -> None:
+    """Remove the files of a pattern that the catalog does not name."""
+    of_files = ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
+    query = " union all ".join(f"select path from __ducklake_metadata_warehouse.{table}" for table in of_files)
     known = {Path(path).name for (path,) in con.execute(query).fetchall()}
-    for file in data.rglob(_OURS):
+    for file in data.rglob(pattern):
         if file.name not in known:
             file.unlink()

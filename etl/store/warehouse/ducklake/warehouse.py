@@ -26,8 +26,8 @@ from etl.store.marks import Mark, Marks
 from etl.store.warehouse.ducklake.expire import expire, expired, files_of, remove_expired
 from etl.store.warehouse.ducklake.move import adopt
 from etl.store.warehouse.ducklake.nights import go_back, kept_nights, take_away
-from etl.store.warehouse.ducklake.publishing import link, read_marks, register, replace_rows, replace_source
-from etl.store.warehouse.ducklake.sealed import SealedCatalog, catalog_of, sealed
+from etl.store.warehouse.ducklake.publishing import insert, link, read_marks, register, replace_rows, replace_source
+from etl.store.warehouse.ducklake.sealed import SealedCatalog, catalog_of, name_release, sealed
 from etl.store.warehouse.export import export
 from etl.store.warehouse.protocol import Night, Publication, in_range
 from etl.vocabulary.release import Release
@@ -73,17 +73,22 @@ class DuckLake:
 
     def publish_vocabulary(self, release: Release) -> bool:
         """Replace the vocabulary tables by a release's; False when that release is published already."""
-        # a folder of its own: when a release comes back, the files of the first time may be about to be removed
-        marker = self.data / "vocabulary" / release.name / uuid4().hex[:8]
         if self.vocabulary() == release.name:
             return False
-        marker.mkdir(parents=True)
-        files = {t: link(release.table(t), marker / f"{t}.parquet") for t in vocabulary_tables()}
+        files = {t: release.table(t) for t in vocabulary_tables()}
+        copies = isinstance(self._catalog, SealedCatalog)
+        if not copies:
+            # a folder of its own: when a release comes back, the files of the first time may be about to be removed
+            folder = self.data / "vocabulary" / release.name / uuid4().hex[:8]
+            folder.mkdir(parents=True)
+            files = {t: link(f, folder / f"{t}.parquet") for t, f in files.items()}
 
         def replace(con: DuckDBPyConnection) -> None:
             for table, file in files.items():
                 con.execute(f"delete from {quote(table)}")
-                register(con, table, file)
+                (insert if copies else register)(con, table, file)
+            if copies:
+                name_release(con, release.name)
 
         self._catalog.transaction(replace)
         return True
@@ -92,12 +97,7 @@ class DuckLake:
         """See Warehouse.vocabulary."""
         if not self._catalog.brought_up_to_date():
             return None
-        with self._catalog.asking() as con:
-            row = con.execute(
-                "select path from __ducklake_metadata_warehouse.ducklake_data_file "
-                "where end_snapshot is null and path like '%/vocabulary/%/concept.parquet'"
-            ).fetchone()
-        return Path(row[0]).parents[1].name if row else None
+        return self._catalog.vocabulary()
 
     def publish(
         self, publication: Publication, source: Mapping[str, object], progress: Callable[[str], None] | None = None
