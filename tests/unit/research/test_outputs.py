@@ -167,6 +167,11 @@ def test_the_table_has_every_move() -> None:
     assert {row["move"] for row in RIGHTS} == set(policy().moves)
 
 
+def test_a_batch_is_decided_when_and_by_whom_the_chain_lets_outputs_be_checked() -> None:
+    move = chain().moves["check_outputs"]
+    assert (policy().in_use, policy().moves["decide"].may) == (set(move.from_), move.may)
+
+
 # Whatever people try --------------------------------------------------------------------------------------------------
 
 #: What somebody may try: who, what, while the request stands so, who is named from then on, in which role.
