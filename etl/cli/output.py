@@ -92,7 +92,8 @@ def hand_in(
             batch = hand_in_files(desk.ledger, number, handed, note, by_of(desk), rules)
         except NotTaken as refused:
             if as_json:
-                print_json({"error": refused.message, "hint": refused.hint, **checked_plain(refused.checked)})
+                said = {"error": refused.message, "hint": refused.hint, "exit_code": refused.exit_code}
+                print_json({**said, **checked_plain(refused.checked)})
             else:
                 show_checked(refused.checked)
             show_error(refused)

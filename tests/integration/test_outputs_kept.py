@@ -198,6 +198,20 @@ def test_a_stopped_request_releases_nothing_and_nothing_is_lost(ledger: Ledger, 
     assert contents(ledger, before, "fetch", by("researcher")) == [OTHER]
 
 
+def test_what_was_made_of_data_that_were_built_anew_since_does_not_leave(file_ledger: Ledger) -> None:
+    ledger, request = file_ledger, walk(file_ledger, "open")
+    batch = hand_in(ledger, request)
+    do(ledger, request, "keep_out", "steward")
+    for move, who in (("build", "secretary"), ("test", "privacy_officer"), ("open", "privacy_officer")):
+        do(ledger, request, move, who)
+    for who in ("checker", "checker2"):
+        with pytest.raises(NotYet, match="built anew"):
+            decide(ledger, batch, who, "release")
+        decide(ledger, batch, who, "refuse")
+    assert state(ledger, batch) == "refused"
+    assert released(ledger, request, OTHER)
+
+
 def test_an_expired_request_releases_nothing_and_what_left_before_is_fetched(
     file_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

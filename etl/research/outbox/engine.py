@@ -94,6 +94,8 @@ def decision(
     if person.name not in seats and len(seats) >= policy().checkers:
         raise Forbidden(f"batch {batch.number} has been taken up by {' and '.join(seats)}; nobody takes their place",
                         hint="what waits for you: etl output list --mine")  # fmt: skip
+    if said.verdict == RELEASE:
+        _must_be_of_these_data(batch, case)
     after, is_complete = outcome(batch, person.name, said.verdict)
     began = at if is_complete else batch.steps[-1].entered_at
     return Step(batch.last + 1, at, person.name, role, "decide", batch.round, after, began, said.verdict,
@@ -133,6 +135,17 @@ def _must_be_strange(batch: Batch, person: Person, named: Collection[str]) -> No
         raise NotYet(
             f"batch {batch.number} was taken up by {' and '.join(own)}, whom the request names since",
             hint=f"its author hands it in anew: etl output withdraw {batch.number}",
+        )
+
+
+def _must_be_of_these_data(batch: Batch, case: Case) -> None:
+    """A hospital may have been kept out since, or less approved: what was made of the data before does not leave."""
+    built = case.newest("build")
+    if built and built.at > batch.at:
+        raise NotYet(
+            f"the data of request {case.number} were built anew since batch {batch.number} was handed in; "
+            "nothing was changed",
+            hint=f"refuse it, or its author takes it back: etl output withdraw {batch.number}",
         )
 
 
