@@ -42,6 +42,19 @@ def either(request: pytest.FixtureRequest, hospital: Tiny, database: URL) -> Tin
     return hospital
 
 
+@pytest.fixture(params=["embedded", "encrypted", "postgresql"])
+def every_way(request: pytest.FixtureRequest, hospital: Tiny) -> Tiny:
+    """The tiny hospital on each warehouse, and in a home that is encrypted at rest."""
+    if request.param == "encrypted":
+        tiny.encrypt(hospital)
+    if request.param == "postgresql":
+        database: URL = request.getfixturevalue("database")
+        initialise(database, database)
+        url = {"warehouse_url": database.render_as_string(hide_password=False)}
+        hospital.settings = hospital.settings.model_copy(update=url)
+    return hospital
+
+
 @pytest.fixture(scope="session")
 def consortium(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Settings:
     """One night of each hospital, forty patients; without expectations, which other tests hold.

@@ -7,6 +7,7 @@ import json
 import shutil
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -30,6 +31,7 @@ from etl.night.publish.rollback import roll_back
 from etl.operations.doctor.examine import look_at
 from etl.operations.doctor.storage import check_at_rest
 from etl.operations.keys.at_rest import add_key
+from etl.store.warehouse.ducklake.warehouse import DuckLake
 from etl.store.warehouse.open import open_warehouse
 from etl.store.warehouse.postgres.init import initialise
 
@@ -221,7 +223,24 @@ def test_a_reader_keeps_what_it_began_with_and_a_killed_publisher_leaves_nothing
     with open_warehouse(encrypted.settings).reader() as con:
         assert con.execute("select count(*) from visit_occurrence").fetchone() == (before[0] + 1,)
     assert not orphan.exists()
+    rows, files = rows_of(encrypted), encrypted_files(encrypted.settings.home)
+    removed = DuckLake.of(encrypted.settings.model_copy(update={"keep_nights": 1})).expire(datetime.now(UTC))
+    assert removed
+    assert not any(file.exists() for file in removed)
+    assert rows_of(encrypted) == rows
+    assert encrypted_files(encrypted.settings.home)[0] < files[0]
     assert [f.name for f in warehouse.glob(".*")] == []
+
+
+def test_an_encrypted_home_is_moved(encrypted: Tiny, tmp_path: Path) -> None:
+    encrypted.publish()
+    rows = rows_of(encrypted)
+    home = encrypted.settings.home.rename(tmp_path / "elsewhere")
+    encrypted.settings = encrypted.settings.model_copy(update={"home": home})
+    with pytest.raises(ConfigError, match="another path"):
+        rows_of(encrypted)
+    assert DuckLake.of(encrypted.settings).move() > 5
+    assert rows_of(encrypted) == rows
 
 
 def test_the_key_is_changed_without_writing_a_file_of_data(encrypted: Tiny, tmp_path: Path) -> None:

@@ -41,22 +41,22 @@ def rerun_otherwise(hospital: Tiny) -> None:
     run(hospital, force=True, reason="letters")
 
 
-def test_a_rerun_that_was_gone_back_from_is_not_published_by_itself(either: Tiny) -> None:
-    run_id = either.publish()
-    first = rows_of(either)
-    rerun_otherwise(either)
-    again = rows_of(either)
+def test_a_rerun_that_was_gone_back_from_is_not_published_by_itself(every_way: Tiny) -> None:
+    run_id = every_way.publish()
+    first = rows_of(every_way)
+    rerun_otherwise(every_way)
+    again = rows_of(every_way)
     assert again != first
-    roll_back(either.settings, "tiny", None, actor="officer", reason="capitals are wrong")
-    assert rows_of(either) == first
+    roll_back(every_way.settings, "tiny", None, actor="officer", reason="capitals are wrong")
+    assert rows_of(every_way) == first
     with pytest.raises(InputError, match="was rolled back by officer: capitals are wrong") as raised:
-        run(either)
+        run(every_way)
     assert "--force" in str(raised.value.hint)
-    assert rows_of(either) == first
-    assert ledger_of(either).run(run_id)["state"] == "published"
-    run(either, force=True, reason="they are right")
-    assert rows_of(either) == again
-    assert run(either) == (run_id, False)
+    assert rows_of(every_way) == first
+    assert ledger_of(every_way).run(run_id)["state"] == "published"
+    run(every_way, force=True, reason="they are right")
+    assert rows_of(every_way) == again
+    assert run(every_way) == (run_id, False)
 
 
 def test_the_rerun_of_a_night_gone_back_to_is_no_return(either: Tiny) -> None:

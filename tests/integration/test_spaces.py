@@ -85,14 +85,14 @@ def invoke(hospital: Tiny, monkeypatch: pytest.MonkeyPatch, *arguments: str):
     return CliRunner().invoke(app, ["space", *arguments])
 
 
-def test_a_space_holds_what_its_definition_says_on_either_warehouse(either: Tiny):
-    either.publish()
-    built = build(either.settings, defined(either), "kim", silent)
-    whole = tiny.warehouse_rows(either.settings, ("visit_occurrence", "condition_occurrence", "measurement"))
+def test_a_space_holds_what_its_definition_says_on_either_warehouse(every_way: Tiny):
+    every_way.publish()
+    built = build(every_way.settings, defined(every_way), "kim", silent)
+    whole = tiny.warehouse_rows(every_way.settings, ("visit_occurrence", "condition_occurrence", "measurement"))
     persons = {row[1] for row in whole["visit_occurrence"]}
     assert built.measured.persons == len(persons)
     assert built.rows["visit_occurrence"] == len(whole["visit_occurrence"])
-    with open_space(either.settings, "study") as con:
+    with open_space(every_way.settings, "study") as con:
         assert con.execute("select count(*), max(person_id) from person").fetchall() == [(len(persons), len(persons))]
         assert [name for name, *_ in con.execute("describe person").fetchall()] == [
             "person_id", "gender_concept_id", "year_of_birth"

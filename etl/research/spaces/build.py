@@ -15,7 +15,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 from sqlalchemy.engine import URL
 
-from etl.engine import scratch_folder
+from etl.engine import load_cipher, scratch_folder
 from etl.errors import ConfigError, GateClosed, TransientError
 from etl.files import write_atomically
 from etl.pages.disclosure import told_persons
@@ -190,7 +190,7 @@ def _state(warehouse: Warehouse, definition: Definition) -> list[object]:
 
 def _prepare(con: DuckDBPyConnection, settings: Settings, scratch: Path) -> None:
     """Bound what the work takes; what it spills is encrypted, for it holds numbers of the warehouse."""
-    kept.load_cipher(con)
+    load_cipher(con)
     con.execute(f"set memory_limit = {literal(settings.memory)}")
     con.execute(f"set threads = {settings.threads}")
     con.execute(f"set temp_directory = {literal(str(scratch))}")

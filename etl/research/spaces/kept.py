@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from etl.engine import extension_file
+from etl.engine import load_cipher
 from etl.errors import ConfigError, TransientError, UsageError, nearest
 from etl.files import read_json
 from etl.pages.disclosure import few, in_steps, told_records
@@ -135,12 +135,6 @@ def clear_leftovers(settings: Settings, project: str) -> None:
     shutil.rmtree(settings.spaces / f"{BUILDING}{project}", ignore_errors=True)
     if not folder_of(settings, project).exists() and not (settings.spaces / f"{LEAVING}{project}").exists():
         vault.destroy(settings, project)
-
-
-def load_cipher(con: DuckDBPyConnection) -> None:
-    """Bring the cipher, and encrypt what is spilled."""
-    con.execute(f"load {literal(str(extension_file('httpfs')))}")
-    con.execute("set temp_file_encryption = true")
 
 
 def attach_statement(file: Path, keys: vault.Keys, *, writing: bool = False) -> str:

@@ -12,6 +12,7 @@ from psycopg import errors
 from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy.engine import URL
 
+from etl.engine import load_cipher
 from etl.errors import ConfigError
 from etl.research.spaces import kept, vault
 from etl.research.spaces.definition import Definition
@@ -39,7 +40,7 @@ def put(admin: URL, file: Path, keys: vault.Keys, definition: Definition) -> str
         _make_role(con, name)
         con.execute(SQL("create schema {}").format(Identifier(partial)))
     with closing(duckdb.connect()) as engine:
-        kept.load_cipher(engine)
+        load_cipher(engine)
         engine.execute(kept.attach_statement(file, keys))
         attach(engine, admin, "pg")
         for (table,) in engine.execute(

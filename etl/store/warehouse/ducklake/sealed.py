@@ -45,7 +45,7 @@ class SealedCatalog(Catalog):
         """See Catalog.asking."""
         said = self.file.stat()
         if self._seen != (said.st_ino, said.st_mtime_ns):
-            self.close()
+            self._writer = None  # whoever still asks the one before goes on with it
         if self._writer is None:
             self._writer = self.attach(read_only=True)
             self._seen = (said.st_ino, said.st_mtime_ns)
