@@ -310,6 +310,14 @@ def test_without_the_right_key_nothing_is_read_or_written(encrypted: Tiny, tmp_p
     run_delivery(encrypted.settings, "tiny", folder)
 
 
+def test_a_key_in_the_home_that_it_opens_is_told(hospital: Tiny) -> None:
+    file = hospital.settings.home / "at-rest.keys"
+    add_key(file)
+    hospital.settings = hospital.settings.model_copy(update={"at_rest_key_file": file})
+    first, *_ = check_at_rest(look_at(hospital.settings, []))
+    assert (first.state, "lies in the home" in first.text) == ("warn", True)
+
+
 def test_pyarrow_and_duckdb_do_not_read_a_file_without_the_key(encrypted: Tiny) -> None:
     encrypted.publish()
     file = next(encrypted.settings.lake.rglob("person.parquet"))

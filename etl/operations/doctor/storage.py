@@ -123,6 +123,10 @@ def check_at_rest(look: Look) -> Iterator[Finding]:
         return
     encrypted, plain = encrypted_files(look.settings.home)
     text = f"{encrypted:,} files of rows are encrypted at rest, {plain:,} are in the clear"
+    file = look.settings.at_rest_key_file
+    if file and file.is_relative_to(look.settings.home):
+        step = "move it to another disk or machine, and set ETL_AT_REST_KEY_FILE"
+        yield Finding(SUBJECT, "at rest", "warn", f"the key file {file} lies in the home that it opens", step)
     if plain and writes_encrypted(look.settings):
         step = "nights of before stay as they were written; docs/at-rest.md says how they go"
         yield Finding(SUBJECT, "at rest", "warn", text, step)

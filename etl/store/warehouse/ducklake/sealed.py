@@ -58,7 +58,9 @@ class SealedCatalog(Catalog):
     def attach(self, *, read_only: bool) -> DuckDBPyConnection:
         """See Catalog.attach."""
         option = f", encrypted, meta_encryption_key {literal(self._key)}"
-        return self._attach(f"ducklake:duckdb:{self.file}", "httpfs", option, read_only=read_only)
+        con = self._attach(f"ducklake:duckdb:{self.file}", "httpfs", option, read_only=read_only)
+        load_cipher(con)  # what readers spill, too
+        return con
 
     def transaction(self, work: Callable[[DuckDBPyConnection], None]) -> None:
         """Run `work` in one transaction, when no other publisher is at work."""
@@ -111,7 +113,6 @@ class SealedCatalog(Catalog):
         """Run `work` in one transaction; only of a copy that nobody else has."""
         try:
             with closing(self.attach(read_only=False)) as con:
-                con.execute("set temp_file_encryption = true")
                 before(con)
                 con.execute("begin")
                 work(con)

@@ -11,7 +11,9 @@ from duckdb import DuckDBPyConnection
 from psycopg import Connection
 from sqlalchemy.engine import URL
 
+from etl.at_rest import writes_encrypted
 from etl.cdm.spec import hospital_tables
+from etl.engine import load_cipher
 from etl.errors import ConfigError
 from etl.settings import Settings
 from etl.store.marks import Mark, Marks
@@ -47,16 +49,23 @@ from etl.vocabulary.release import Release
 class Postgres:
     """A warehouse in a PostgreSQL database that `etl warehouse init` has prepared."""
 
-    def __init__(self, url: URL, *, keep: int, patience: float) -> None:
-        """`keep` nights of a hospital can be gone back to; publishing waits `patience` seconds for readers."""
+    def __init__(self, url: URL, *, keep: int, patience: float, encrypts: bool = False) -> None:
+        """`keep` nights of a hospital can be gone back to; publishing waits `patience` seconds for readers.
+
+        Where it `encrypts`, what readers spill to this machine's disk is encrypted.
+        """
         self.url = url
         self.keep = keep
         self.patience = patience
+        self.encrypts = encrypts
 
     @classmethod
     def of(cls, settings: Settings) -> Postgres:
         """The warehouse that the settings name."""
-        return cls(settings.warehouse, keep=settings.keep_nights, patience=settings.publish_patience)
+        return cls(
+            settings.warehouse, keep=settings.keep_nights, patience=settings.publish_patience,
+            encrypts=writes_encrypted(settings),
+        )  # fmt: skip
 
     def initialise(self) -> None:
         """See Warehouse.initialise: the schema is made by `etl warehouse init`, here it is only looked at."""
@@ -235,6 +244,8 @@ class Postgres:
     def reader(self) -> Iterator[DuckDBPyConnection]:
         """See Warehouse.reader: sees what the login of the URL is cleared for."""
         with closing(duckdb.connect(config={"threads": 2})) as con:
+            if self.encrypts:
+                load_cipher(con)
             attach(con, self.url, "warehouse", read_only=True)
             con.execute(f"use warehouse.{READ}")
             yield con
