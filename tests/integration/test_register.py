@@ -148,6 +148,5 @@ def test_the_command_shows_exports_and_prints_it_and_the_log_tells_who_took_it(t
     assert (tmp_path / "register.csv").read_text(encoding="utf-8").startswith("\ufeff번호,")
     assert "Register of pseudonymised processing" in (tmp_path / "register.html").read_text(encoding="utf-8")
     with audit_log(settings) as con:
-        assert [(e.kind, e.subject, e.returned) for e in entries(con)] == [
-            ("register exported", f"register.{kind}", 1) for kind in ("csv", "json", "html")
-        ]
+        taken = [(e.subject, e.returned) for e in entries(con) if e.kind == "register exported"]
+    assert taken == [(f"register.{kind}", 1) for kind in ("csv", "json", "html")]
