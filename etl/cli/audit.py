@@ -24,7 +24,7 @@ from etl.settings import load_settings
 from etl.spreadsheets import as_result
 from etl.store.audit.anchors import place_of, read
 from etl.store.audit.entry import line
-from etl.store.audit.kinds import kinds, known
+from etl.store.audit.kinds import PRUNED, kinds, known
 from etl.store.audit.prune import prune as empty
 from etl.store.audit.search import Asked
 from etl.store.audit.tables import ENTRY
@@ -34,7 +34,7 @@ from etl.store.audit.verify import verify as held_together
 from etl.store.ledger.ledger import Ledger
 from etl.store.recorded import anchor as note_end
 from etl.store.recorded import audit_log, tell
-from etl.store.two import two_people
+from etl.store.two import Two
 
 app = command_app("The audit log: who did what, when and why; whether it is whole; what is unusual in it.")
 Since = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, in Korea.")]
@@ -232,10 +232,9 @@ def prune(
     """
     with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
-        if settings.ledger_url.startswith("sqlite"):  # an auditor's login does not see the accounts of a server
-            two_people(Ledger(settings.ledger_url), by, agreed)
+        two = Two(settings, PRUNED, by, agreed, reason)
         with audit_log(settings) as con:
-            done = empty(con, by, agreed, reason)
+            done = empty(con, two.by, two.agreed, two.reason)
         if as_json:
             print_json(asdict(done))
             return

@@ -27,9 +27,8 @@ from etl.operations.keys.rotate import change_secret
 from etl.pages.formats import moment
 from etl.settings import Settings, load_settings
 from etl.store.keys.fitting import file_of
-from etl.store.ledger.ledger import Ledger
 from etl.store.recorded import tell
-from etl.store.two import two_people
+from etl.store.two import Two
 
 RECIPIENT, PASSPHRASE, NEW_SECRET = "ETL_KEY_BACKUP_RECIPIENT", "ETL_KEY_BACKUP_PASSPHRASE", "ETL_KEY_SECRET_NEW"
 By = Annotated[str, typer.Option(help="Who does it: an account of the office.")]
@@ -94,11 +93,10 @@ def restore(
     with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
         number = _known(settings, hospital)
-        two_people(Ledger(settings.ledger_url), by, agreed)
+        two = Two(settings, "keys restored", by, agreed, reason)
         with hospital_lock(settings, hospital):
             done = put_back(settings, copy, hospital, number, Unlock(identity, os.environ.get(PASSPHRASE)))
-            tell(settings, "keys restored", f"{hospital} {copy.name}", actor=by, reason=reason,
-                 details={"agreed": agreed, "made_at": done.made_at})  # fmt: skip
+            two.tell(f"{hospital} {copy.name}", made_at=done.made_at)
         if as_json:
             print_json(asdict(done))
             return
@@ -128,12 +126,11 @@ def rotate(
     """
     with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
-        two_people(Ledger(settings.ledger_url), by, agreed)
+        two = Two(settings, "key secret changed", by, agreed, reason)
         new = new_file.read_text(encoding="utf-8").strip() if new_file else os.environ.get(NEW_SECRET, "")
         with _all_locked(settings) as stores:
             change_secret(settings, stores, new)
-            tell(settings, "key secret changed", f"{len(stores)} key stores", actor=by, reason=reason,
-                 details={"agreed": agreed, "hospitals": sorted(stores)})  # fmt: skip
+            two.tell(f"{len(stores)} key stores", hospitals=sorted(stores))
         if as_json:
             print_json({"stores": sorted(stores)})
             return

@@ -14,9 +14,8 @@ from etl.cli.options import AsJson, command_app
 from etl.operations.keys.at_rest import add_key, restore_keys
 from etl.operations.keys.restore import Unlock
 from etl.settings import load_settings
-from etl.store.ledger.ledger import Ledger
 from etl.store.recorded import tell
-from etl.store.two import two_people
+from etl.store.two import Two
 
 app = command_app("Encryption at rest of lake and embedded warehouse: its key, another one, how much is encrypted.")
 
@@ -61,9 +60,9 @@ def rotate(
     """
     with errors_to_exit_codes(as_json=as_json):
         settings = load_settings()
-        two_people(Ledger(settings.ledger_url), by, agreed)
+        two = Two(settings, "at-rest key changed", by, agreed, reason)
         under = seal_anew(settings).under
-        tell(settings, "at-rest key changed", under, actor=by, reason=reason, details={"agreed": agreed})
+        two.tell(under)
         if as_json:
             print_json({"key": under})
             return

@@ -214,3 +214,16 @@ def test_who_is_killed_while_writing_leaves_a_whole_log(hospital: Tiny) -> None:
             found = verify(con)
             assert found.whole, found.faults
     assert found.entries > 10
+
+
+def test_a_server_prunes_for_two_accounts_only(database: URL) -> None:
+    initialise(database, database)
+    with psycopg.connect(postgres_server.libpq(database), autocommit=True) as con:
+        con.execute(
+            "insert into office.office_account (name, role, created_at, disabled_at) values "
+            "('kim', 'auditor', now(), null), ('lee', 'steward', now(), null), ('gone', 'steward', now(), now())"
+        )
+        for other in ("gone", "nobody", "kim ", ""):
+            with pytest.raises(errors.InvalidParameterValue):
+                con.execute("select * from audit.prune('kim', %s, 'x')", [other])
+        assert con.execute("select * from audit.prune('kim', 'lee', 'x')").fetchall() == []

@@ -189,10 +189,16 @@ def test_what_destroys_needs_two_people_with_accounts(hospital: Tiny, tmp_path: 
     copy = backed_up(hospital, tmp_path)
 
     ledger, me = Ledger(hospital.settings.ledger_url), Actor("me", None)
-    for name in ("kim", "lee", "gone"):
-        add(ledger, me, name, "engineer", "a long password of tests")
+    for name, role in (
+        ("kim", "engineer"),
+        ("lee", "steward"),
+        ("gone", "steward"),
+        ("park", "engineer"),
+        ("choi", "reader"),
+    ):
+        add(ledger, me, name, role, "a long password of tests")
     disable(ledger, me, "gone")
-    for other in ("kim", "Kim", "", "nobody", "gone"):
+    for other in ("kim", "Kim", "", "nobody", "gone", "park", "choi"):
         both = ("--by", "kim", "--agreed", other, "--reason", "x")
         invoke(hospital, "restore", "tiny", str(copy), *both, code=2, ETL_KEY_BACKUP_PASSPHRASE=WORDS)
         invoke(hospital, "rotate", *both, code=2, ETL_KEY_SECRET_NEW=NEW)

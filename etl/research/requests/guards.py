@@ -188,6 +188,11 @@ def _not_who_built(case: Case, asked: Asked) -> str | None:
     return "who built the data does not test them" if built and built.actor == asked.actor else None
 
 
+def _not_who_ended(case: Case, asked: Asked) -> str | None:
+    ends = [step for step in case.steps if step.after == "closed" and step.before != "closed"]
+    return "who ended the use does not destroy its data" if ends and ends[-1].actor == asked.actor else None
+
+
 def _has_data(case: Case, _asked: Asked) -> str | None:
     return None if case.has_data else "no data of it were built"
 
@@ -214,6 +219,6 @@ GUARDS: Mapping[str, Guard] = {
         _form_begun, _names_actor, _names_known, _form_complete, _irb_told, _irb_valid, _seats_enough, _seats_free,
         _seated, _undeclared, _declared_free, _no_conflict, _unvoted, _vote_told, _quorum, _majority, _no_majority,
         _conditions_within, _let_in_so_far, _kept_out_so_far, _some_hospital, _pledge_current, _all_pledged,
-        _not_who_built, _has_data, _no_data, _unordered, _breach_by_officer,
+        _not_who_built, _not_who_ended, _has_data, _no_data, _unordered, _breach_by_officer,
     )
 }  # fmt: skip

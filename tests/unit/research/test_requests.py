@@ -472,3 +472,12 @@ def test_a_role_that_cannot_be_given_is_not(ledger: Ledger, account: str, role: 
     with pytest.raises(UsageError):
         set_role(ledger, account, role, actor="root", hospital=hospital, hospitals=HOSPITALS)
     assert PEOPLE["auditor"] == "auditor"
+
+
+def test_who_ended_a_use_does_not_destroy_its_data(ledger: Ledger) -> None:
+    number = walk(ledger, "open")
+    do(ledger, number, "give_up", "privacy_officer")
+    for move in ("order_destroy", "destroy"):
+        with pytest.raises(NotYet, match="who ended the use does not destroy its data"):
+            do(ledger, number, move, "privacy_officer")
+    assert do(ledger, number, "destroy", "root") == "destroyed"

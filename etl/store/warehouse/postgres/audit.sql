@@ -113,6 +113,11 @@ begin
     if coalesce(btrim($3), '') = '' or coalesce(btrim($1), '') = '' or coalesce(btrim($2), '') = '' or $1 = $2 then
         raise exception 'two people and a reason are needed' using errcode = 'invalid_parameter_value';
     end if;
+    if exists (select from office.office_account) and 2 <> (
+        select count(*) from office.office_account where disabled_at is null and name in (btrim($1), btrim($2))
+    ) then
+        raise exception 'two accounts of the office that may sign in are needed' using errcode = 'invalid_parameter_value';
+    end if;
     perform from audit.audit_head for update;
     select array_agg(a.number order by a.number),
         string_agg(json_build_array(

@@ -18,6 +18,10 @@ grant update (state) on admin.run to etl_office;
 grant insert on quality.finding_action to etl_quality, etl_office;
 grant usage on schema office to etl_office, etl_auditor;
 grant select, insert, update on office.office_account to etl_office;
+-- who prunes the log is looked up, by the program and by the function that does it
+grant select (name, role, disabled_at) on office.office_account to etl_auditor;
+grant usage on schema office to etl_recorder;
+grant select (name, disabled_at) on office.office_account to etl_recorder;
 grant select, insert, update, delete on office.office_session, office.office_attempt to etl_office;
 grant select, insert on office.request_version, office.request_step, office.request_file, office.request_role
 to etl_office;
