@@ -8,7 +8,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 from sqlalchemy.engine import URL
 
-from etl.engine import one_number
+from etl.engine import load_cipher, one_number
 from etl.research.spaces import kept, vault
 from etl.research.spaces.adequacy import Measured, measure_again
 from etl.research.spaces.definition import Definition
@@ -32,7 +32,7 @@ def check_again(
     if kept.digest(file) != digest:
         return None, ["changed since it was built"]
     with closing(duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory})) as con:
-        kept.load_cipher(con)
+        load_cipher(con)
         con.execute(kept.attach_statement(file, vault.take(settings, definition.name)))
         known = quasi_identifiers(definition, rules)
         measured = measure_again(con, definition, rules, known, journalist)
