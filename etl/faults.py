@@ -52,6 +52,11 @@ _DAMAGED = (
 )  # fmt: skip
 _OTHERS = (
     _Kind(
+        ("duckdb.",), ConfigError, "the home's key does not open what is encrypted at rest, or that was changed",
+        "restore at_rest.json with the rest of ETL_HOME, from one back-up: docs/at-rest.md",
+        "aes tag|wrong encryption key",
+    ),
+    _Kind(
         ("duckdb.OutOfMemoryException", "builtins.MemoryError"), TransientError, "memory or disk ran out",
         "free disk below ETL_HOME or raise ETL_MEMORY; run again",
     ),

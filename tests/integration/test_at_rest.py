@@ -310,6 +310,18 @@ def test_without_the_right_key_nothing_is_read_or_written(encrypted: Tiny, tmp_p
     run_delivery(encrypted.settings, "tiny", folder)
 
 
+def test_the_key_of_another_home_opens_nothing(encrypted: Tiny, tmp_path: Path) -> None:
+    run_id = encrypted.publish()
+    other = encrypted.settings.model_copy(update={"home": tmp_path / "other"})
+    assert home_key(other) != home_key(encrypted.settings)
+    shutil.copyfile(tmp_path / "other" / SEALED, encrypted.settings.home / SEALED)
+    with pytest.raises(ConfigError, match=r"does not open .*catalog\.duckdb") as raised:
+        rows_of(encrypted)
+    assert "from one back-up" in str(raised.value.hint)
+    said = invoke(encrypted, "sql", "--run", run_id, "select count(*) from person", code=4)
+    assert "home's key does not open what is encrypted" in " ".join(said.split())
+
+
 def test_a_key_in_the_home_that_it_opens_is_told(hospital: Tiny) -> None:
     file = hospital.settings.home / "at-rest.keys"
     add_key(file)

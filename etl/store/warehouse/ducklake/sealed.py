@@ -21,7 +21,7 @@ from duckdb import DuckDBPyConnection
 from etl.at_rest import HomeKey, home_key, writes_encrypted
 from etl.cdm.spec import tables
 from etl.engine import extension_file, load_cipher
-from etl.errors import TransientError
+from etl.errors import ConfigError, TransientError
 from etl.settings import Settings
 from etl.sql import literal
 from etl.store.warehouse.ducklake.catalog import ADMIN, PLAIN, Catalog, make_tables
@@ -61,6 +61,16 @@ class SealedCatalog(Catalog):
         con = self._attach(f"ducklake:duckdb:{self.file}", "httpfs", option, read_only=read_only)
         load_cipher(con)  # what readers spill, too
         return con
+
+    def _not_opened(self, error: duckdb.Error) -> Exception:
+        """See Catalog; the text of no other error is passed on, as the statement holds the key."""
+        told = super()._not_opened(error)
+        if told is not error:
+            return told
+        return ConfigError(
+            f"the home's key does not open {self.file}, or that is damaged",
+            hint="restore at_rest.json and the folder of the warehouse from one back-up: docs/at-rest.md",
+        )
 
     def transaction(self, work: Callable[[DuckDBPyConnection], None]) -> None:
         """Run `work` in one transaction, when no other publisher is at work."""
