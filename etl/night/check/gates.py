@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import tables
-from etl.engine import one_number, open_engine, rows_of_files
+from etl.engine import one_number, open_engine, rows_in
 from etl.mapping.language.landed import landed_columns_sql
 from etl.night.check.arrival import arrival_findings
 from etl.night.check.carried import Asked, by_asked, findings_of, of_everybody, of_its_own, together
@@ -91,7 +91,7 @@ def check_cdm(run: Run, progress: Progress | None = None) -> tuple[int, list[Fin
     suites = overridden(suites, read_overrides(folder, run.delivery.hospital, suites), state.as_of)
     with open_engine(run.settings, state.as_of) as con:
         folders = create_candidate(con, run)
-        rows = sum(rows_of_files(run.settings, candidate_files(folders)).values())
+        rows = sum(one_number(con, f"select count(*) from {rows_in(f)}") for f in candidate_files(folders).values())
         evaluated = suites if published is None else without_counts(suites)
         found = [with_figures(con, finding) for finding in _evaluate(con, evaluated, progress)]
         past = changed_past(con, run)
