@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 from etl.cli import app
 from etl.night.pipeline import run_delivery
 from etl.operations.airflow.start import environment, prepare
+from etl.operations.doctor import anchors
 from etl.operations.doctor.airflow import check_airflow
 from etl.operations.doctor.examine import examine, exit_code, look_at
 from etl.operations.doctor.finding import Finding, Look
@@ -43,6 +44,17 @@ from etl.vocabulary.release import MARKER
 
 MORNING = datetime(NIGHT.year, NIGHT.month, NIGHT.day, 8, tzinfo=UTC)  # after the night was due and waited for
 PASSWORD = "not-to-be-told-8c1f"
+_ELSEWHERE: dict[str, Path] = {}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where anchors are noted; another disk, whatever this machine has."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.setitem(_ELSEWHERE, "folder", folder)
+    monkeypatch.setattr(anchors, "_beside_ledger", lambda *_: False)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +72,8 @@ def published(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Tin
 
 
 def look(hospital: Tiny, now: datetime = MORNING, **env: str) -> Look:
-    return look_at(hospital.settings, [], {"PATH": os.environ["PATH"], **env}, now)
+    settings = hospital.settings.model_copy(update={"audit_anchors": _ELSEWHERE["folder"]})
+    return look_at(settings, [], {"PATH": os.environ["PATH"], **env}, now)
 
 
 def with_settings(seen: Look, **changed: object) -> Look:

@@ -13,6 +13,7 @@ from etl.faults import as_etl_error
 from etl.operations.doctor import (
     achilles,
     airflow,
+    anchors,
     definitions,
     grown,
     keys,
@@ -44,6 +45,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (definitions.VOCABULARY, definitions.check_other_releases),
     (warehouse.SUBJECT, warehouse.check_warehouse),
     (achilles.SUBJECT, achilles.check_achilles),
+    (anchors.SUBJECT, anchors.check_anchors),
     (spaces.SUBJECT, spaces.check_spaces),
     (spaces.SUBJECT, spaces.check_orders),
     (storage.SUBJECT, storage.check_rights),

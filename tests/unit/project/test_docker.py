@@ -197,6 +197,15 @@ def test_what_airflow_logs_lies_in_the_volume_and_not_in_memory() -> None:
     assert writing == {*PIPELINE, "dag-processor", "triggerer"}
 
 
+def test_the_ends_of_the_audit_log_are_noted_in_a_volume_that_nothing_else_uses() -> None:
+    noting = {n for n, s in services().items() if any(str(v).endswith(":/srv/anchors") for v in s.get("volumes", []))}
+    told = {n for n, s in services().items() if environment(s).get("ETL_AUDIT_ANCHORS") == "/srv/anchors"}
+    assert noting == PIPELINE
+    assert told >= noting
+    assert "anchors" in compose("compose.yaml")["volumes"]
+    assert "/srv/anchors" in (DOCKER / "Dockerfile").read_text(encoding="utf-8"), "who makes it owns it"
+
+
 def test_every_variable_of_a_site_is_on_the_page() -> None:
     page = (PROJECT / "docs" / "docker.md").read_text(encoding="utf-8")
     told = set(re.findall(r"`([A-Z_]+)`", page.partition("## What a site changes")[2].partition("**Way out.**")[0]))
