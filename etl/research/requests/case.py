@@ -148,6 +148,11 @@ class Case:
         return {s.actor: s.said["text"] for s in self.steps if s.move == "pledge"}
 
     @property
+    def signatures(self) -> list[Step]:
+        """Every pledge that was signed, also by who is not on the request any more."""
+        return [step for step in self.steps if step.move == "pledge"]
+
+    @property
     def back(self) -> str:
         """The state that it was stopped in; where its data are to be built anew, that before they were."""
         stops: list[Step] = []

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
+from hashlib import sha256
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
 from etl import yamls
-from etl.errors import InputError, nearest
+from etl.errors import ConfigError, InputError, nearest
 from etl.files import packaged
 from etl.quality.battery.definition import Words
 from etl.quality.battery.own.queries import QueryError
@@ -53,6 +54,11 @@ class Pledge(_Part):
     version: str
     lines: tuple[Words, ...]
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what it says, in both languages."""
+        return sha256(self.model_dump_json().encode()).hexdigest()
+
 
 @cache
 def layout(name: str) -> Layout:
@@ -61,9 +67,27 @@ def layout(name: str) -> Layout:
 
 
 @cache
+def pledges() -> Mapping[str, Pledge]:
+    """Every text of the security pledge that was ever signed, by its version; the newest last.
+
+    Raises ConfigError where one is not what it was: people have signed it.
+    """
+    digests = yaml.safe_load(packaged(__name__, "forms", "pledges", "versions.yaml"))
+    found = {version: _pledge(version) for version in digests}
+    if changed := [version for version, text in found.items() if text.digest != digests[version]]:
+        raise ConfigError(f"the text of the security pledge {', '.join(changed)} is another one than was signed",
+                          hint="a changed text is a new version: etl/research/requests/forms/pledges")  # fmt: skip
+    return found
+
+
 def pledge() -> Pledge:
     """The security pledge as it is signed today."""
-    return Pledge.model_validate(yaml.safe_load(packaged(__name__, "forms", "pledge.yaml")))
+    return list(pledges().values())[-1]
+
+
+def _pledge(version: str) -> Pledge:
+    said = yaml.safe_load(packaged(__name__, "forms", "pledges", f"{version}.yaml"))
+    return Pledge.model_validate({"version": version, **said})
 
 
 def read_form(name: str, text: str) -> Form:

@@ -29,6 +29,7 @@ from etl.research.requests.forms import (
     blank,
     layout,
     pledge,
+    pledges,
 )
 from etl.research.requests.guards import IRB_RESULTS, VOTES
 from etl.research.requests.read import Listed, day_of, told
@@ -101,8 +102,17 @@ def _values(case: Case, names: Names, language: str) -> dict[str, Any]:
         "asked": _lines("request", case.form, names, language),
         "approved": _lines("conditions", case.conditions, names, language),
         "hospital": lambda short: getattr(name_of(names, short), language),
-        "signed": {s.actor: s for s in case.steps if s.move == "pledge"}, "destroyed": case.newest("destroy"),
+        "texts": [text for version, text in pledges().items() if version in _signed(case)],
+        "destroyed": case.newest("destroy"),
     }  # fmt: skip
+
+
+def _signed(case: Case) -> set[str]:
+    """Versions of the pledge that were signed, and, where somebody may still sign, the one of today."""
+    signed = {step.said["text"] for step in case.signatures}
+    current = {person for person, version in case.pledges.items() if version == pledge().version}
+    waits = case.state in chain().moves["pledge"].from_ and not case.people <= current
+    return {*signed, pledge().version} if waits else signed
 
 
 @cache
