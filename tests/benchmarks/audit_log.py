@@ -1,8 +1,8 @@
 """What an entry of the audit log costs, written and verified: `python tests/benchmarks/audit_log.py`.
 
-On a file and on a PostgreSQL server, through the function that alone may write; both wait for their disks. A transaction
-an entry, as the pipeline does it. It ends with 1 where the median entry costs more than `--limit` ms. The processor's
-time is that of this process, without the server's: on a busy machine it says more than the clock.
+On a file and on a PostgreSQL server, through the function that alone may write; both wait for their disks. An entry
+has a transaction of its own, as in the pipeline. It ends with 1 where the median entry costs more than `--limit` ms.
+The processor's time is that of this process, without the server's: on a busy machine it says more than the clock.
 """
 
 from __future__ import annotations
@@ -80,15 +80,7 @@ def main() -> int:
     )
     parser.add_argument("--limit", type=float, default=2.0, help="ms that the median entry may cost")
     asked = parser.parse_args()
-    table = Table(
-        "log",
-        "entry, median (ms)",
-        "95 of 100 (ms)",
-        "processor (ms)",
-        "verified (ms an entry)",
-        box=None,
-        header_style="bold",
-    )
+    table = Table("ms an entry", "median", "95 of 100", "processor", "verified", box=None, header_style="bold")
     slow = []
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder, logs(Path(folder)) as engines:
         for name, engine in engines.items():

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import asked_for
+import postgres_server
+import psycopg
 import pytest
 from sqlalchemy.engine import URL
 from typer.testing import CliRunner
@@ -15,6 +18,7 @@ from etl.cli import app
 from etl.errors import UsageError
 from etl.quality.findings.actions import today
 from etl.research.oversight import unusual as oversight
+from etl.research.oversight.register import register
 from etl.research.oversight.unusual import (
     FOUND,
     LOOKED_AT,
@@ -25,13 +29,16 @@ from etl.research.oversight.unusual import (
     things,
 )
 from etl.research.requests.engine import Forbidden
-from etl.research.requests.roles import set_role
+from etl.research.requests.roles import roles_of, set_role
 from etl.settings import Settings
 from etl.store.audit.entry import Said
 from etl.store.audit.verify import verify
 from etl.store.audit.write import write
 from etl.store.ledger.ledger import Ledger
 from etl.store.warehouse.postgres.init import initialise
+from etl.store.warehouse.postgres.roles import make_login
+
+SECRET = "a-password-of-tests"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -154,3 +161,28 @@ def test_the_commands_find_show_and_work_off(tmp_path: Path, monkeypatch: pytest
     etl("looked-at", number, "--note", "night duty", "--by", "privacy_officer")
     assert "privacy_officer: night duty" in etl("unusual")
     assert json.loads(etl("look", "--json")) == {"found": 0}
+
+
+def test_a_login_of_the_office_works_it_off_and_reads_the_register(database: URL, tmp_path: Path) -> None:
+    initialise(database, database)
+    name = f"office_{uuid4().hex[:8]}"
+    make_login(database, name, "office", SECRET)
+
+    def opened(url: URL) -> Ledger:
+        shown = url.render_as_string(hide_password=False)
+        return Ledger(Settings(home=tmp_path, warehouse_url=shown, _env_file=None).ledger_url)
+
+    loader, office = opened(database), opened(database.set(username=name, password=SECRET))
+    try:
+        asked_for.walk(asked_for.people(loader), "open")
+        happened(loader, night_of(today() - timedelta(days=1)))
+        looked(loader)
+        look_at(office, found_in(office)[0].number, "night duty", actor="auditor")
+        assert (new_things(loader), len(register(office))) == (0, 1)
+        assert roles_of(office, "auditor") == {"auditor"}
+    finally:
+        for each in (loader, office):
+            each.engine.dispose()
+        with psycopg.connect(postgres_server.libpq(database), autocommit=True) as con:
+            con.execute(f"drop owned by {name}")
+            con.execute(f"drop role {name}")
