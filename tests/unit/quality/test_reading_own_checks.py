@@ -11,6 +11,7 @@ from etl.errors import ConfigError
 from etl.quality.battery.checks import Check
 from etl.quality.battery.definition import NIGHT
 from etl.quality.battery.own.load import load_own
+from etl.quality.battery.own.queries import QueryError, read_queries
 
 REST = """\
   severity: convention
@@ -240,3 +241,31 @@ def test_a_name_is_there_once(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(item("  table: death\n"), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"^own\.yaml:2  check: 'one' is there already: a\.yaml:2"):
         one(tmp_path, item("  table: note\n"))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "with hospital as (select * from hospital) select hospital_number as person_id from hospital",
+        "select person_id, (with hospital as (select 1 as x) select max(x) from hospital) as n from person, hospital",
+        "with a as (select * from hospital), hospital as (select 1 as x) select person_id from person, a",
+        "select person_id from person, (select * from (with hospital as (select 1) select * from hospital), hospital)",
+    ],
+)
+def test_a_part_of_a_query_lends_its_name_to_no_table_elsewhere(sql: str) -> None:
+    with pytest.raises(QueryError, match="no table 'hospital'"):
+        read_queries(sql, ())
+
+
+def test_a_part_is_seen_where_it_is_one_and_a_table_is_read_elsewhere() -> None:
+    [part] = read_queries("with x as (select * from person), y as (select * from X) select * from y, x", ())
+    assert part.reads == ("person",)
+    [same] = read_queries("with person as (select * from person) select person_id from person", ())
+    assert same.reads == ("person",), "in the part itself the name is the table's"
+    [inner] = read_queries("with x as (select 1 as a) select (select max(a) from x) as a from death", ())
+    assert inner.reads == ("death",)
+
+
+def test_a_query_reads_what_is_published_now() -> None:
+    with pytest.raises(QueryError, match="another time"):
+        read_queries("select * from person at (version => 3)", ())

@@ -61,21 +61,20 @@ def _read(tree: exp.Expr, lists: Sequence[Listed]) -> Written:
         raise QueryError("may not draw rows: the same rows give one answer")
     if any(each.args.get("recursive") for each in tree.find_all(exp.With)):
         raise QueryError("may not hold a recursive part, which need not end")
-    own = {cte.alias for cte in tree.find_all(exp.CTE)}
     listed = {each.name: each for each in lists}
-    read = dict.fromkeys(_table(table) for table in tree.find_all(exp.Table))
+    read = dict.fromkeys(name for table in tree.find_all(exp.Table) if not _is_part(name := _table(table), table))
     for name in read:
-        if name not in tables() and name not in {*own, *listed}:
+        if name not in tables() and name not in listed:
             raise QueryError(f"there is no table '{name}'{nearest(name, [*tables(), *listed])}")
     sql = tree.transform(_dated, copy=False).sql(dialect="duckdb")
     named = {column.name for column in tree.find_all(exp.Column)}
-    heads = [each.as_values(named) for name, each in listed.items() if name in read and name not in own]
+    heads = [each.as_values(named) for name, each in listed.items() if name in read]
     if heads:
         sql = f"with {', '.join(heads)} select * from ({sql})"
     reason = query_refusal(sql)
     if reason is not None:
         raise QueryError(reason)
-    return Written(sql, tuple(name for name in read if name in tables() and name not in own))
+    return Written(sql, tuple(name for name in read if name in tables()))
 
 
 def _table(table: exp.Table) -> str:
@@ -83,7 +82,28 @@ def _table(table: exp.Table) -> str:
         raise QueryError("may read tables only, and not what a function makes")
     if table.db or table.catalog:
         raise QueryError(f"may not read '{table.sql()}': a table has no dot in front of it")
+    if table.args.get("when") or table.args.get("version"):
+        raise QueryError("may not read rows of another time: what is published is what is read")
     return table.name
+
+
+def _is_part(name: str, table: exp.Table) -> bool:
+    """Whether a name means a part of the query (`with`) where it stands, and no table.
+
+    A part is seen by the parts behind it and by the query that it belongs to: elsewhere, and in the part itself, the
+    same name is a table's.
+    """
+    node: exp.Expr = table
+    while (above := node.parent) is not None:
+        if isinstance(above, exp.With):
+            seen = above.expressions[: above.expressions.index(node)]
+        else:
+            parts = above.args.get("with_")
+            seen = parts.expressions if parts is not None and parts is not node else []
+        if any(part.alias.casefold() == name.casefold() for part in seen):
+            return True
+        node = above
+    return False
 
 
 def _dated(node: exp.Expr) -> exp.Expr:
