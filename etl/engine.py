@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -185,6 +186,18 @@ def rows_of_files(settings: Settings, files: Mapping[str, Path]) -> dict[str, in
         return {name: int(pq.read_metadata(file).num_rows) for name, file in files.items()}
     with open_reader(settings) as con:
         return {name: one_number(con, f"select count(*) from {rows_in(file)}") for name, file in files.items()}
+
+
+@contextmanager
+def at_most(con: DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Break off what a connection does after so many seconds: it raises duckdb.InterruptException."""
+    timer = threading.Timer(seconds, con.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def one_number(con: DuckDBPyConnection, query: str) -> int:

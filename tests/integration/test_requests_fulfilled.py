@@ -408,9 +408,65 @@ def test_a_twin_is_of_the_newest_version(embedded: Office) -> None:
     )
 
 
-def test_one_request_that_fails_stops_no_other(embedded: Office) -> None:
-    broken, sound = embedded.asked(query="select 1 as person_id"), embedded.asked()
+@pytest.mark.parametrize("error", [ConfigError("as tests do"), OSError("disk"), duckdb.Error("x"), KeyError("y")])
+def test_one_request_that_fails_stops_no_other(
+    embedded: Office, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    sound, broken = embedded.asked(), embedded.asked()  # the newest is looked at first
     for number in (broken, sound):
         embedded.act(number, "submit", "researcher")
+    make = sweeping.make_twin
+
+    def made(settings: Any, case: Any, tell: Any) -> int | None:
+        if case.number == broken:
+            raise error
+        return make(settings, case, tell)
+
+    monkeypatch.setattr(sweeping, "make_twin", made)
     swept = list(sweep(embedded.worker("etl")))
     assert {each.request: isinstance(each.error, EtlError) for each in swept} == {broken: True, sound: False}
+
+
+def test_what_has_ended_is_shut_before_anything_is_built(embedded: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = embedded.opened()
+    ordered = embedded.approved()
+    embedded.act(ordered, "order_build", "secretary")
+    monkeypatch.delattr(sweeping, "do")
+    act(embedded.ledger, ended, "suspend", actor="privacy_officer", said={"reason": "as tests do"})
+    told = [(each.request, each.text) for each in sweep(embedded.worker("etl"))]
+    assert told[0] == (ended, "its space was shut")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"select * from ({QUERY}) where (select count(*) from death) < 0",
+        f"select person_id, index_date + case when exists (select 1 from person) then 'x' end::integer from ({QUERY})",
+        QUERY.replace("group by", "where person_id = 16777217 group by"),
+    ],
+)
+def test_before_the_approval_nothing_of_the_warehouse_is_told_by_what_a_query_finds(
+    embedded: Office, query: str
+) -> None:
+    """Nobody has looked at the query yet: were the twin of its persons, or its errors told, it would be answered."""
+    asked, plain = embedded.asked(query=query), embedded.asked()
+    for number in (asked, plain):
+        embedded.act(number, "submit", "researcher")
+    assert not [each.error for each in sweep(embedded.worker("etl")) if each.error]
+    sizes = []
+    for number in (asked, plain):
+        file = twin_file(embedded.settings, show_request(embedded.ledger, number))
+        with duckdb.connect(str(file), read_only=True) as con:
+            sizes.append(con.execute("select distinct visit_concept_id from visit_occurrence order by 1").fetchall())
+    assert sizes[0] == sizes[1]
+
+
+def test_the_twin_of_what_is_approved_is_of_its_cohort(embedded: Office) -> None:
+    number = embedded.asked()
+    embedded.act(number, "submit", "researcher")
+    assert embedded.swept() == ["its dummy twin was made"]
+    before = twin_file(embedded.settings, show_request(embedded.ledger, number))
+    embedded.review(number)
+    assert embedded.swept() == ["its dummy twin was made"]
+    assert not before.exists()
+    assert twin_file(embedded.settings, show_request(embedded.ledger, number)).exists()

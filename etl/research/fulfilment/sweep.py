@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from etl.errors import EtlError
+from etl.faults import as_etl_error
 from etl.research.fulfilment.access import settle
 from etl.research.fulfilment.extract import space_of
 from etl.research.fulfilment.twins import WITH_TWIN, make_twin, remove_twins, twin_file
@@ -39,22 +40,32 @@ class Swept:
 
 
 def sweep(worker: Worker) -> Iterator[Swept]:
-    """Do what there is to be done for each request; one that fails stops no other."""
-    for listed in list_requests(worker.ledger):
-        try:
-            for text in _of_one(worker, listed.number):
-                yield Swept(listed.number, text)
-        except EtlError as error:
-            yield Swept(listed.number, error.message, error)
+    """Do what there is to be done for each request; one that fails, in whatever way, stops no other.
+
+    All that has ended is shut first: that waits for nobody's build.
+    """
+    numbers = [listed.number for listed in list_requests(worker.ledger)]
+    for does in (_settled, _worked):
+        for number in numbers:
+            try:
+                for text in does(worker, number):
+                    yield Swept(number, text)
+            except Exception as raised:  # whatever it is, it is told, and the others have their turn
+                error = as_etl_error(raised)
+                yield Swept(number, error.message, error)
 
 
-def _of_one(worker: Worker, number: int) -> Iterator[str]:
-    settings = worker.settings
+def _settled(worker: Worker, number: int) -> Iterator[str]:
+    """Write down that a request has expired, and open or shut its space."""
     if write_expiry(worker.ledger, number):
         yield "its last day has passed: expired"
-    case = show_request(worker.ledger, number)
-    if settle(settings, case):
-        yield f"its space was {'opened' if kept.is_open(settings, space_of(number)) else 'shut'}"
+    if settle(worker.settings, show_request(worker.ledger, number)):
+        yield f"its space was {'opened' if kept.is_open(worker.settings, space_of(number)) else 'shut'}"
+
+
+def _worked(worker: Worker, number: int) -> Iterator[str]:
+    """Do what takes time: what was broken off or ordered, and the twin."""
+    settings, case = worker.settings, show_request(worker.ledger, number)
     if space_of(number) in pending(settings):
         destroy(settings, space_of(number), ITSELF, LEFT_OVER, worker.admin)
         yield "the destruction of its space, which was broken off, is done"
@@ -65,6 +76,7 @@ def _of_one(worker: Worker, number: int) -> Iterator[str]:
         work = chain().moves[order.move].orders or ""
         step = do(replace(worker, by=order.actor), number, work)
         yield f"{work}: {chain().states[step.after].title.en}"
+        case = show_request(worker.ledger, number)
     if case.state not in WITH_TWIN:
         remove_twins(settings, number)
     elif not twin_file(settings, case).exists():

@@ -1,4 +1,7 @@
-"""The dummy twin of a request, from its submission on: to write queries on before anything is approved."""
+"""The dummy twin of a request, from its submission on: to write queries on before anything is approved.
+
+Until it is approved it is drawn of persons whom the request does not choose, then of those of its cohort.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ WITH_TWIN = ("submitted", "irb_done", "in_review", "approved", "built", "adequat
 
 def twin_file(settings: Settings, case: Case) -> Path:
     """Where the twin of the newest version of a request is, or would be."""
-    return settings.spaces / _FOLDER / f"{case.number}.v{case.steps[-1].version}.duckdb"
+    kind = ".approved" if case.conditions else ""
+    return settings.spaces / _FOLDER / f"{case.number}.v{case.steps[-1].version}{kind}.duckdb"
 
 
 def make_twin(settings: Settings, case: Case, tell: Tell) -> int | None:
@@ -28,7 +32,7 @@ def make_twin(settings: Settings, case: Case, tell: Tell) -> int | None:
     Returns how many of its persons the cohort's query finds; None where that reads tables that are not asked for.
     """
     definition = definition_of(case, published_nights(settings, case.hospitals))
-    found = build_twin(settings, definition, twin_file(settings, case), tell)
+    found = build_twin(settings, definition, twin_file(settings, case), tell, is_approved=bool(case.conditions))
     remove_twins(settings, case.number, but=twin_file(settings, case))
     return found
 

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from etl.research.spaces.codes import find_rare
 from etl.research.spaces.definition import Definition
 from etl.research.spaces.destroy import finish
 from etl.research.spaces.page import REPORT, write_report
-from etl.research.spaces.persons import KEY, find_persons, leave_out, number_persons, quasi_identifiers
+from etl.research.spaces.persons import ANYBODY, KEY, find_persons, leave_out, number_persons, quasi_identifiers
 from etl.research.spaces.policy import Policy, policy
 from etl.research.spaces.twin import write_twin
 from etl.research.spaces.window import shown
@@ -127,17 +127,22 @@ def _work(settings: Settings, definition: Definition, folder: Path, keys: vault.
     return Built(definition, measured, failures, left_out, rows, found, time.monotonic() - began)
 
 
-def build_twin(settings: Settings, definition: Definition, target: Path, tell: Tell) -> int | None:
+def build_twin(
+    settings: Settings, definition: Definition, target: Path, tell: Tell, *, is_approved: bool = True
+) -> int | None:
     """Write the dummy twin alone of the space that a definition would give, whether it would open or not.
 
+    Of what is not approved the cohort's query is asked of the twin only, which is drawn of persons whom no query chose:
+    whatever such a query asks of the warehouse, what became of it would be an answer.
     Returns how many of its persons the cohort's query finds, as `Built.in_twin`.
     """
     warehouse, rules, keys = open_warehouse(settings), policy(definition.policy), vault.new_keys()
+    drawn_of = definition if is_approved else replace(definition, cohort=ANYBODY)
     before = _state(warehouse, definition)
     with scratch_folder(settings) as folder:
         with _at_scratch(settings, warehouse, folder / kept.FILE, keys) as con:
             con.execute("begin")
-            fill(con, definition, rules, tell)
+            fill(con, drawn_of, rules, tell)
             con.execute("commit")
             tell("dummy twin", "")
             days, fewest = shown(definition, rules), strictest_small_cell(settings)

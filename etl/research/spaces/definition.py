@@ -17,7 +17,7 @@ from etl.cdm.spec import tables
 from etl.errors import ConfigError, nearest
 from etl.files import read_bytes
 from etl.quality.battery.definition import as_on
-from etl.quality.battery.own.queries import QueryError, read_queries
+from etl.quality.battery.own.queries import QueryError, Written, read_queries
 from etl.research.spaces.policy import offered, policies
 from etl.yamls import load
 
@@ -103,12 +103,12 @@ def defined(said: object, place: str, digest: str) -> Definition:
     )  # fmt: skip
 
 
-def one_query(text: str) -> str:
+def one_query(text: str) -> Written:
     """The one query over the CDM that a text is; QueryError where it is none, or more than one."""
     queries = read_queries(text, ())
     if len(queries) != 1:
         raise QueryError("has to be one query")
-    return queries[0].sql
+    return queries[0]
 
 
 def unknown_columns(tables: Mapping[str, str | list[str]]) -> list[str]:
@@ -118,7 +118,7 @@ def unknown_columns(tables: Mapping[str, str | list[str]]) -> list[str]:
 
 def _cohort(written: _Written) -> str:
     """The cohort's query as it runs; `night`, the day of reference, is the last of the period."""
-    return as_on(one_query(written.cohort), str(written.period.last))
+    return as_on(one_query(written.cohort).sql, str(written.period.last))
 
 
 def _wrong(file: str, wrong: list[str]) -> ConfigError:

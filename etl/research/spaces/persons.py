@@ -7,19 +7,26 @@ against which the space is held.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from etl.engine import one_number
+from etl.cdm.spec import tables
+from etl.engine import at_most, one_number
 from etl.errors import ConfigError
-from etl.research.spaces.definition import Definition
+from etl.research.spaces.definition import Definition, one_query
 from etl.research.spaces.policy import Birth, Places, Policy
 from etl.research.spaces.window import day, shown
 from etl.sql import literal, quote
+from etl.store.warehouse.protocol import in_range
 
+LONGEST = 3600  # seconds that a cohort's query may take, as long as an analyst's may on the server
 KEY = "space_key"  # the variable of the connection that holds the project's key: it stands in no statement
+#: The query of a cohort of persons whom nobody chose, the same ones as long as there are no others.
+ANYBODY = "select person_id, null::date as index_date from person order by md5(person_id::varchar) limit 20000"
 #: What others may know of a person (quasi-identifiers): the column of `everybody`, and what has to be in the space.
 KNOWN = {
     "sex": ("person", "gender_concept_id"),
@@ -82,8 +89,7 @@ def hospital_numbers(con: DuckDBPyConnection, definition: Definition) -> list[in
 
 def find_persons(con: DuckDBPyConnection, definition: Definition, policy: Policy) -> None:
     """Make `cohort` (old, index_date) and `everybody`; ConfigError where the cohort is none."""
-    numbers = ", ".join(map(str, hospital_numbers(con, definition)))
-    _find_cohort(con, definition.cohort, numbers)
+    _find_cohort(con, definition.cohort, hospital_numbers(con, definition))
     con.execute(f"create temp table everybody as {_everybody(definition, policy)}")
 
 
@@ -109,21 +115,38 @@ def _everybody(definition: Definition, policy: Policy) -> str:
     )
 
 
-def _find_cohort(con: DuckDBPyConnection, sql: str, numbers: str) -> None:
+def _find_cohort(con: DuckDBPyConnection, sql: str, numbers: Sequence[int]) -> None:
+    seen = _of_hospitals(sql, numbers)
     try:
-        columns = {row[0] for row in con.execute(f"describe {sql}").fetchall()}
+        columns = {row[0] for row in con.execute(f"describe {seen}select * from ({sql})").fetchall()}
         if not {"person_id", "index_date"} <= columns:
             raise ConfigError(
                 "the cohort has to give person_id and index_date", hint="name its columns so: … as index_date"
             )
-        con.execute(
-            f"create temp table cohort as select distinct person_id::bigint as old, index_date::date as index_date "
-            f"from ({sql}) where person_id >> 24 in ({numbers}) and person_id in (select person_id from person)"
-        )
+        with at_most(con, LONGEST):
+            con.execute(
+                f"create temp table cohort as {seen}select distinct person_id::bigint as old, "
+                f"index_date::date as index_date from ({sql}) "
+                f"where person_id >> 24 in ({', '.join(map(str, numbers))}) "
+                "and person_id in (select person_id from person)"
+            )
+    except duckdb.InterruptException:
+        raise ConfigError(f"the cohort's query takes more than {LONGEST:,} seconds", hint="try it: etl sql") from None
     except duckdb.Error as error:
         raise ConfigError(f"the cohort's query cannot be run: {type(error).__name__}", hint="try it: etl sql") from None
     if one_number(con, "select count(*) from cohort") == 0:
         raise ConfigError("nobody is in the cohort", hint="look what its query finds: etl sql")
+
+
+def _of_hospitals(sql: str, numbers: Sequence[int]) -> str:
+    """SQL in front of a query by which it sees rows of some hospitals only: those of others choose nobody."""
+    parts = []
+    for name in one_query(sql).reads:
+        table = tables()[name]
+        if owner := table.owner or ("subject_id" if "subject_id" in table.columns else None):
+            mine = " or ".join(f"({in_range(replace(table, owner=owner), number)})" for number in numbers)
+            parts.append(f"{quote(name)} as not materialized (select * from {quote(name)} where {mine})")
+    return f"with {', '.join(parts)} " if parts else ""
 
 
 def _places(places: Places) -> tuple[str, str]:

@@ -15,12 +15,13 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from etl.cdm.spec import Field, tables
-from etl.engine import one_number
+from etl.engine import at_most, one_number
 from etl.research.spaces.definition import Definition
 from etl.research.spaces.policy import offered
 from etl.research.spaces.treat import Kind, kind_of, nothing
 from etl.sql import literal, quote
 
+_LONGEST = 60  # seconds that a cohort's query may take of invented rows
 _SIZES, _MOST_A_PERSON = (500, 5_000), 50  # persons: more where the cohort finds none of fewer
 _ONCE = ("person", "death", "observation_period", "payer_plan_period")  # a row a person at most
 Days = tuple[date, date]  # the first and the last that are shown
@@ -30,7 +31,8 @@ _DRAWN = (Kind.CODE, Kind.LABEL)
 def write_twin(con: DuckDBPyConnection, file: Path, definition: Definition, days: Days, fewest: int) -> int | None:
     """Write the twin of the space that is attached as `space`; counts of fewer than `fewest` persons are not used.
 
-    Returns how many of its persons the cohort's query finds; None where that reads tables that the twin has not.
+    Returns how many of its persons the cohort's query finds; None where that reads tables that the twin has not, or
+    does not end.
     """
     found: int | None = 0
     for persons in _SIZES:
@@ -57,7 +59,8 @@ def _write_of(
 def _in_cohort(file: Path, definition: Definition) -> int | None:
     with duckdb.connect(str(file), read_only=True) as con:
         try:
-            return one_number(con, f"select count(distinct person_id) from ({definition.cohort})")
+            with at_most(con, _LONGEST):
+                return one_number(con, f"select count(distinct person_id) from ({definition.cohort})")
         except duckdb.Error:
             return None
 

@@ -139,10 +139,10 @@ def _write_cohort(con: DuckDBPyConnection, definition: Definition) -> None:
         f"create table {SPACE}.cohort as with own as ({own}), "
         "counted as (select *, count(*) over (partition by index_date) "
         "as alike, count(*) over () as persons from cohort join person_of p using (old)) "
-        "select 1 as cohort_definition_id, number as subject_id, (index_date + shift)::date as cohort_start_date, "
+        "select 1 as cohort_definition_id, number as subject_id, try(index_date + shift)::date as cohort_start_date, "
         "cohort_start_date as cohort_end_date from counted where "
         f"alike <= greatest({_MOST_ALIKE}, persons / 10) "
-        "and (number, (index_date + shift)::date) in (select person_id, day from own) "
+        "and (number, try(index_date + shift)::date) in (select person_id, day from own) "
         "order by subject_id, cohort_start_date"
     )
 

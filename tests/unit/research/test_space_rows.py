@@ -232,3 +232,30 @@ def test_numbers_are_a_permutation_that_another_key_makes_anew(con, key):
     mine, other = order(key), order("f" * 63 + ("0" if key[-1] != "0" else "1"))
     assert sorted(mine) == sorted(other) == list(range(300))
     assert sum(a == b for a, b in zip(mine, other, strict=True)) < 12
+
+
+def test_rows_of_hospitals_that_are_not_asked_choose_nobody(con):
+    """Whether somebody is in the cohort could tell else what another hospital holds, which its steward kept out."""
+    of_another = "exists (select 1 from death o where o.person_id >> 24 = 4)"
+    cohort = f"select person_id, visit_start_date as index_date from visit_occurrence v where {of_another}"
+    with pytest.raises(ConfigError, match="nobody is in the cohort"):
+        made_space.build(con, made_space.definition(cohort=cohort, hospitals=2))
+    con.execute("detach space")
+    made_space.build(con, made_space.definition(cohort=cohort, hospitals=4))
+    con.execute("detach space")
+
+
+@pytest.mark.parametrize("index", ["date 'infinity'", "date '5881580-07-10'", "null"])
+def test_an_index_day_that_no_calendar_has_is_left_out(con, index):
+    cohort = f"select person_id, case when person_id % 3 = 0 then {index} end as index_date from person"
+    made_space.build(con, made_space.definition(cohort=cohort))
+    assert rows(con, "select count(*) from space.cohort") == [(0,)]
+    con.execute("detach space")
+
+
+def test_a_cohort_whose_query_does_not_end_is_broken_off(con, monkeypatch):
+    monkeypatch.setattr("etl.research.spaces.persons.LONGEST", 0.01)
+    endless = "select a.person_id, a.visit_start_date as index_date from visit_occurrence a, visit_occurrence b, "
+    with pytest.raises(ConfigError, match="takes more than"):
+        made_space.build(con, made_space.definition(cohort=endless + "visit_occurrence c, visit_occurrence d"))
+    con.execute("detach space")
