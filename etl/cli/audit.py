@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
-from etl.cli.options import AsJson, command_app, day_of
+from etl.cli.options import LARGEST_NUMBER, AsJson, command_app, day_of
 from etl.errors import InputError, UsageError
 from etl.pages.formats import moment
 from etl.quality.findings.actions import today
@@ -203,7 +203,10 @@ def look(as_json: AsJson = False) -> None:
     etl audit looked-at 812 --note "the ward's own count, asked for by phone" --by park""",
 )
 def looked_at(
-    number: Annotated[int, typer.Argument(metavar="N", help="Number of the unusual thing: etl audit unusual.")],
+    number: Annotated[
+        int,
+        typer.Argument(max=LARGEST_NUMBER, metavar="N", help="Number of the unusual thing: etl audit unusual."),
+    ],
     note: Annotated[str, typer.Option(help="What it was, in your words; no patient's data.")],
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Whose account; default: the user logged in.")] = None,
     as_json: AsJson = False,

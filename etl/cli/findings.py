@@ -11,7 +11,7 @@ import typer
 
 from etl.cli.console import errors_to_exit_codes, out, print_json
 from etl.cli.findings_shown import detail_lines, findings_table, plain, sentence
-from etl.cli.options import AsJson, By, actor_of, command_app, day_of
+from etl.cli.options import LARGEST_NUMBER, AsJson, By, actor_of, command_app, day_of
 from etl.errors import ConfigError, UsageError, nearest
 from etl.mapping.read.documents import hospital_folders
 from etl.quality.findings.actions import act
@@ -29,7 +29,7 @@ app = command_app(
 )
 
 _SHOWN = 30
-Number = Annotated[int, typer.Argument(metavar="N", help="Number of the finding.")]
+Number = Annotated[int, typer.Argument(max=LARGEST_NUMBER, metavar="N", help="Number of the finding.")]
 Why = Annotated[str | None, typer.Option(help="Why, in your words, for the record; no patient's data.")]
 MustSayWhy = Annotated[str, typer.Option(help="Why, in your words, for the record; no patient's data.")]
 Seen = Annotated[

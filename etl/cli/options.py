@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+LARGEST_NUMBER = 2**31 - 1  # of what the ledger numbers; a larger one no database can look for
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for a script to read.")]
 Hospital = Annotated[str, typer.Argument(help="Short name of the hospital.")]
 By = Annotated[

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from etl.cli.console import err, out, print_json
+from etl.cli.options import LARGEST_NUMBER
 from etl.cli.request_shown import Desk, desk_of
 from etl.errors import UsageError
 from etl.pages.formats import DASH, moment
@@ -27,7 +28,7 @@ from etl.research.outbox.read import Listed, Shown
 from etl.research.outbox.who import By
 from etl.settings import Settings
 
-Batch = Annotated[int, typer.Argument(metavar="BATCH", help="Number of the batch.")]
+Batch = Annotated[int, typer.Argument(max=LARGEST_NUMBER, metavar="BATCH", help="Number of the batch.")]
 Comment = Annotated[str | None, typer.Option(help="On the batch as a whole, in your words; no patient's data.")]
 OnFile = Annotated[
     list[str] | None, typer.Option("--on", metavar="FILE=TEXT", help="On one file, by its number (may be repeated).")

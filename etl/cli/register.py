@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
-from etl.cli.options import AsJson, command_app
+from etl.cli.options import LARGEST_NUMBER, AsJson, command_app
 from etl.errors import UsageError
 from etl.files import write_atomically
 from etl.quality.names import hospital_names
@@ -34,7 +34,9 @@ _SHORT = ("number", "title", "processed", "use", "destroyed", "kept_until")
     etl register show 3 · the data sets of request 3, with all that the law asks for"""
 )
 def show(
-    request: Annotated[int | None, typer.Argument(metavar="[N]", help="Only of this request, in full.")] = None,
+    request: Annotated[
+        int | None, typer.Argument(max=LARGEST_NUMBER, metavar="[N]", help="Only of this request, in full.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the register. It is told by the requests' own steps: nothing is entered for it.

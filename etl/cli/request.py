@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
-from etl.cli.options import AsJson, command_app, day_of
+from etl.cli.options import LARGEST_NUMBER, AsJson, command_app, day_of
 from etl.cli.request_review import review_app
 from etl.cli.request_role import role_app
 from etl.cli.request_shown import (
@@ -228,7 +228,10 @@ def late(as_json: AsJson = False) -> None:
 
 @app.command()
 def register(
-    number: Annotated[int | None, typer.Argument(metavar="[N]", help="Request to be entered; none: list them.")] = None,
+    number: Annotated[
+        int | None,
+        typer.Argument(max=LARGEST_NUMBER, metavar="[N]", help="Request to be entered; none: list them."),
+    ] = None,
     by: Account = None,
     seen: Seen = None,
     as_json: AsJson = False,

@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from etl.cli.console import err, errors_to_exit_codes, out, print_json
+from etl.cli.options import LARGEST_NUMBER
 from etl.mapping.read.documents import hospital_folders
 from etl.pages.formats import DASH, moment
 from etl.quality.findings.actions import today
@@ -25,7 +26,7 @@ from etl.research.requests.read import Listed, show_request, told
 from etl.settings import Settings, load_settings
 from etl.store.ledger.ledger import Ledger
 
-Number = Annotated[int, typer.Argument(metavar="N", help="Number of the request.")]
+Number = Annotated[int, typer.Argument(max=LARGEST_NUMBER, metavar="N", help="Number of the request.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, in your words, for the record; no patient's data.")]
 MayWhy = Annotated[str | None, typer.Option("--reason", help="Why, in your words, for the record; no patient's data.")]
 Account = Annotated[

@@ -108,3 +108,9 @@ def test_a_command_line_that_cannot_be_ends_with_2_and_says_what_is_wrong(words)
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2
     assert "nonsense" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["request show", "request build", "output show", "findings show", "register show"])
+def test_a_number_that_no_database_can_look_for_is_a_wrong_command(command: str) -> None:
+    """Else it would be told as damage, with the advice to restore a back-up."""
+    assert CliRunner().invoke(app, [*command.split(), str(2**31)]).exit_code == 2
