@@ -17,7 +17,9 @@ from asked_for import CRITERIA, SEATS, day
 from postgres_server import libpq
 from sqlalchemy.engine import URL
 from tiny import Tiny
+from typer.testing import CliRunner
 
+from etl.cli import app
 from etl.errors import ConfigError, EtlError, UsageError
 from etl.operations.doctor import spaces as doctor
 from etl.operations.doctor.examine import look_at
@@ -470,3 +472,22 @@ def test_the_twin_of_what_is_approved_is_of_its_cohort(embedded: Office) -> None
     assert embedded.swept() == ["its dummy twin was made"]
     assert not before.exists()
     assert twin_file(embedded.settings, show_request(embedded.ledger, number)).exists()
+
+
+def test_who_queries_a_space_reads_no_file_beside_it_and_writes_none(
+    embedded: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process can read the vault and the warehouse, and write where files leave: a query must not."""
+    number = embedded.opened()
+    home, out = embedded.settings.home, tmp_path / "out"
+    key = home / "vault" / f"request_{number}.json"
+    monkeypatch.setenv("ETL_HOME", str(home))
+    assert CliRunner().invoke(app, ["request", "sql", str(number), "from person", "--by", "researcher"]).exit_code == 0
+    for query in (
+        f"select * from read_text('{key}')", f"select * from glob('{home}/*')", f"copy person to '{out}'",
+        f"export database '{out}'", f"attach '{out}' as other", "set enable_external_access = true",
+        f"set temp_directory = '{tmp_path}'", f"select 1; copy person to '{out}'",
+    ):  # fmt: skip
+        told = CliRunner().invoke(app, ["request", "sql", str(number), query, "--by", "researcher"])
+        assert told.exit_code == 2, query
+    assert not out.exists()

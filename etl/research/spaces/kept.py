@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from etl.engine import load_cipher
+from etl.engine import load_cipher, scratch_folder
 from etl.errors import ConfigError, TransientError, UsageError, nearest
 from etl.files import read_json
 from etl.pages.disclosure import few, in_steps, told_records
@@ -145,12 +145,21 @@ def attach_statement(file: Path, keys: vault.Keys, *, writing: bool = False) -> 
 
 @contextmanager
 def open_space(settings: Settings, project: str) -> Iterator[DuckDBPyConnection]:
-    """A connection that reads a project's space by its plain names of tables."""
+    """A connection that reads a project's space by its plain names of tables, and no file beside it.
+
+    Nothing is written but into a folder that goes with it: the vault lies on the same machine.
+    """
     about(settings, project)
-    with closing(duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory})) as con:
+    with (
+        scratch_folder(settings) as scratch,
+        closing(duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory})) as con,
+    ):
         load_cipher(con)
+        con.execute(f"set temp_directory = {literal(str(scratch))}")
         con.execute(attach_statement(file_of(settings, project), vault.take(settings, project)))
         con.execute("use space.main")
+        con.execute("set enable_external_access = false")
+        con.execute("set lock_configuration = true")
         yield con
 
 
