@@ -25,10 +25,13 @@ from typer.testing import CliRunner
 from etl.cli import app
 from etl.errors import ConfigError, EtlError, UsageError
 from etl.research.outbox import actions, read
+from etl.research.outbox.actions import decide as decide_on
 from etl.research.outbox.actions import withdraw
+from etl.research.outbox.engine import Said
 from etl.research.outbox.fetch import contents, write_to
 from etl.research.outbox.given import Handed
 from etl.research.outbox.hand_in import NotTaken, check_beside
+from etl.research.outbox.hand_in import hand_in as hand_in_files
 from etl.research.outbox.policy import policy
 from etl.research.outbox.read import list_batches, show_batch
 from etl.research.requests import actions as request_actions
@@ -465,3 +468,16 @@ def test_a_file_is_never_written_over_nor_through_a_link(tmp_path: Path) -> None
         write_to(tmp_path, [TABLE])
     with pytest.raises(ConfigError, match="never handed in"):
         write_to(tmp_path, [Handed("../up.csv", b"x")])
+
+
+def test_notes_and_comments_have_no_signs_that_are_not_seen(ledger: Ledger) -> None:
+    request = walk(ledger, "open")
+    with pytest.raises(UsageError, match="not seen"):
+        hand_in_files(ledger, request, [OTHER], "a\u202eb", by("researcher"), RULES)
+    batch = hand_in(ledger, request, OTHER)
+    for said in (Said("release", "a\x1b[2J"), Said("release", None, {1: "\ud800"})):
+        with pytest.raises(UsageError, match="not seen"):
+            decide_on(ledger, batch, said, by("checker"), RULES)
+    with pytest.raises(UsageError, match="not seen"):
+        withdraw(ledger, batch, by("researcher"), comment="\0")
+    assert state(ledger, batch) == "waiting"

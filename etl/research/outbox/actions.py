@@ -24,6 +24,7 @@ from etl.research.requests import actions as requests
 from etl.research.requests.case import Case
 from etl.research.requests.engine import NotYet
 from etl.research.requests.read import show_request
+from etl.research.requests.signs import must_be_seen
 from etl.store.ledger.ledger import Ledger, now
 
 _TRIES = 20
@@ -131,5 +132,6 @@ def _insisting(once: Callable[[], Step]) -> Step:
 
 
 def _plain(said: Said) -> Said:
+    must_be_seen([said.comment or "", *said.comments.values()])
     comments = {number: text.strip() for number, text in said.comments.items() if text.strip()}
     return Said(said.verdict, (said.comment or "").strip() or None, comments)

@@ -17,6 +17,7 @@ from etl.research.outbox.kept import add_batch, contents_of, files_of, newest_ba
 from etl.research.outbox.policy import WAITING, policy
 from etl.research.outbox.who import By, person_of, tell
 from etl.research.requests.read import show_request
+from etl.research.requests.signs import must_be_seen
 from etl.store.ledger.ledger import Ledger, now
 
 _TRIES = 20
@@ -50,6 +51,7 @@ def hand_in(ledger: Ledger, request: int, files: Sequence[Handed], note: str, by
     if not note.strip() or len(note) > policy().letters:
         raise UsageError(f"a note says what it is and why, in at most {policy().letters:,} letters",
                          hint="etl output hand-in --help")  # fmt: skip
+    must_be_seen(note)
     require(show_request(ledger, request), "hand_in", person_of(ledger, by.actor))
     handed = checked(files)
     found, beside = _checked(ledger, request, handed, rules)

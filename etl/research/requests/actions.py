@@ -24,6 +24,7 @@ from etl.research.requests.given import Given
 from etl.research.requests.guards import Asked
 from etl.research.requests.kept import add_step, add_version, case_of, newest_request
 from etl.research.requests.roles import board, held, known, person
+from etl.research.requests.signs import must_be_seen
 from etl.store.audit.entry import Said
 from etl.store.audit.write import write
 from etl.store.ledger.ledger import Ledger, now
@@ -78,6 +79,7 @@ def change(
     seen: int | None = None, entered_by: str | None = None,
 ) -> Step:  # fmt: skip
     """Make another version of a request; it goes back to the earliest state that the changed fields touch."""
+    must_be_seen(reason or "")
     said = {"reason": (reason or "").strip() or None}
     return _act(ledger, number, "change", actor, said, seen, given=given, hospitals=hospitals, entered_by=entered_by)
 
@@ -91,6 +93,7 @@ def act(
     Raises Overtaken where another step came between, UsageError where there is no such request or move, it is not
     possible now or lacks what is said with it, Forbidden where the actor may not, NotYet where what it needs is not so.
     """
+    must_be_seen(said or {})
     return _act(ledger, number, move, actor, _plain(said or {}), seen, entered_by=entered_by)
 
 

@@ -16,6 +16,7 @@ from etl.errors import ConfigError, InputError, nearest
 from etl.files import packaged
 from etl.quality.battery.definition import Words
 from etl.quality.battery.own.queries import QueryError
+from etl.research.requests.signs import UNSEEN, has_unseen
 from etl.research.spaces.definition import ALL, one_query, unknown_columns
 
 Form = Mapping[str, Any]
@@ -24,6 +25,7 @@ PRINCIPAL, RESEARCHER, RECIPIENT = "principal", "researcher", "recipient"
 _LONGEST = 20_000
 #: What is said of everybody on a request.
 A_PERSON = ("account", "name", "part", "affiliation")
+_YEARS = range(1900, 2200)
 
 
 class _Part(BaseModel):
@@ -152,6 +154,8 @@ def blank(name: str) -> str:
 def _text(value: Any, _field: Field) -> str:
     if not isinstance(value, str | int | float) or isinstance(value, bool) or len(str(value)) > _LONGEST:
         raise ValueError(f"expected a text of at most {_LONGEST:,} letters")
+    if has_unseen(str(value)):
+        raise ValueError(UNSEEN)
     return str(value).strip()
 
 
@@ -162,16 +166,19 @@ def _lines(value: Any, field: Field) -> list[str]:
 
 
 def _choice(value: Any, field: Field) -> str:
-    if value not in field.choices:
+    if not isinstance(value, str) or value not in field.choices:
         raise ValueError(f"expected one of {', '.join(field.choices)}")
     return str(value)
 
 
 def _day(value: Any, _field: Field) -> str:
     try:
-        return date.fromisoformat(str(value)).isoformat()
+        found = date.fromisoformat(str(value))
     except ValueError:
         raise ValueError("expected a day, YYYY-MM-DD") from None
+    if found.year not in _YEARS:
+        raise ValueError(f"expected a day from {_YEARS[0]} to {_YEARS[-1]}")
+    return found.isoformat()
 
 
 def _period(value: Any, field: Field) -> dict[str, str]:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from etl.errors import UsageError, nearest
 from etl.research.requests.chain import chain
 from etl.research.requests.engine import Forbidden, Person
+from etl.research.requests.signs import must_be_seen
 from etl.store.ledger.ledger import Ledger, next_number, now
 from etl.store.ledger.office import ACCOUNT
 from etl.store.ledger.requests import REQUEST_ROLE
@@ -80,6 +81,7 @@ def set_role(
     by whoever enters it at a terminal. Raises UsageError for an account, role or hospital that cannot be meant.
     """
     _must_fit(chain().role(role), hospital, hospitals)
+    must_be_seen(reason or "")
     try:
         with ledger.engine.begin() as con:
             if account not in (names := known(con)):

@@ -413,11 +413,29 @@ def test_working_days_leave_out_weekends_and_korean_holidays() -> None:
         ("until: someday", "YYYY-MM-DD"), ("period: {from: 2026-02-01, to: 2026-01-01}", "ends before it begins"),
         ("people: [{account: a, name: b, part: researcher, affiliation: c}]", "one principal"),
         ("people: [{account: a}]", "nothing else"), ("variables: x", "list of texts"), ("- a", "no fields"),
+        ("level: [strict]", "strict, standard, linked"), ("legal_ground: {a: b}", "consent"),
+        ('purpose: "a\\0b"', "not seen"), ('query: "select 1 \\u202e -- from person"', "not seen"),
+        ('title: "\\e[2J"', "not seen"), ('hospitals: ["snuh\\u200b"]', "not seen"),
+        ("until: 9999-12-31", "from 1900 to 2199"), ("period: {from: 0001-01-01, to: 2026-01-01}", "from 1900"),
     ],
 )  # fmt: skip
 def test_a_form_says_what_is_wrong_with_it(text: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         read_form("request", text)
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x1b[2J", "\u202e", "\u200b", "\ud800"])
+def test_no_text_of_a_step_has_signs_that_are_not_seen(ledger: Ledger, sign: str) -> None:
+    """Who reads a reason at a terminal would have it written on; half a letter no ledger keeps."""
+    number = drafted(ledger)
+    for move, said in (("give_up", {"reason": f"a{sign}b"}), ("pledge", {"name": [sign], "text": pledge().version})):
+        with pytest.raises(UsageError, match="not seen"):
+            act(ledger, number, move, actor="researcher", said=said)
+    with pytest.raises(UsageError, match="not seen"):
+        change(ledger, number, with_form(), actor="researcher", hospitals=HOSPITALS, reason=sign)
+    with pytest.raises(UsageError, match="not seen"):
+        set_role(ledger, "checker", "member", actor="root", reason=sign)
+    assert show_request(ledger, number).last == 1
 
 
 @pytest.mark.parametrize("name", ["request", "conditions"])
