@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 
 import duckdb
@@ -17,6 +17,7 @@ from etl.store.audit.kinds import kinds
 from etl.store.audit.search import Asked
 from etl.store.audit.tables import ENTRY
 
+_USUAL = timedelta(days=365)
 _COLUMNS = ("number", "happened_at", "kind", "actor", "subject", "address", "returned")
 
 
@@ -51,8 +52,9 @@ def rules() -> dict[str, Rule]:
 
 
 def unusual(con: sa.Connection, since: date, until: date) -> list[Unusual]:
-    """What the rules find from one day to another, both included; what is usual is told by all that was before."""
-    where = Asked(until=until).condition()
+    """What the rules find from one day to another, both included; what is usual is told by the year before."""
+    before = since - _USUAL if since.year > 2 else None  # there is no day before the first of all
+    where = Asked(since=before, until=until).condition()
     rows = con.execute(sa.select(*(ENTRY.c[name] for name in _COLUMNS)).where(where)).all()
     columns = list(zip(*rows, strict=True)) or [()] * len(_COLUMNS)
     types = (pa.int64(), pa.timestamp("us"), pa.string(), pa.string(), pa.string(), pa.string(), pa.int64())

@@ -321,9 +321,21 @@ def test_reading_at_odd_hours_and_in_unusual_volume_is_found(engine: sa.Engine) 
         assert [f.actor for f in unusual(con, days[0], days[0])] == ["choi"]
 
 
+def test_what_is_usual_is_told_by_the_year_before(engine: sa.Engine) -> None:
+    day = date(2026, 11, 26)
+    with engine.begin() as con:
+        write(con, at(day - timedelta(days=380), 14, "rows shown", returned=50_000))
+        write(con, at(day, 14, "rows shown", returned=60_000))
+        write(con, at(day - timedelta(days=300), 14, "rows shown", actor="lee", returned=50_000))
+        write(con, at(day, 14, "rows shown", actor="lee", returned=60_000))
+    with engine.connect() as con:
+        assert [(f.rule, f.actor) for f in unusual(con, day, day)] == [("many rows", "kim")]
+
+
 def test_every_rule_can_be_asked_of_an_empty_log(engine: sa.Engine) -> None:
     with engine.connect() as con:
-        assert unusual(con, date(2000, 1, 1), datetime.now(UTC).date()) == []
+        for first in (date(2000, 1, 1), date.min):
+            assert unusual(con, first, datetime.now(UTC).date()) == []
     assert {"odd hours", "many rows"} <= set(rules())
 
 
