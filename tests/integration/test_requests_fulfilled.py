@@ -491,3 +491,25 @@ def test_who_queries_a_space_reads_no_file_beside_it_and_writes_none(
         told = CliRunner().invoke(app, ["request", "sql", str(number), query, "--by", "researcher"])
         assert told.exit_code == 2, query
     assert not out.exists()
+
+
+def test_no_recipient_keeps_data_from_being_destroyed(office: Office) -> None:
+    """Of a role that is named in another database of the server nothing would be dropped, not even the rows."""
+    if not office.is_server:
+        pytest.skip("of the server")
+    with login(office.database, "researcher") as admin:
+        number = office.opened()
+        space, elsewhere = f"space_request_{number}", office.database.set(database="postgres")
+        theirs = elsewhere.set(username="researcher", password="of-tests")
+        with psycopg.connect(libpq(theirs), autocommit=True) as con:
+            con.execute(f"alter default privileges grant select on tables to {space}")
+        try:
+            office.act(number, "give_up", "researcher")
+            assert do(office.worker("privacy_officer"), number, "destroy").after == "destroyed"
+            left = "select (select count(*) from pg_namespace where nspname = %s), "
+            members = "(select count(*) from pg_auth_members where roleid = to_regrole(%s))"
+            assert admin.execute(left + members, [space, space]).fetchone() == (0, 0)
+        finally:
+            with psycopg.connect(libpq(elsewhere), autocommit=True) as con:
+                con.execute("drop owned by researcher")
+                con.execute(f"drop role if exists {space}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -71,13 +71,27 @@ def let_in(admin: URL, project: str, logins: Iterable[str]) -> list[str]:
 
 
 def remove(admin: URL, project: str) -> None:
-    """Drop the schema of a project and its role, with what a killed build left of them."""
+    """Drop the schema of a project and its role, with what a killed build left of them.
+
+    The rows go first, whatever becomes of the role: a member can have it named in another database of the server, and
+    no role is dropped that is. Then it stays, with no member and no right.
+    """
+    name = schema_of(project)
     with _as_admin(admin) as con:
-        for schema in (f"building_{schema_of(project)}", schema_of(project)):
+        for schema in (f"building_{name}", name):
             _drop(con, schema)
-        if con.execute("select 1 from pg_roles where rolname = %s", [schema_of(project)]).fetchone():
-            con.execute(SQL("drop owned by {}").format(Identifier(schema_of(project))))
-            con.execute(SQL("drop role {}").format(Identifier(schema_of(project))))
+    with _as_admin(admin) as con:
+        if con.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
+            _let_nobody_in(con, name)
+            con.execute(SQL("drop owned by {}").format(Identifier(name)))
+            with suppress(errors.DependentObjectsStillExist), con.transaction():
+                con.execute(SQL("drop role {}").format(Identifier(name)))
+
+
+def _let_nobody_in(con: psycopg.Connection, name: str) -> None:
+    members = "select member::regrole::text from pg_auth_members where roleid = %s::regrole"
+    for (member,) in con.execute(members, [quote(name)]).fetchall():
+        con.execute(SQL("revoke {} from ").format(Identifier(name)) + SQL(member))
 
 
 def _put_gate(con: psycopg.Connection, schema: str, request: int) -> None:
