@@ -75,6 +75,13 @@ def people(ledger: Ledger) -> Ledger:
     return ledger
 
 
+def by_hand(con: sa.Connection) -> None:
+    """Let a test write rows that no command writes: the server holds none of them against the log."""
+    if con.dialect.name == "postgresql":
+        for statement in ("reset role", "set local session_replication_role = replica", "set role etl_loader"):
+            con.exec_driver_sql(statement)
+
+
 def drafted(ledger: Ledger, **other: Any) -> int:
     """A request that is drafted."""
     return draft(ledger, with_form(**other), actor="researcher", hospitals=HOSPITALS)

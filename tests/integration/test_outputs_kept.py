@@ -364,6 +364,7 @@ def test_ten_thousand_batches_are_listed_and_one_is_shown_at_once(ledger: Ledger
     hand_in(ledger, request, OTHER)
     decide(ledger, 2, "checker", "release")
     with ledger.engine.begin() as con:
+        asked_for.by_hand(con)
         for table in (REQUEST_VERSION, REQUEST_STEP):
             _many(con, table, "request", 1, REQUESTS)
         for table in (OUTPUT_FILE, OUTPUT_STEP):

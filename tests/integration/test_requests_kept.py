@@ -24,8 +24,11 @@ from etl.research.requests.actions import Overtaken, act, draft
 from etl.research.requests.given import given
 from etl.research.requests.read import file_of, late_requests, list_requests, show_request
 from etl.settings import Settings
-from etl.store.ledger.ledger import Ledger
-from etl.store.ledger.requests import REQUEST_STEP, REQUEST_VERSION
+from etl.store.audit.entry import Said
+from etl.store.audit.tables import ENTRY
+from etl.store.audit.write import write
+from etl.store.ledger.ledger import Ledger, now
+from etl.store.ledger.requests import REQUEST_ROLE, REQUEST_STEP, REQUEST_VERSION
 from etl.store.warehouse.postgres.init import initialise
 from etl.store.warehouse.postgres.roles import make_login
 
@@ -101,6 +104,40 @@ def test_a_login_of_the_office_leads_a_request_all_the_way(database: URL, tmp_pa
             con.execute(f"drop role {name}")
 
 
+def test_nothing_opens_and_nobody_gets_a_role_without_the_log(database: URL, tmp_path: Path) -> None:
+    """The office's login can add any step, also by hand: never without an entry that says so."""
+    initialise(database, database)
+    name = f"office_{uuid4().hex[:8]}"
+    make_login(database, name, "office", SECRET)
+
+    def opened(url: URL) -> Ledger:
+        shown = url.render_as_string(hide_password=False)
+        return Ledger(Settings(home=tmp_path, warehouse_url=shown, _env_file=None).ledger_url)
+
+    loader, office = opened(database), opened(database.set(username=name, password=SECRET))
+    try:
+        request = walk(asked_for.people(loader), "suspended")
+        steps = sa.select(REQUEST_STEP).order_by(REQUEST_STEP.c.number.desc()).limit(1)
+        resumed = dict(loader.read(steps)[0]) | {"move": "resume", "after": "open"}
+        step = sa.insert(REQUEST_STEP).values(resumed | {"number": resumed["number"] + 1})
+        role = {"number": 900, "at": now(), "actor": "etl", "account": "researcher", "role": "chair", "given": True}
+        for statement in (step, sa.insert(REQUEST_ROLE).values(role)):
+            with pytest.raises(ConfigError), office.engine.begin() as con:
+                con.execute(statement)
+        assert show_request(loader, request).state == "suspended"
+        with office.engine.begin() as con:
+            con.execute(step)
+            write(con, Said("request moved", "etl", subject=f"request {request}: resume"))
+        [last] = loader.read(sa.select(ENTRY.c.login, ENTRY.c.subject).order_by(ENTRY.c.number.desc()).limit(1))
+        assert tuple(last.values()) == (name, f"request {request}: resume"), "the log has the login that did it"
+    finally:
+        for each in (loader, office):
+            each.engine.dispose()
+        with psycopg.connect(postgres_server.libpq(database), autocommit=True) as con:
+            con.execute(f"drop owned by {name}")
+            con.execute(f"drop role {name}")
+
+
 def test_a_thousand_requests_are_listed_and_shown_at_once(ledger: Ledger) -> None:
     number = walk(ledger, "open")
     rows = {
@@ -108,6 +145,7 @@ def test_a_thousand_requests_are_listed_and_shown_at_once(ledger: Ledger) -> Non
         for table in (REQUEST_VERSION, REQUEST_STEP)
     }
     with ledger.engine.begin() as con:
+        asked_for.by_hand(con)
         for table, said in rows.items():
             con.execute(sa.insert(table), [dict(r) | {"request": n} for n in range(2, MANY + 1) for r in said])
     list_requests(ledger)  # the holidays of these years are worked out once

@@ -13,6 +13,8 @@ from etl.errors import UsageError, nearest
 from etl.research.requests.chain import chain
 from etl.research.requests.engine import Forbidden, Person
 from etl.research.requests.signs import must_be_seen
+from etl.store.audit.entry import Said
+from etl.store.audit.write import write
 from etl.store.ledger.ledger import Ledger, next_number, now
 from etl.store.ledger.office import ACCOUNT
 from etl.store.ledger.requests import REQUEST_ROLE
@@ -96,8 +98,19 @@ def set_role(
             con.execute(sa.insert(REQUEST_ROLE).values(
                 number=next_number(REQUEST_ROLE), at=now(), actor=actor[:80], entered_by=entered_by, account=account,
                 role=role, hospital=hospital, given=given, reason=reason))  # fmt: skip
+            _tell(con, f"{account}: {role}" + (f" of {hospital}" if hospital else ""), actor, reason, entered_by,
+                  given=given)  # fmt: skip
     except IntegrityError:
         raise UsageError("somebody else changed the roles meanwhile", hint="etl request role list") from None
+
+
+def _tell(
+    con: sa.Connection, subject: str, actor: str, reason: str | None, entered_by: str | None, *, given: bool
+) -> None:  # fmt: skip
+    """Write it into the audit log, in the transaction that does it."""
+    kind = "role in requests given" if given else "role in requests taken"
+    entered = {"entered_by": entered_by} if entered_by else {}
+    write(con, Said(kind, actor, subject=subject, reason=reason, details=entered))
 
 
 def _must_fit(role: str, hospital: str | None, hospitals: Collection[str]) -> None:

@@ -25,6 +25,7 @@ from etl.research.requests.guards import GUARDS
 from etl.research.requests.read import is_open, late_requests, list_requests, show_request, told
 from etl.research.requests.roles import set_role
 from etl.settings import Settings
+from etl.store.audit.tables import ENTRY
 from etl.store.ledger.ledger import Ledger
 
 TABLE = Path(__file__).parents[2] / "data" / "requests" / "moves.csv"
@@ -472,6 +473,21 @@ def test_nobody_gives_themselves_a_role(ledger: Ledger) -> None:
     for actor, account, role in (("root", "root", "chair"), ("member", "auditor", "chair"), ("admin", "root", "chair")):
         with pytest.raises(Forbidden):
             set_role(ledger, account, role, actor=actor, entered_by="admin")
+
+
+def test_the_log_tells_who_gave_and_took_a_role(ledger: Ledger) -> None:
+    set_role(ledger, "auditor", "member", actor="root", reason="she joins", entered_by="admin")
+    set_role(ledger, "auditor", "member", actor="root", given=False)
+    set_role(ledger, "auditor", "steward", actor="root", hospital="snuh", hospitals=HOSPITALS)
+    set_role(ledger, "auditor", "steward", actor="root", hospital="snuh", hospitals=HOSPITALS, given=False)
+    query = sa.select(ENTRY.c.kind, ENTRY.c.actor, ENTRY.c.subject, ENTRY.c.reason).order_by(ENTRY.c.number.desc())
+    told = [tuple(row.values()) for row in ledger.read(query.limit(4))]
+    assert told[::-1] == [
+        ("role in requests given", "root", "auditor: member", "she joins"),
+        ("role in requests taken", "root", "auditor: member", None),
+        ("role in requests given", "root", "auditor: steward of snuh", None),
+        ("role in requests taken", "root", "auditor: steward of snuh", None),
+    ]
 
 
 def test_a_role_that_was_taken_holds_no_more(ledger: Ledger) -> None:
