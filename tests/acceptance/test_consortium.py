@@ -13,6 +13,7 @@ import duckdb
 import postgres_server
 import processes
 import psycopg
+import pyarrow.parquet as pq
 import pytest
 import quality_dashboard
 import quality_definitions
@@ -108,7 +109,8 @@ def test_every_row_of_every_source_is_accounted_for(home):
             if f.stem in hospital_tables()
         }
         assert files
-        assert differences(ledger(home).accounts(run["run_id"]), files) == []
+        rows = {table: pq.read_metadata(file).num_rows for table, file in files.items()}
+        assert differences(ledger(home).accounts(run["run_id"]), rows) == []
 
 
 def test_codes_map_as_well_as_real_hospitals_do(home):
