@@ -1,10 +1,10 @@
 -- What each group may do in the schemas: all of it, whatever was granted to them before. Run as etl_loader.
 revoke all on all tables in schema cdm, cdm_read, cdm_part, vocabulary, results, quality, admin, office
-from public, etl_quality, etl_analyst, etl_steward, etl_auditor, etl_office;
+from public, etl_quality, etl_analyst, etl_steward, etl_auditor, etl_office, etl_recorder;
 revoke all on all functions in schema admin
-from public, etl_quality, etl_analyst, etl_steward, etl_auditor, etl_office;
+from public, etl_quality, etl_analyst, etl_steward, etl_auditor, etl_office, etl_recorder;
 revoke all on schema cdm, cdm_read, cdm_part, vocabulary, results, quality, admin, office
-from public, etl_quality, etl_analyst, etl_steward, etl_auditor, etl_office;
+from public, etl_quality, etl_analyst, etl_steward, etl_auditor, etl_office, etl_recorder;
 
 grant usage on schema cdm, cdm_read, vocabulary, results to etl_quality, etl_analyst;
 grant select on all tables in schema cdm, cdm_read, vocabulary, results to etl_quality, etl_analyst;
