@@ -13,6 +13,8 @@ from etl.research.disclosure.grid import Contents, Grid
 _NOT_SEEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.0-9])", re.IGNORECASE
 )
+_HIDES = re.compile(rf"{_NOT_SEEN.pattern}|color\s*:\s*(white|transparent|#fff)", re.IGNORECASE)
+_BESIDE, _DIGIT = re.compile(r"data-|title$|alt$|aria-label$"), re.compile(r"\d")
 _ELSEWHERE = re.compile(r"\s*(https?:|//|ftp:|file:)", re.IGNORECASE)
 _INSIDE = re.compile(r"\s*data:", re.IGNORECASE)
 _LOADS = frozenset({"src", "data", "poster", "srcset"})
@@ -54,6 +56,8 @@ class _Page(HTMLParser):
     def _look(self, tag: str, said: dict[str, str]) -> None:
         if tag in {"script", "iframe", "object", "embed", "applet"} or any(name.startswith("on") for name in said):
             self._note("macro" if tag == "script" or tag not in {"iframe", "object", "embed", "applet"} else "embedded")
+        if any(_BESIDE.match(name) and _DIGIT.search(value) for name, value in said.items()):
+            self._note("look_document")
         if "hidden" in said or _NOT_SEEN.search(said.get("style", "")) or said.get("type") == "hidden":
             self._note("hidden_part")
         for name in _LOADS & said.keys():
@@ -76,6 +80,8 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._silent:
+            if _HIDES.search(data):
+                self._note("look_document")
             return
         if self._cell is not None:
             self._cell.append(data)

@@ -83,7 +83,13 @@ def _are_records(rows: Sequence[Sequence[str]], columns: Sequence[Sequence[str]]
 
 
 def unread(grid: Grid) -> Iterator[Found]:
-    """Columns that by their header count, and whose cells begin with digits and are no numbers that can be read."""
+    """Columns that by their header count, and whose cells begin with digits and are no numbers that can be read.
+
+    A number that stands alone as a header may be the first count of a table without headers.
+    """
+    first = [cell.strip() for cell in grid.rows[0]] if len(grid.rows) > 1 else []
+    if len(first) == 2 and is_number(first[1]) and not is_number(first[0]):
+        yield Found("unknown_numbers", Place(grid.part, 0, 2))
     for column, header in enumerate(grid.rows[0] if grid.rows else ()):
         cells = [row[column].strip() for row in grid.rows[1:] if column < len(row) and row[column].strip()]
         odd = [cell for cell in cells if _BEGINS_WITH_DIGIT.match(cell) and not is_number(cell)]

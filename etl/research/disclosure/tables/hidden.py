@@ -25,13 +25,14 @@ _CLOSE = 1e-6
 def find(table: Table, rules: Rules) -> Iterator[Found]:
     """What totals tell of hidden cells, and of categories that were left out."""
     sums = sums_of(table, rules.limit("rounding_base"))
-    if not any(low != high for key, (low, high) in sums.bounds.items() if sums.is_shown(key)):  # nothing is rounded
+    is_rounded = any(low != high for key, (low, high) in sums.bounds.items() if sums.is_shown(key))
+    if not is_rounded:
         yield from (Found("omitted", total.place) for total, rest in omitted(table) if rules.is_small(rest))
     if not sums.hidden:
         return
     told = recovered(sums, rules)
     has_totals = any(cell.is_margin for cell in table.counts)
-    if told is None or (sums.unclear and has_totals):
+    if told is None or (has_totals and (sums.unclear or is_rounded)):
         yield Found("hidden_unchecked", table.place)
     yield from (Found("recovered", cell.place) for cell in told or ())
 

@@ -48,7 +48,7 @@ def _table(block: Grid) -> Table | None:
     if titles is None:
         return None
     rows = [row + [""] * (width - len(row)) for row in rows[titles:]]
-    top = header_rows(rows)
+    top = 0 if titles and _is_counted(rows[0]) else header_rows(rows)
     headers = _headers(rows[:top], width)
     body = rows[top:]
     measures = _measures(headers, body)
@@ -70,6 +70,12 @@ def header_rows(rows: Sequence[Sequence[str]]) -> int:
     if len(rows) > 2 and gaps and not any(map(is_number, rows[1][1:])):
         return 2
     return 1
+
+
+def _is_counted(row: Sequence[str]) -> bool:
+    """Whether a row names something and has numbers beside it: below a title of one cell it is no header."""
+    others = [cell for cell in row[1:] if cell]
+    return bool(row[0]) and bool(others) and all(map(_is_plain, others))
 
 
 def _is_plain(text: str) -> bool:
