@@ -20,7 +20,7 @@ from tiny import Tiny
 from typer.testing import CliRunner
 
 from etl.cli import app
-from etl.errors import ConfigError, EtlError, UsageError
+from etl.errors import ConfigError, EtlError, TransientError, UsageError
 from etl.operations.doctor import spaces as doctor
 from etl.operations.doctor.examine import look_at
 from etl.research.fulfilment import sweep as sweeping
@@ -246,6 +246,25 @@ def test_data_of_a_request_that_changed_while_they_were_built_do_not_stay(
         do(embedded.worker("secretary"), number, "build")
     assert kept.spaces(embedded.settings) == []
     assert not vault.has_keys(embedded.settings, f"request_{number}")
+
+
+def test_two_who_build_at_once_do_not_take_away_what_the_other_built(
+    embedded: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = embedded.approved()
+    measures, told = working._measures, []
+
+    def slow(*arguments: Any) -> Any:
+        """Between the space that stands and the step that says so, another begins."""
+        with pytest.raises(TransientError) as second:
+            do(embedded.worker("secretary"), number, "build")
+        told.append(second.value)
+        return measures(*arguments)
+
+    monkeypatch.setattr(working, "_measures", slow)
+    assert do(embedded.worker("secretary"), number, "build").after == "built"
+    assert len(told) == 1
+    assert kept.spaces(embedded.settings) == [f"request_{number}"]
 
 
 def test_a_file_that_was_changed_since_it_was_built_does_not_pass(embedded: Office) -> None:
@@ -513,3 +532,21 @@ def test_no_recipient_keeps_data_from_being_destroyed(office: Office) -> None:
             with psycopg.connect(libpq(elsewhere), autocommit=True) as con:
                 con.execute("drop owned by researcher")
                 con.execute(f"drop role if exists {space}")
+
+
+def test_an_older_certificate_says_nothing_of_what_was_built_since(embedded: Office, tmp_path: Path) -> None:
+    """A home that moved, or came back from a back-up, holds the end of the data of before only."""
+    number = embedded.approved()
+    for _ in range(2):
+        do(embedded.worker("secretary"), number, "build")
+        built = show_request(embedded.ledger, number)
+        embedded.act(number, "suspend", "privacy_officer")
+        with embedded.ledger.engine.begin() as con:  # back to where it is built anew, as after a test that failed
+            con.execute(sa.update(REQUEST_STEP).where(REQUEST_STEP.c.number == built.last + 1).values(after="approved"))
+    space = embedded.settings.spaces / f"request_{number}"
+    space.rename(tmp_path / "elsewhere")
+    embedded.act(number, "give_up", "researcher")
+    with pytest.raises(ConfigError, match="is not here"):
+        do(embedded.worker("privacy_officer"), number, "destroy")
+    (tmp_path / "elsewhere").rename(space)
+    assert do(embedded.worker("privacy_officer"), number, "destroy").after == "destroyed"

@@ -51,9 +51,11 @@ class Worker:
 def do(worker: Worker, number: int, work: str) -> Step:
     """Do the work of a step by its name in `chain.yaml`, and return the step.
 
-    A build or a test that fails is a step, too: what it measured is in what the step says.
+    A build or a test that fails is a step, too: what it measured is in what the step says. Two at once would take each
+    other's space away between its building and its step: TransientError for the second.
     """
-    step = _WORK[work](worker, number)
+    with kept.at_work(worker.settings, space_of(number), "step"):
+        step = _WORK[work](worker, number)
     settle(worker.settings, show_request(worker.ledger, number))
     return step
 
@@ -133,8 +135,8 @@ def _destroy(worker: Worker, case: Case) -> Evidence:
     ordered = case.ordered or case.steps[-1]
     why = ordered.reason or f"request {case.number} has ended"
     certificate = _take_away(worker, case.number, why) or certificate_of(worker.settings, space_of(case.number))
-    if certificate is None:
-        raise ConfigError(f"neither a space nor a certificate of request {case.number} is here",
+    if certificate is None or certificate.digests.get(kept.FILE) != _of_build(case)["digest"]:
+        raise ConfigError(f"what was built last of request {case.number} is not here, nor a certificate of it",
                           hint="set ETL_HOME to where it was built")  # fmt: skip
     return Evidence({
         "certificate": f"{certificate.name} {certificate.destroyed_at}", "digest": _digest(certificate),

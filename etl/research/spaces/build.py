@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -19,6 +18,7 @@ from etl.engine import load_cipher, scratch_folder
 from etl.errors import ConfigError, GateClosed, TransientError
 from etl.files import write_atomically
 from etl.pages.disclosure import told_persons
+from etl.quality.findings.actions import today
 from etl.research.concepts.usage import strictest_small_cell
 from etl.research.spaces import kept, on_postgres, vault
 from etl.research.spaces.adequacy import Measured, measure
@@ -99,7 +99,7 @@ def check(settings: Settings, definition: Definition, tell: Tell) -> Built:
 
 
 def _must_be_new(settings: Settings, definition: Definition) -> None:
-    if definition.until < date.today():
+    if definition.until < today():
         raise ConfigError(f"the last day of {definition.name} has passed: {definition.until}", hint="correct `until:`")
     if kept.folder_of(settings, definition.name).exists():
         raise ConfigError(

@@ -20,6 +20,7 @@ from etl.engine import load_cipher, scratch_folder
 from etl.errors import ConfigError, TransientError, UsageError, nearest
 from etl.files import read_json
 from etl.pages.disclosure import few, in_steps, told_records
+from etl.quality.findings.actions import today
 from etl.research.spaces import vault
 from etl.settings import Settings
 from etl.sql import literal
@@ -55,13 +56,16 @@ class About:
     @property
     def is_over(self) -> bool:
         """Whether its last day has passed."""
-        return self.until < date.today()
+        return self.until < today()
 
 
 @contextmanager
-def at_work(settings: Settings, project: str) -> Iterator[None]:
-    """The turn to build or destroy a project's space; TransientError while another has it."""
-    file = settings.home / "locks" / f"space-{project}.lock"
+def at_work(settings: Settings, project: str, what: str = "space") -> Iterator[None]:
+    """The turn to build or destroy a project's space, or to make the step that does (`what`).
+
+    TransientError while another has it.
+    """
+    file = settings.home / "locks" / f"{what}-{project}.lock"
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:
         try:
