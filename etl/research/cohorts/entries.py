@@ -60,11 +60,11 @@ def find_entries(con: DuckDBPyConnection, plan: Plan) -> None:
         "create or replace temp table cohorts_entry as with seen as (select w.cohort, e.person_id, e.start_date, "
         f"e.end_date, o.observation_period_start_date as opens, o.observation_period_end_date as closes, "
         f"e.visit_occurrence_id, {_place('w.cohort', 'e', 'l.entry_limit', ', e.event_id, e.criterion')} as event_id, "
-        f"l.entry_limit as only from cohorts_wanted w join cohorts_event e using (criterion) {_PERIOD} "
+        f"l.entry_limit as kept from cohorts_wanted w join cohorts_event e using (criterion) {_PERIOD} "
         "join cohorts_limit l on l.cohort = w.cohort "
         "where e.start_date - w.prior::integer >= o.observation_period_start_date "
         "and e.start_date + w.post::integer <= o.observation_period_end_date) "
-        f"select {_EVENT} from seen where only = 'all' or event_id = 1"
+        f"select {_EVENT} from seen where kept = 'all' or event_id = 1"
     )
     _qualify(con, plan)
 

@@ -26,7 +26,7 @@ from etl.research.cohorts.said import Said
 from etl.research.cohorts.sets_read import read_sets
 
 _COHORT = ("concept_sets", "entry", "rules", "exit", "washout", "episodes")
-_RECORD = ("table", "of", "first", "value", "age", "sex")
+_RECORD = ("table", "of", "first", "value", "visit", "age", "sex")
 _ENTRY = (*_RECORD, "prior_observation", "follow_up")
 _AROUND = (*_RECORD, "within", "count", "same_visit", "outside_observation")
 _GROUPS = ("any", "all", "none")
@@ -117,7 +117,7 @@ class _Read:
     def _criterion(self, said: Said) -> Criterion:
         table = said.at("table").one_of(records(), "condition_occurrence")
         of = self._set(said.at("of"))
-        conditions = tuple(self._person(said) + self._value(said.at("value"), table))
+        conditions = tuple(self._person(said) + self._value(said.at("value"), table) + self._visit(said.at("visit"), table))
         first = said.at("first").yes()
         if table == "episode":  # the disease that an episode is of
             return Criterion(table, None, of, first, conditions)
@@ -162,6 +162,14 @@ class _Read:
             concepts = [each.integer() for each in said.at("concepts").each()]
             found.append(Condition("value_as_concept_id", sql.among(concepts)))
         return found
+
+    def _visit(self, said: Said, table: str) -> list[Condition]:
+        if not said:
+            return []
+        if not records()[table].has("visit_type"):
+            said.add(f"records of {table} belong to no visit")
+            return []
+        return [Condition("visit_type", sql.among(each.integer() for each in said.each()))]
 
     def exit(self, said: Said) -> Exit:
         if said.value in (None, "end_of_observation"):
