@@ -9,7 +9,7 @@ from etl.research.cohorts.model import Cohort
 from etl.research.cohorts.rows import table
 from etl.sql import quote
 
-_TARGET = "cohorts_official"
+_TARGET, _TIDIES = "cohorts_official", "DELETE FROM inclusion_events"
 # Which events pass how many rules is only known until Circe's SQL tidies up.
 _ATTRITION = """
 insert into found_attrition
@@ -36,7 +36,7 @@ def find_officially(con: DuckDBPyConnection, number: int, cohort: Cohort) -> Non
     rules = [(place, rule.name) for place, rule in enumerate(cohort.rules, 1)]
     table(con, "cohorts_rule", {"rule_number": "int", "rule": "text"}, rules)
     for statement in statements(con, number, cohort):
-        if "truncate" in statement.lower() and "inclusion_events" in statement.lower():
+        if statement.strip().startswith(_TIDIES):
             con.execute(_ATTRITION.format(number=number))
         con.execute(statement)
     con.execute(f"insert into found_cohort from {_TARGET}")
