@@ -50,7 +50,9 @@ def asked_of(definition: dict[str, Any]) -> dict[str, Asked]:
     for name, body in _criteria(definition, names):
         asked = found.setdefault(names[name], Asked())
         asked.concepts += sets.get(body.get("CodesetId"), [])
-        asked.sources += sets.get(body.get(f"{name.removesuffix('Occurrence').removesuffix('Exposure')}SourceConcept"), [])
+        asked.sources += sets.get(
+            body.get(f"{name.removesuffix('Occurrence').removesuffix('Exposure')}SourceConcept"), []
+        )
         for key in ("ValueAsNumber", "RangeLow", "RangeHigh"):
             asked.values += [body[key][end] for end in ("Value", "Extent") if end in body.get(key, {})]
         asked.units += [each["CONCEPT_ID"] for each in body.get("Unit", [])]

@@ -40,7 +40,9 @@ def test_persons_and_days_are_those_of_the_official_sql(judged: DuckDBPyConnecti
 
 
 def test_where_only_official_sql_says_it_attrition_is_told_all_the_same(judged: DuckDBPyConnection) -> None:
-    file = max(phenotype_judge.definitions(EVERY), key=lambda file: file.read_text(encoding="utf-8").count("StartWindow"))
+    file = max(
+        phenotype_judge.definitions(EVERY), key=lambda file: file.read_text(encoding="utf-8").count("StartWindow")
+    )
     text, (number, cohort) = Path(file).read_text(encoding="utf-8"), phenotype_judge.read([file])[0]
     told = []
     for one in (cohort, replace(cohort, official=text)):

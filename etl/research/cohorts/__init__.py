@@ -1,1 +1,3 @@
-"""Finds, for researchers, who is in a cohort and from when to when; it reads one moment of the warehouse and writes temporary tables only."""
+"""Finds, for researchers, who is in a cohort and from when to when, in one moment of the warehouse; it writes
+temporary tables only.
+"""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from etl.research.cohorts import conditions as sql
-from etl.research.cohorts.model import Around, Condition, ConceptSet, Criterion, Group, Person, Window
+from etl.research.cohorts.model import Around, ConceptSet, Condition, Criterion, Group, Person, Window
 from etl.research.cohorts.records import FIELDS, Part, parts, records
 from etl.research.cohorts.said import Said
 

@@ -23,7 +23,7 @@ def refine_events(con: DuckDBPyConnection, plan: Plan) -> None:
     table(con, "cohorts_inner", {"context": "int", "criterion": "int"}, rows)
     con.execute(
         "insert into cohorts_index select n.context, e.person_id, e.event_id, e.start_date, e.end_date, "
-        "o.observation_period_start_date, o.observation_period_end_date, e.visit_occurrence_id "
+        "o.opens, o.closes, e.visit_occurrence_id "
         f"from cohorts_inner n join cohorts_event e using (criterion) {_PERIOD}"
     )
     contexts = {context for context, _ in rows}
@@ -41,10 +41,7 @@ def refine_events(con: DuckDBPyConnection, plan: Plan) -> None:
         )
 
 
-_PERIOD = (
-    "join observation_period o on o.person_id = e.person_id "
-    "and e.start_date between o.observation_period_start_date and o.observation_period_end_date"
-)
+_PERIOD = "join cohorts_period o on o.person_id = e.person_id and e.start_date between o.opens and o.closes"
 
 
 def find_entries(con: DuckDBPyConnection, plan: Plan) -> None:
@@ -58,12 +55,11 @@ def find_entries(con: DuckDBPyConnection, plan: Plan) -> None:
     table(con, "cohorts_limit", _LIMITS, _limits(plan))
     con.execute(
         "create or replace temp table cohorts_entry as with seen as (select w.cohort, e.person_id, e.start_date, "
-        f"e.end_date, o.observation_period_start_date as opens, o.observation_period_end_date as closes, "
+        "e.end_date, o.opens, o.closes, "
         f"e.visit_occurrence_id, {_place('w.cohort', 'e', 'l.entry_limit', ', e.event_id, e.criterion')} as event_id, "
         f"l.entry_limit as kept from cohorts_wanted w join cohorts_event e using (criterion) {_PERIOD} "
         "join cohorts_limit l on l.cohort = w.cohort "
-        "where e.start_date - w.prior::integer >= o.observation_period_start_date "
-        "and e.start_date + w.post::integer <= o.observation_period_end_date) "
+        "where e.start_date - w.prior::integer >= o.opens and e.start_date + w.post::integer <= o.closes) "
         f"select {_EVENT} from seen where kept = 'all' or event_id = 1"
     )
     _qualify(con, plan)
@@ -101,7 +97,8 @@ def _qualify(con: DuckDBPyConnection, plan: Plan) -> None:
         f"{_place('e.cohort', 'e', 'l.extra_limit', ', e.event_id')} as place from cohorts_entry e "
         "join cohorts_limit l using (cohort) left join cohorts_true t "
         "on t.node = l.extra and t.person_id = e.person_id and t.event_id = e.event_id "
-        f"where l.extra is null or t.node is not null) select {_EVENT} from passed where extra_limit = 'all' or place = 1"
+        f"where l.extra is null or t.node is not null) select {_EVENT} from passed "
+        "where extra_limit = 'all' or place = 1"
     )
 
 
@@ -130,5 +127,3 @@ def include(con: DuckDBPyConnection, plan: Plan) -> None:
         f"join cohorts_limit l using (cohort) where p.whole) select {_EVENT} from placed "
         "where included_limit = 'all' or place = 1"
     )
-
-

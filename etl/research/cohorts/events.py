@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from duckdb import DuckDBPyConnection
 
-from etl.research.cohorts.model import Condition, ConceptSet, Criterion
+from etl.research.cohorts.model import ConceptSet, Condition, Criterion
 from etl.research.cohorts.plan import Plan, plain
 from etl.research.cohorts.records import Records, joins, records
 from etl.research.cohorts.rows import table

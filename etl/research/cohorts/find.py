@@ -22,11 +22,18 @@ _FOUND = (
     "create or replace temp table found_attrition (cohort_definition_id integer, rule_number integer, rule varchar, "
     "hospital_number integer, persons bigint)",
 )
+# What is asked of all persons again and again, read once.
+_PERSONS = (
+    "create or replace temp table cohorts_person as select person_id, year_of_birth, gender_concept_id, "
+    "race_concept_id, ethnicity_concept_id from person",
+    "create or replace temp table cohorts_period as select person_id, observation_period_start_date as opens, "
+    "observation_period_end_date as closes from observation_period",
+)
 # A person is counted under each rule that one of the events passes together with all rules before it.
 _ATTRITION = """
 insert into found_attrition
 with best as (select cohort, person_id, max(passed) as passed from cohorts_passed group by all),
-hospital as (select distinct (person_id >> 24)::integer as hospital_number from person),
+hospital as (select distinct (person_id >> 24)::integer as hospital_number from cohorts_person),
 step as (select cohort, rule_number, rule from cohorts_rule union all select cohort, 0, 'entry' from cohorts_number)
 select n.number, s.rule_number, s.rule, h.hospital_number, count(b.person_id)
 from step s join cohorts_number n using (cohort) cross join hospital h
@@ -57,6 +64,8 @@ def find_cohorts(con: DuckDBPyConnection, cohorts: Sequence[tuple[int, Cohort]])
 def _find(con: DuckDBPyConnection, plan: Plan) -> None:
     numbers = [(place, number) for place, (number, _) in enumerate(plan.cohorts)]
     table(con, "cohorts_number", {"cohort": "int", "number": "int"}, numbers)
+    for statement in _PERSONS:
+        con.execute(statement)
     find_concepts(con, {number: each for each, number in plan.sets.items()})
     find_events(con, plan)
     make_tables(con)

@@ -39,9 +39,7 @@ def answer(con: DuckDBPyConnection, plan: Plan, asked: Iterable[Node]) -> None:
     """Add to `cohorts_true` the events in `cohorts_index` of which nodes hold; their parts are among them, or done."""
     nodes = list(asked)
     _around(con, plan, [node for node in nodes if isinstance(node.asks, Around)])
-    for node in nodes:
-        if isinstance(node.asks, Person):
-            _person(con, plan, node, node.asks)
+    _persons(con, plan, [node for node in nodes if isinstance(node.asks, Person)])
     for height in range(1, 1 + max((node.height for node in nodes), default=0)):
         _groups(con, [node for node in nodes if node.height == height])
 
@@ -106,13 +104,20 @@ def _compare(con: DuckDBPyConnection, asked: str, counts: str) -> None:
     )
 
 
-def _person(con: DuckDBPyConnection, plan: Plan, node: Node, asks: Person) -> None:
-    fields = sorted({each.field for each in asks.conditions})
+def _persons(con: DuckDBPyConnection, plan: Plan, nodes: list[Node]) -> None:
+    asked = {node: node.asks.conditions for node in nodes if isinstance(node.asks, Person)}
+    rows = [(node.number, node.context) for node in asked]
+    table(con, "cohorts_leaf", {"node": "int", "context": "int"}, rows)
+    if not rows:
+        return
+    fields = sorted({each.field for conditions in asked.values() for each in conditions})
     carried = "".join(f", {FIELDS[name]} as {quote(f'is_{name}')}" for name in fields)
+    cases = " ".join(f"when {node.number} then {meets(plan, says, 'is_')}" for node, says in asked.items())
     con.execute(
-        "insert into cohorts_true with asked as (select i.person_id, i.event_id, i.start_date, i.end_date"
-        f"{carried} from cohorts_index i join person p on p.person_id = i.person_id where i.context = {node.context}) "
-        f"select distinct {node.number}, person_id, event_id from asked where {meets(plan, asks.conditions, 'is_')}"
+        "insert into cohorts_true with asked as (select l.node, i.person_id, i.event_id, i.start_date, i.end_date"
+        f"{carried} from cohorts_leaf l join cohorts_index i using (context) "
+        "join cohorts_person p on p.person_id = i.person_id) "
+        f"select distinct node, person_id, event_id from asked where case node {cases} end"
     )
 
 

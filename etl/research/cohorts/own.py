@@ -11,8 +11,8 @@ from etl.research.cohorts import conditions as sql
 from etl.research.cohorts.model import (
     Around,
     Cohort,
-    Condition,
     ConceptSet,
+    Condition,
     Criterion,
     Entry,
     Exit,
@@ -31,7 +31,11 @@ _ENTRY = (*_RECORD, "prior_observation", "follow_up")
 _AROUND = (*_RECORD, "within", "count", "same_visit", "outside_observation")
 _GROUPS = ("any", "all", "none")
 _SEXES = {"male": 8507, "female": 8532}
-_DIFFERENT: Mapping[str, Literal["start", "concept", "visit"]] = {"day": "start", "concept": "concept", "visit": "visit"}
+_DIFFERENT: Mapping[str, Literal["start", "concept", "visit"]] = {
+    "day": "start",
+    "concept": "concept",
+    "visit": "visit",
+}
 
 
 def read_own(said: Said, folder: Path) -> Cohort:
@@ -117,7 +121,9 @@ class _Read:
     def _criterion(self, said: Said) -> Criterion:
         table = said.at("table").one_of(records(), "condition_occurrence")
         of = self._set(said.at("of"))
-        conditions = tuple(self._person(said) + self._value(said.at("value"), table) + self._visit(said.at("visit"), table))
+        conditions = tuple(
+            self._person(said) + self._value(said.at("value"), table) + self._visit(said.at("visit"), table)
+        )
         first = said.at("first").yes()
         if table == "episode":  # the disease that an episode is of
             return Criterion(table, None, of, first, conditions)
@@ -152,7 +158,7 @@ class _Read:
         found = []
         low, high = said.at("min").number(), said.at("max").number()
         if low is not None or high is not None:
-            ends = [None if end is None else format(end, "f" if isinstance(end, int) else "") for end in (low, high)]
+            ends = [None if end is None else repr(end) for end in (low, high)]
             found += _between("value_as_number", said, *ends)
         if said.has("unit"):
             unit = said.at("unit")

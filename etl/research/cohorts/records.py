@@ -30,7 +30,7 @@ FIELDS: Mapping[str, str] = {
     "end_date": "end_date",
 }
 _JOINS: Mapping[str, str] = {
-    "p.": "left join person p on p.person_id = t.person_id",
+    "p.": "left join cohorts_person p on p.person_id = t.person_id",
     "v.": "left join visit_occurrence v on v.visit_occurrence_id = t.visit_occurrence_id and v.person_id = t.person_id",
     "pr.": "left join provider pr on pr.provider_id = t.provider_id",
     "cs.": "left join care_site cs on cs.care_site_id = t.care_site_id",

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from math import isfinite
 from typing import Any
 
 from etl.errors import ConfigError, nearest
+
+_MOST = 2**31 - 1
 
 
 @dataclass
@@ -89,7 +92,7 @@ class Said:
         """A number."""
         if self.value is None:
             return default
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or not isfinite(self.value):
             self.add("has to be a number")
             return default
         return self.value
@@ -105,6 +108,9 @@ class Said:
             return None
         if isinstance(self.value, bool) or not isinstance(self.value, int):
             self.add("has to be a whole number")
+            return 0
+        if abs(self.value) > _MOST:
+            self.add("is more than any day, count or concept is")
             return 0
         return self.value
 
