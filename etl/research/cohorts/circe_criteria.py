@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from etl.research.cohorts import conditions as sql
-from etl.research.cohorts.model import Around, ConceptSet, Condition, Criterion, Group, Person, Window
+from etl.research.cohorts.model import Around, ConceptSet, Condition, Counted, Criterion, Group, Person, Window
 from etl.research.cohorts.records import FIELDS, Part, parts, records
 from etl.research.cohorts.said import Said
 
-Counted = Literal["event", "concept", "start", "end", "visit"]
 _COUNTED: Mapping[str, Counted] = {
     "DOMAIN_CONCEPT": "concept", "START_DATE": "start", "END_DATE": "end", "VISIT_ID": "visit",
 }  # fmt: skip

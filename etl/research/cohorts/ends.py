@@ -68,7 +68,7 @@ def _eras(rows: str, *, carried: str = "", washout: str = "null::integer") -> st
 def find_ends(con: DuckDBPyConnection, plan: Plan) -> None:
     """Make `cohorts_found` (cohort, person_id, starts, ends)."""
     rows = []
-    censors = []
+    censors: list[tuple[int, int]] = []
     for place, (_, cohort) in enumerate(plan.cohorts):
         out = cohort.exit
         of = plan.sets[out.of] if out.of else None

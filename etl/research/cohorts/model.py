@@ -11,6 +11,8 @@ from typing import Literal
 
 #: Which events of a person, in time, go on.
 Limit = Literal["all", "first", "last"]
+#: What is counted around an event: records, or their different concepts, days or visits.
+Counted = Literal["event", "concept", "start", "end", "visit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Around:
     ends: Window | None = None
     op: str = ">="
     count: int = 1
-    counted: Literal["event", "concept", "start", "end", "visit"] = "event"
+    counted: Counted = "event"
     in_period: bool = True
     same_visit: bool = False
 

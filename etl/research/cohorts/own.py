@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from etl.research.cohorts import conditions as sql
 from etl.research.cohorts.model import (
@@ -13,6 +12,7 @@ from etl.research.cohorts.model import (
     Cohort,
     ConceptSet,
     Condition,
+    Counted,
     Criterion,
     Entry,
     Exit,
@@ -31,7 +31,7 @@ _ENTRY = (*_RECORD, "prior_observation", "follow_up")
 _AROUND = (*_RECORD, "within", "count", "same_visit", "outside_observation")
 _GROUPS = ("any", "all", "none")
 _SEXES = {"male": 8507, "female": 8532}
-_DIFFERENT: Mapping[str, Literal["start", "concept", "visit"]] = {
+_DIFFERENT: Mapping[str, Counted] = {
     "day": "start",
     "concept": "concept",
     "visit": "visit",
@@ -107,7 +107,7 @@ class _Read:
         if count:
             count.only(("min", "max", "different"))
         named = count.at("different")
-        counted = _DIFFERENT[named.one_of(_DIFFERENT, "day")] if named else "event"
+        counted: Counted = _DIFFERENT[named.one_of(_DIFFERENT, "day")] if named else "event"
         low, high = _days(count.at("min")), _days(count.at("max"))
         if low is not None and high is not None and low > high:
             count.add(f"is never met: at least {low} and at most {high}")

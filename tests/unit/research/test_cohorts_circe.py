@@ -58,7 +58,7 @@ def test_all_that_is_wrong_is_said_at_once_with_file_and_key(tmp_path: Path) -> 
             rule(Criteria={"ConditionOccurence": {}}),
             rule(Criteria={"DrugExposure": {"CodesetId": 7, "Dose": 1}}),
         ],
-        Censoring=[],
+        InclusionRule=[],
     )
     told = wrong(tmp_path, said)
     for each in (
@@ -68,7 +68,7 @@ def test_all_that_is_wrong_is_said_at_once_with_file_and_key(tmp_path: Path) -> 
         "did you mean 'ConditionOccurrence'?",
         "InclusionRules[2].expression.CriteriaList[0].Criteria.DrugExposure.CodesetId: names concept set 7",
         "InclusionRules[2].expression.CriteriaList[0].Criteria.DrugExposure.Dose: means nothing here",
-        "Censoring: means nothing here; did you mean 'CensoringCriteria'?",
+        "InclusionRule: means nothing here; did you mean 'InclusionRules'?",
     ):
         assert f"datasets/x/cohort.json  {each}" in told
 
