@@ -66,14 +66,25 @@ def record(who: int, table: str, concept: int, when: int, **more: object) -> dic
     return columns | more
 
 
-def found(con: DuckDBPyConnection, cohort: Cohort) -> list[tuple[int, int, int]]:
+Spells = list[tuple[int, int, int]]
+
+
+def found(con: DuckDBPyConnection, cohort: Cohort) -> Spells:
     """Persons of a cohort, and the days after the start when they come and go."""
-    find_cohorts(con, [(1, cohort)])
+    return found_at_once(con, {"one": cohort})["one"]
+
+
+def found_at_once(con: DuckDBPyConnection, cohorts: dict[str, Cohort]) -> dict[str, Spells]:
+    """The same of many cohorts, found in one pass."""
+    find_cohorts(con, list(enumerate(cohorts.values())))
+    spells: dict[str, Spells] = {name: [] for name in cohorts}
     rows = con.execute(
-        "select subject_id, cohort_start_date - ?::date, cohort_end_date - ?::date from found_cohort order by all",
-        [START, START],
+        "select cohort_definition_id, subject_id, cohort_start_date - ?::date, cohort_end_date - ?::date "
+        "from found_cohort order by all", [START, START],
     ).fetchall()  # fmt: skip
-    return [(who, begins, ends) for who, begins, ends in rows]
+    for number, *spell in rows:
+        spells[list(cohorts)[number]].append(tuple(spell))
+    return spells
 
 
 def attrition(con: DuckDBPyConnection) -> Iterable[tuple[object, ...]]:

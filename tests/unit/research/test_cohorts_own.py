@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cohort_rows import BELOW, DISEASE, DRUG, OTHER, TEST, attrition, cdm, found, person, record
+from cohort_rows import BELOW, DISEASE, DRUG, OTHER, TEST, attrition, cdm, found, found_at_once, person, record
 
 from etl.errors import ConfigError
 from etl.research.cohorts.model import Cohort
@@ -54,26 +54,24 @@ rules:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("asked", "days"),
-    [
-        ("within: [1, 30]", []),
-        ("within: [1, 31]", [10]),
-        ("within: [31, null]", [10]),
-        ("within: [null, -1]", [41]),
-        ("count: {min: 3}", [10, 41]),
-        ("count: {min: 3, different: day}", []),
-        ("count: {min: 2, max: 2, different: day}", [10, 41]),
-    ],
-)
-def test_windows_and_counts_hold_to_the_day(asked: str, days: list[int]) -> None:
+def test_windows_and_counts_hold_to_the_day() -> None:
     con = cdm(sick(ONE, 10), sick(ONE, 41), sick(ONE, 41, BELOW))
-    said = f"""
-entry: [{{table: condition_occurrence, of: disease}}]
-rules: [{{name: around, of: disease, table: condition_occurrence, {asked}}}]
-exit: {{after: 0}}
+    days: dict[str, list[int]] = {
+        "within: [1, 30]": [],
+        "within: [1, 31]": [10],
+        "within: [31, null]": [10],
+        "within: [null, -1]": [41],
+        "count: {min: 3}": [10, 41],
+        "count: {min: 3, different: day}": [],
+        "count: {min: 2, max: 2, different: day}": [10, 41],
+    }
+    said = """
+entry: [{table: condition_occurrence, of: disease}]
+rules: [{name: around, of: disease, table: condition_occurrence, ASKED}]
+exit: {after: 0}
 """
-    assert [begins for _, begins, _ in found(con, cohort(said))] == days
+    spells = found_at_once(con, {asked: cohort(said.replace("ASKED", asked)) for asked in days})
+    assert {asked: [begins for _, begins, _ in those] for asked, those in spells.items()} == days
 
 
 def test_first_is_the_first_of_all_whatever_else_is_asked() -> None:
@@ -82,28 +80,23 @@ def test_first_is_the_first_of_all_whatever_else_is_asked() -> None:
     assert found(con, cohort(said)) == [(TWO, 500, 1000)]
 
 
-@pytest.mark.parametrize(
-    ("asked", "who"),
-    [
-        ("value: {min: 6.5}", [ONE, TWO]),
-        ("value: {min: 6.5, unit: 8554}", [ONE]),
-        ("value: {max: 6.49999}", []),
-        ("value: {concepts: [9191]}", [TWO]),
-        ("age: {min: 41}", []),
-        ("age: {max: 40}, sex: female", [ONE, TWO]),
-        ("sex: male", []),
-    ],
-)
-def test_values_units_and_persons_are_asked_for(asked: str, who: list[int]) -> None:
+def test_values_units_and_persons_are_asked_for() -> None:
     con = cdm(
         record(ONE, "measurement", TEST, 5, value_as_number=6.5, unit_concept_id=8554),
         record(TWO, "measurement", TEST, 5, value_as_number=7, unit_concept_id=1, value_as_concept_id=9191),
     )
-    assert [found for found, *_ in found_of(con, f"entry: [{{table: measurement, of: test, {asked}}}]")] == who
-
-
-def found_of(con: object, text: str) -> list[tuple[int, int, int]]:
-    return found(con, cohort(text))  # type: ignore[arg-type]
+    who = {
+        "value: {min: 6.5}": [ONE, TWO],
+        "value: {min: 6.5, unit: 8554}": [ONE],
+        "value: {max: 6.49999}": [],
+        "value: {concepts: [9191]}": [TWO],
+        "age: {min: 41}": [],
+        "age: {max: 40}, sex: female": [ONE, TWO],
+        "sex: male": [],
+    }
+    said = "entry: [{table: measurement, of: test, ASKED}]"
+    spells = found_at_once(con, {asked: cohort(said.replace("ASKED", asked)) for asked in who})
+    assert {asked: [each for each, *_ in those] for asked, those in spells.items()} == who
 
 
 def test_a_visit_of_a_kind_and_an_episode_of_a_disease() -> None:
@@ -116,30 +109,28 @@ entry:
   - {table: condition_occurrence, of: disease, visit: [9201, 9203]}
   - {table: episode, of: disease}
 """
-    assert [who for who, *_ in found_of(con, said)] == [ONE, THREE]
+    assert [who for who, *_ in found(con, cohort(said))] == [ONE, THREE]
 
 
-@pytest.mark.parametrize(
-    ("asked", "spells"),
-    [
-        ("exit: {after: 0}", [(10, 10), (50, 50), (300, 300)]),
-        ("exit: {after: 40}", [(10, 90), (300, 340)]),
-        ("exit: {after: 0}\nwashout: 90", [(10, 50), (300, 300)]),
-        ("exit: {after: 0}\nwashout: 90\nepisodes: first", [(10, 50)]),
-        ("exit: {after_end: 1}", [(10, 12), (50, 52), (300, 302)]),
-        ("exit: {after: 5000}", [(10, 1000)]),
-        ("exit: {after: end_of_observation}", [(10, 1000)]),
-        ("exit: {continuous_drug: {of: drug, gap: 30}}", [(10, 80), (300, 1000)]),
-        ("exit: {continuous_drug: {of: drug, gap: 5, longer: 2}}", [(10, 32), (50, 1000)]),
-    ],
-)
-def test_exits_and_episodes(asked: str, spells: list[tuple[int, int]]) -> None:
+def test_exits_and_episodes() -> None:
     con = cdm(
         sick(ONE, 10), sick(ONE, 50), sick(ONE, 300),
         record(ONE, "drug_exposure", DRUG, 0, days_supply=30), record(ONE, "drug_exposure", DRUG, 55, days_supply=25),
     )  # fmt: skip
-    said = f"entry: [{{table: condition_occurrence, of: disease}}]\n{asked}"
-    assert [(begins, ends) for _, begins, ends in found(con, cohort(said))] == spells
+    spells = {
+        "exit: {after: 0}": [(10, 10), (50, 50), (300, 300)],
+        "exit: {after: 40}": [(10, 90), (300, 340)],
+        "exit: {after: 0}\nwashout: 90": [(10, 50), (300, 300)],
+        "exit: {after: 0}\nwashout: 90\nepisodes: first": [(10, 50)],
+        "exit: {after_end: 1}": [(10, 12), (50, 52), (300, 302)],
+        "exit: {after: 5000}": [(10, 1000)],
+        "exit: {after: end_of_observation}": [(10, 1000)],
+        "exit: {continuous_drug: {of: drug, gap: 30}}": [(10, 80), (300, 1000)],
+        "exit: {continuous_drug: {of: drug, gap: 5, longer: 2}}": [(10, 32), (50, 1000)],
+    }
+    entry = "entry: [{table: condition_occurrence, of: disease}]\n"
+    those = found_at_once(con, {asked: cohort(entry + asked) for asked in spells})
+    assert {asked: [tuple(days) for _, *days in each] for asked, each in those.items()} == spells
 
 
 def test_all_that_is_wrong_is_said_at_once_with_file_and_key(tmp_path: Path) -> None:
