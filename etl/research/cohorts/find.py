@@ -15,6 +15,7 @@ from etl.research.cohorts.official import find_officially
 from etl.research.cohorts.plan import Plan
 from etl.research.cohorts.rows import table
 from etl.research.cohorts.sets import find_concepts
+from etl.sql import quote
 
 _FOUND = (
     "create or replace temp table found_cohort (cohort_definition_id integer, subject_id bigint, "
@@ -97,4 +98,4 @@ def _tidy(con: DuckDBPyConnection) -> None:
     """Give back what was worked out on the way."""
     query = "select table_name from duckdb_tables() where temporary and starts_with(table_name, 'cohorts_')"
     for (name,) in con.execute(query).fetchall():
-        con.execute(f"drop table {name}")
+        con.execute(f"drop table {quote(name)}")

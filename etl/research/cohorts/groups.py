@@ -11,7 +11,7 @@ from etl.research.cohorts.model import Around, Group, Person, Window
 from etl.research.cohorts.plan import Node, Plan
 from etl.research.cohorts.records import FIELDS
 from etl.research.cohorts.rows import table
-from etl.sql import quote
+from etl.sql import literal, quote
 
 _WINDOW = {"low": "int", "high": "int", "index_end": "bool", "event_end": "bool"}
 _LEAF = {
@@ -59,7 +59,7 @@ def _around(con: DuckDBPyConnection, plan: Plan, nodes: list[Node]) -> None:
     table(con, "cohorts_leaf", _LEAF, rows)
     if not rows:
         return
-    different = " ".join(f"when '{name}' then {what}" for name, what in _COUNTED.items())
+    different = " ".join(f"when {literal(name)} then {what}" for name, what in _COUNTED.items())
     counts = " union all ".join(
         f"select l.node, i.person_id, i.event_id, {count} as n from cohorts_index i join cohorts_leaf l "
         "on l.context = i.context join cohorts_event e on e.criterion = l.criterion and e.person_id = i.person_id "
