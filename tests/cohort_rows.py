@@ -76,14 +76,14 @@ def found(con: DuckDBPyConnection, cohort: Cohort) -> Spells:
 
 def found_at_once(con: DuckDBPyConnection, cohorts: dict[str, Cohort]) -> dict[str, Spells]:
     """The same of many cohorts, found in one pass."""
-    find_cohorts(con, list(enumerate(cohorts.values())))
+    find_cohorts(con, list(enumerate(cohorts.values(), 1)))
     spells: dict[str, Spells] = {name: [] for name in cohorts}
     rows = con.execute(
         "select cohort_definition_id, subject_id, cohort_start_date - ?::date, cohort_end_date - ?::date "
         "from found_cohort order by all", [START, START],
     ).fetchall()  # fmt: skip
     for number, *spell in rows:
-        spells[list(cohorts)[number]].append(tuple(spell))
+        spells[list(cohorts)[number - 1]].append(tuple(spell))
     return spells
 
 
