@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     expectations: Annotated[Path, Field(description="Folder of the Great Expectations suites")] = (
         PROJECT / "expectations"
     )
+    datasets: Annotated[Path, Field(description="Folder with one sub-folder per data set's definition")] = (
+        PROJECT / "datasets"
+    )
     vault: Annotated[
         Path | None,
         Field(description="Folder of the keys of project spaces, outside lake and warehouse; default: <home>/vault"),
@@ -89,7 +92,7 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=1, description="Threads of the DuckDB engine")] = os.cpu_count() or 2
     memory: Annotated[str, Field(description="Memory limit of the DuckDB engine, such as 1500MB")] = "1500MB"
 
-    @field_validator("home", "mappings", "expectations")
+    @field_validator("home", "mappings", "expectations", "datasets")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
