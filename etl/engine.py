@@ -172,10 +172,16 @@ def _locked(file: Path) -> str:
     return f", encryption_config = {{footer_key: {literal(_KEY)}}}" if is_encrypted(file) else ""
 
 
-def copy_to(con: DuckDBPyConnection, query: str, target: Path) -> int:
-    """Write a query's rows to a zstd Parquet file, encrypted where the engine's scratch is; returns how many."""
-    mark = "select count(*) from duckdb_databases() where database_name = 'scratch' and encrypted"
-    locked = f", encryption_config {_FOOTER}" if one_number(con, mark) else ""
+def copy_to(con: DuckDBPyConnection, query: str, target: Path, *, encrypted: bool | None = None) -> int:
+    """Write a query's rows to a zstd Parquet file; returns how many.
+
+    It is encrypted where the engine's scratch is; of a connection that is no engine, which `unlock` gave the key, the
+    caller says whether.
+    """
+    if encrypted is None:
+        mark = "select count(*) from duckdb_databases() where database_name = 'scratch' and encrypted"
+        encrypted = one_number(con, mark) > 0
+    locked = f", encryption_config {_FOOTER}" if encrypted else ""
     how = f"format parquet, compression zstd, row_group_size 122880{locked}"
     return one_number(con, f"copy ({query}) to {literal(str(target))} ({how})")
 

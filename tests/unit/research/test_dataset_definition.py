@@ -9,6 +9,7 @@ import pytest
 from etl.errors import ConfigError
 from etl.research.datasets.definition import categories, read_dataset
 from etl.research.datasets.words import Words
+from etl.settings import PROJECT
 
 
 @pytest.fixture(autouse=True)
@@ -76,3 +77,9 @@ def test_a_variable_without_a_title_is_called_by_its_name_or_by_what_it_is(tmp_p
 
     said = made_dataset.read(tmp_path, variables=[{"name": "x", "is": "age"}]).said.variables[0]
     assert titles(said) == Words(en="Age in years on the index day", ko="기준일의 만 나이")
+
+
+@pytest.mark.parametrize("name", [file.parent.name for file in PROJECT.glob("datasets/*/dataset.yaml")])
+def test_a_definition_of_the_project_can_be_read(name, monkeypatch):
+    monkeypatch.undo()  # by what really reads cohorts
+    assert read_dataset(PROJECT / "datasets" / name).columns
