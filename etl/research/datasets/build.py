@@ -66,7 +66,7 @@ def build(settings: Settings, dataset: Dataset, by: str, tell: Tell, *, again: b
         if wrong := checks.failed(made.checks):
             raise GateClosed(
                 f"{dataset.name}: nothing was built, for this does not hold: {'; '.join(wrong)}",
-                hint=f"correct the cohort: etl dataset show {dataset.name}",
+                hint=f"correct the cohort: {settings.datasets / dataset.name}",
             )
         _stand(settings, folder, made, by, time.monotonic() - began)
         return Built(made, anew=True, removed=tuple(kept.remove_old(settings, dataset.name, dataset.said.keep)))
