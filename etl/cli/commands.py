@@ -90,6 +90,8 @@ COMMANDS = (
             "in one chain."),
     Command("register", "etl.cli.register", LOOK,
             "The register of pseudonymised processing that the law asks for: a line for every data set built."),
+    Command("dataset", "etl.cli.dataset", LOOK,
+            "Data sets: variables of a cohort, defined once, built of the published nights, version by version."),
     Command("achilles", "etl.cli.achilles", LOOK,
             "Compute OHDSI's Achilles on what is published, for ATLAS's data sources and for R."),
     Command("disclosure", "etl.cli.disclosure", LOOK,

@@ -61,6 +61,12 @@ def spaces() -> list[str]:
     return sorted(file.parent.name for file in (_home() / "spaces").glob("[!.]*/about.json"))
 
 
+def datasets() -> list[str]:
+    """Data sets that are defined."""
+    folder = _setting("ETL_DATASETS", _PROGRAM.parent / "datasets")
+    return sorted(file.parent.name for file in folder.glob("[!.]*/dataset.yaml"))
+
+
 def cdm_tables() -> list[str]:
     """Tables of the CDM that hospitals' rows are in."""
     with (_PROGRAM / "cdm" / "tables.csv").open(encoding="utf-8", newline="") as file:
@@ -86,6 +92,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, ...]] = {
     "office": ("serve", "account"),
     "office account": ("add", "list", "role", "password", "disable"),
     "space": ("check", "show"),
+    "dataset": ("list", "show", "build", "verify", "diff", "export", "explain"),
     "request": (
         "form", "new", "change", "submit", "irb", "keep-out", "pledge", "withdraw", "suspend", "breach", "close",
         "use-further", "list", "show", "late", "register", "print", "review",
@@ -118,6 +125,7 @@ ARGUMENTS: Mapping[str, tuple[Names | None, ...]] = {
     "why": (hospitals,),
     "findings list": (hospitals,),
     "space show": (spaces,),
+    **{f"dataset {name}": (datasets,) for name in ("show", "build", "verify", "diff", "export", "explain")},
     "request keep-out": (_unknown, hospitals),
     "keys restore": (hospitals,),
     "vocabulary use": (releases,),

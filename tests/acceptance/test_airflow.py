@@ -191,6 +191,7 @@ def test_every_hospital_has_a_dag_on_its_own_schedule_in_seoul(world: World) -> 
     dags = world.results["project"]["dags"]
     assert set(dags) == {f"etl_{h}" for h in HOSPITALS} | {
         "etl_achilles",
+        "etl_datasets",
         "etl_digest",
         "etl_grown",
         "etl_reports",

@@ -8,7 +8,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 _HANDED = "cohorts_handed"
-_KINDS = {"int": pa.int64(), "bool": pa.bool_(), "text": pa.string(), "day": pa.date32()}
+_KINDS: Mapping[str, pa.DataType] = {"int": pa.int64(), "bool": pa.bool_(), "text": pa.string(), "day": pa.date32()}
 
 
 def table(con: DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> None:
