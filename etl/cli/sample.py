@@ -14,6 +14,7 @@ from etl.cli.options import AsJson, Night, command_app, day_of
 from etl.errors import UsageError
 from etl.sample.dialect import LAYOUTS, dialects
 from etl.sample.generate import write_exports
+from etl.sample.noise import levels
 
 app = command_app()
 
@@ -29,6 +30,13 @@ def sample(
         Path | None,
         typer.Option(metavar="DIR", help="Other hospitals than the eight: a folder with hospitals.yaml and layouts."),
     ] = None,
+    noise: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="Codes that tell less than the truth: good, usual or poor.")
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write who has which disease since when: DIR/<hospital>/<night>.csv."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write generated raw exports of the eight hospitals: real layouts, encodings and traps, invented people."""
@@ -40,6 +48,10 @@ def sample(
         unknown = sorted(set(hospital or ()) - set(known))
         if unknown:
             raise UsageError(f"there is no sample hospital '{unknown[0]}'; there are: {', '.join(known)}")
+        if noise is not None and noise not in levels():
+            raise UsageError(f"there is no level of noise '{noise}'; there are: {', '.join(levels())}")
+        if truth is not None and truth.resolve().is_relative_to(folder.resolve()):
+            raise UsageError("the truth may not lie among the exports", hint="name a folder beside OUT")
         made = write_exports(
             folder,
             hospitals=hospital,
@@ -47,6 +59,8 @@ def sample(
             seed=seed,
             night=day_of(night) or date.today(),
             layouts=place,
+            noise=noise,
+            truth=truth,
             progress=lambda name, done, total: tell(name, f"{done:,} of {total:,} patients"),
         )
     if as_json:

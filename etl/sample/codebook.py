@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,10 @@ class Staff:
 
 @dataclass(frozen=True)
 class Codebook:
-    """Local codes by catalogue position; `*_edi` tells which of them the hospital links to an EDI code."""
+    """Local codes by catalogue position; `*_edi` tells which of them the hospital links to an EDI code.
+
+    renamed: by condition the position of its own code in `diagnosis`, which no master explains; -1 where it has none.
+    """
 
     diagnosis: list[str]
     diagnosis_rows: Rows
@@ -50,6 +53,7 @@ class Codebook:
     word_from: Ints
     common_words: Ints
     staff: Staff
+    renamed: Ints
 
     def written(self, codes: list[str]) -> Texts:
         """The codes in every manner of writing: position + manner * len(codes)."""
@@ -109,17 +113,23 @@ def _flat(lists: list[list[str]]) -> tuple[list[str], Ints]:
     return [item for items in lists for item in items], starts
 
 
-def codebook(rng: np.random.Generator, cat: Catalogue, dialect: Dialect) -> Codebook:
-    """Make up the codes of one hospital."""
+def codebook(rng: np.random.Generator, cat: Catalogue, dialect: Dialect, own: Sequence[int] = ()) -> Codebook:
+    """Make up the codes of one hospital; conditions at the positions `own` have one of the hospital's own, too."""
     fresh = read_rows(HERE / "lists" / "kcd8_only.csv")
+    unexplained = [
+        {"kcd": "", **{name: cat.conditions[place][name] for name in ("name_en", "name_ko")}} for place in own
+    ]
     plain = [row["kcd"].replace(".", "") + suffix for row in cat.conditions for suffix in SUFFIXES]
     units, unit_from = _flat(_spellings(cat, dialect))
     words, word_from = _flat(_qualitative(cat))
     common = [row["text"] for row in read_rows(HERE / "lists" / "worded_results.csv")]
     codes = dialect.codes
+    known = plain + [row["kcd"].replace(".", "") for row in fresh]
+    renamed = np.full(len(cat.conditions), -1, dtype=np.int64)
+    renamed[list(own)] = len(known) + np.arange(len(own))
     return Codebook(
-        diagnosis=plain + [row["kcd"].replace(".", "") for row in fresh],
-        diagnosis_rows=[row for row in cat.conditions for _ in SUFFIXES] + fresh,
+        diagnosis=known + [f"HX{place:03d}" for place in own],
+        diagnosis_rows=[row for row in cat.conditions for _ in SUFFIXES] + fresh + unexplained,
         drug=numbered_codes(rng, codes["drug"], cat.drugs),
         lab=numbered_codes(rng, codes["lab"], cat.labs),
         order=numbered_codes(rng, codes["order"], cat.orders),
@@ -132,6 +142,7 @@ def codebook(rng: np.random.Generator, cat: Catalogue, dialect: Dialect) -> Code
         word_from=word_from,
         common_words=np.arange(len(words), len(words) + len(common)),
         staff=_staff(rng, cat, dialect),
+        renamed=renamed,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 
 import numpy as np
@@ -18,12 +18,26 @@ from etl.sample.traps import manner, struck
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """Diagnoses of visits (positions): the condition, whether it is the main one, and whether it was ruled out."""
+    """Diagnoses of visits (positions): the condition, whether it is the main one, and whether it was ruled out.
+
+    renamed: written in the hospital's own code instead of the classification's.
+    """
 
     visit: Ints
     condition: Ints
     main: Flags
     ruled_out: Flags
+    renamed: Flags
+
+    def rows(self, pick: Flags) -> Diagnosed:
+        """The diagnoses that a mask picks."""
+        return Diagnosed(**{part.name: getattr(self, part.name)[pick] for part in fields(self)})
+
+    def and_also(self, visit: Ints, condition: Ints) -> Diagnosed:
+        """These diagnoses and others beside them, none of them ruled out."""
+        no = np.zeros(len(visit), dtype=bool)
+        more = {"visit": visit, "condition": condition, "main": no, "ruled_out": no, "renamed": no}
+        return Diagnosed(**{name: np.concatenate([getattr(self, name), added]) for name, added in more.items()})
 
 
 def diagnosed(scene: Scene) -> Diagnosed:
@@ -46,17 +60,20 @@ def diagnosed(scene: Scene) -> Diagnosed:
         condition=np.concatenate([visits.condition, known[also, slot], told[asked], suspected]),
         main=np.arange(len(visit)) < len(every),
         ruled_out=np.arange(len(visit)) >= len(visit) - len(doubted),
+        renamed=np.zeros(len(visit), dtype=bool),
     )
 
 
-def _local_codes(rng: Generator, scene: Scene, condition: Ints, at: Ints) -> Ints:
+def _local_codes(rng: Generator, scene: Scene, found: Diagnosed, at: Ints) -> Ints:
     """Positions of diagnosis codes: with a suffix at times, and from 2021 on rarely one only KCD-8 has."""
-    size, rates = len(condition), scene.rates
+    size, rates, book = len(found.visit), scene.rates, scene.book
     suffix = np.where(struck(rng, rates["local_suffix"], size), rng.integers(1, len(SUFFIXES), size), 0)
     first_new = len(scene.cat.conditions) * len(SUFFIXES)
     new = (at >= seconds(date(2021, 1, 1))) & struck(rng, rates["kcd8"], size)
-    fresh = rng.integers(first_new, len(scene.book.diagnosis), size)
-    return np.where(new, fresh, condition * len(SUFFIXES) + suffix)
+    fresh = rng.integers(first_new, len(book.diagnosis) - int((book.renamed >= 0).sum()), size)
+    places = np.where(new, fresh, found.condition * len(SUFFIXES) + suffix)
+    own = book.renamed[found.condition]
+    return np.where(found.renamed & (own >= 0), own, places)
 
 
 def diagnosis_frame(scene: Scene, found: Diagnosed) -> Frame:
@@ -65,7 +82,7 @@ def diagnosis_frame(scene: Scene, found: Diagnosed) -> Frame:
     inpatient = visits.kind[found.visit] == INPATIENT
     later = spread(rng, 120, 1500, len(inpatient)) + inpatient * spread(rng, 0, 4 * HOUR, len(inpatient))
     at = visits.start[found.visit] + later
-    places = _local_codes(rng, scene, found.condition, at)
+    places = _local_codes(rng, scene, found, at)
     codes = scene.book.diagnosis
     columns = {
         "code": manner(rng, places, len(codes), scene.rates),

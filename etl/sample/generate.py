@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +21,20 @@ from etl.sample.catalogue import Catalogue, catalogue
 from etl.sample.codebook import Codebook, codebook
 from etl.sample.course import EMERGENCY, Illness, begin, visits_of_year
 from etl.sample.delivery_files import DeliveryFolder
-from etl.sample.diagnoses import diagnosed, diagnosis_frame
+from etl.sample.diagnoses import Diagnosed, diagnosed, diagnosis_frame
 from etl.sample.dialect import LAYOUTS, Dialect, dialects
 from etl.sample.frame import DAY, Frame, Ints
 from etl.sample.masters import masters
 from etl.sample.measurements import Bodies, lab_frame, make_bodies, vital_frame
+from etl.sample.noise import blurred, levels, noise_of
 from etl.sample.orders import drug_frame, order_frames
 from etl.sample.people import People, make_people, seconds
 from etl.sample.remarks import Remarks
 from etl.sample.render import Renderer
 from etl.sample.scene import Scene, doctors
 from etl.sample.stays import move_frame, patient_frame, visit_frame
+from etl.sample.traps import Rates
+from etl.sample.truth import Truth, diseases
 
 #: Patients simulated at a time. It bounds memory and is part of what a seed means: another size, other people.
 CHUNK = 20_000
@@ -40,9 +44,11 @@ _FIRST_YEAR = 2016
 _EVENTS = frozenset(
     {"visit", "move", "diagnosis", "cancer", "drug", "order_row", "report", "lab", "specimen", "vital", "vital_item"}
 )
-_PURPOSES = {"codes": 1, "masters": 2, "people": 3, "illness": 4, "bodies": 5, "file": 6, "year": 7}
+_PURPOSES = {"codes": 1, "masters": 2, "people": 3, "illness": 4, "bodies": 5, "file": 6, "year": 7, "noise": 8}
 
 Progress = Callable[[str, int, int], None]
+#: From what a year's diagnoses are to what is written down of them, and to what is treated.
+Blur = Callable[[Scene, Diagnosed], tuple[Diagnosed, Diagnosed]]
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,8 @@ class _World:
     known: int
     total: int
     night: date
+    noise: Rates | None
+    truth: Truth | None
 
     def rng(self, purpose: str, *places: int) -> np.random.Generator:
         """A stream of chance that depends on seed, hospital, purpose and place only."""
@@ -88,20 +96,29 @@ def _scene(world: _World, people: People, ill: Illness, remarks: dict[str, Remar
     return Scene(rng, cat, world.book, world.dialect.rates, people, ill, visits, number, department, doctor, remarks)
 
 
-def _frames(scene: Scene, bodies: Bodies) -> dict[str, Frame]:
+def _frames(scene: Scene, bodies: Bodies, blur: Blur) -> dict[str, Frame]:
     """All records of one year."""
     found = diagnosed(scene)
+    written, treated = blur(scene, found)
     orders, reports = order_frames(scene, found)
     return {
         "visit": visit_frame(scene),
         "move": move_frame(scene),
-        "diagnosis": diagnosis_frame(scene, found),
-        "drug": drug_frame(scene, found),
+        "diagnosis": diagnosis_frame(scene, written),
+        "drug": drug_frame(scene, treated),
         "order_row": orders,
         "report": reports,
         "lab": lab_frame(scene, bodies),
         "vital": vital_frame(scene, bodies),
     }
+
+
+def _blur(world: _World, ill: Illness, chunk: int) -> Callable[[int, Scene, Diagnosed], tuple[Diagnosed, Diagnosed]]:
+    """What noise does to the diagnoses of a year; nothing where none is asked for."""
+    if world.noise is None:
+        return lambda year, scene, found: (found, found)
+    noise = noise_of(world.rng("noise", chunk), world.noise, ill)
+    return lambda year, scene, found: blurred(world.rng("noise", chunk, year), noise, scene, found)
 
 
 def _chunk_tables(world: _World, chunk: int, places: Ints) -> dict[str, pa.Table]:
@@ -113,9 +130,14 @@ def _chunk_tables(world: _World, chunk: int, places: Ints) -> dict[str, pa.Table
     remarks = {place: Remarks(people, place, rates) for place in ("order", "lab", "result", "report")}
     limit = seconds(world.night) + DAY - 1
     pieces: dict[str, list[pa.Table]] = {}
+    blur, years = _blur(world, ill, chunk), []
     for year in range(_FIRST_YEAR, world.night.year + 1):
-        for name, frame in _frames(_scene(world, people, ill, remarks, chunk, year), bodies).items():
+        scene = _scene(world, people, ill, remarks, chunk, year)
+        years.append(scene.visits)
+        for name, frame in _frames(scene, bodies, partial(blur, year)).items():
             pieces.setdefault(name, []).append(frame.until(limit).table())
+    if world.truth is not None:
+        world.truth.add(people, ill, years)
     tables = {name: pa.concat_tables(tables) for name, tables in pieces.items()}
     patients = patient_frame(world.rng("file", chunk), people, ill, cat, rates, world.night)
     return tables | {"person": patients.table()}
@@ -126,13 +148,16 @@ def _chunks(total: int) -> Iterator[tuple[int, Ints]]:
         yield chunk, np.arange(chunk * CHUNK, min(total, (chunk + 1) * CHUNK), dtype=np.int64)
 
 
-def _write_delivery(
-    out: Path, dialect: Dialect, patients: int, seed: int, night: date, progress: Progress | None
-) -> Delivery:
+def _world(dialect: Dialect, patients: int, seed: int, night: date, noise: str | None, truth: Truth | None) -> _World:
     cat = catalogue()
-    book = codebook(_stream(seed, dialect, "codes"), cat, dialect)
+    own = [] if noise is None else diseases().conditions.tolist()
+    book = codebook(_stream(seed, dialect, "codes"), cat, dialect, own)
     total = patients + math.ceil(patients * NEWCOMERS)
-    world = _World(dialect, cat, book, seed, patients, total, night)
+    return _World(dialect, cat, book, seed, patients, total, night, levels()[noise] if noise else None, truth)
+
+
+def _write_delivery(out: Path, world: _World, progress: Progress | None) -> Delivery:
+    dialect, night, cat, book, total = world.dialect, world.night, world.cat, world.book, world.total
     folder = DeliveryFolder(out, dialect, night)
     with closing(folder), Renderer(dialect, cat) as renderer:
         code_tables = masters(world.rng("masters"), cat, book, dialect)
@@ -155,17 +180,29 @@ def write_exports(
     seed: int = 1,
     night: date,
     layouts: Path = LAYOUTS,
+    noise: str | None = None,
+    truth: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Delivery]:
     """Write `out/<hospital>/<night>/` for each hospital (all by default): its files and manifest.csv.
 
     patients: how many each hospital knew by the end of 2025; a few come newly every month after that.
     layouts: folder of the hospitals and their layouts.
+    noise: a level of `noise.yaml`; none leaves codes as good as the traps of the layouts leave them.
+    truth: folder for `<hospital>/<night>.csv`: who has which disease since when. It must not lie in a delivery.
     progress: called with hospital, patients done, patients in all, after every chunk.
-    Raises KeyError for a hospital the sample does not have, ValueError for a night before 2016 or no patients.
+    Raises KeyError for a hospital or a level the sample does not have, ValueError for a night
+    before 2016 or no patients.
     """
     known = dialects(layouts)
     if night.year < _FIRST_YEAR or patients < 1:
         raise ValueError(f"the sample begins in {_FIRST_YEAR} and needs at least one patient")
     chosen = [known[hospital] for hospital in (known if hospitals is None else hospitals)]
-    return [_write_delivery(out, dialect, patients, seed, night, progress) for dialect in chosen]
+    made = []
+    for dialect in chosen:
+        known_truth = None if truth is None else Truth(seconds(night) + DAY - 1)
+        world = _world(dialect, patients, seed, night, noise, known_truth)
+        made.append(_write_delivery(out, world, progress))
+        if truth is not None and known_truth is not None:
+            known_truth.write(truth / dialect.hospital / f"{night.isoformat()}.csv")
+    return made
