@@ -9,7 +9,7 @@ BENCH_SCALE ?= 400
 BENCH_NIGHTS ?= 3
 export ETL_HOME ?= $(CURDIR)/demo
 
-.PHONY: help install assets demo test test-fast histories crashes fuzz faults clean-nights consortium airflow atlas docker lint sbom audit bench lock clean
+.PHONY: help install assets demo test test-fast histories crashes fuzz faults clean-nights truth consortium airflow atlas docker lint sbom audit bench lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -95,6 +95,9 @@ faults: install  ## every fault of the catalogue made on purpose: which check se
 
 clean-nights: install  ## two hundred clean nights one after the other: nothing may be told of them; writes docs/clean-nights.md
 	@$(PY) tests/benchmarks/clean_nights.py
+
+truth: install  ## how well the shipped data sets find who is ill, at three levels of code quality; writes docs/phenotypes.md
+	@$(PY) tests/benchmarks/truth.py $${TRUTH_FOLDER:-$(CURDIR)/demo/truth}
 
 consortium: install  ## all eight hospitals' nights through a real Airflow on PostgreSQL, triggered over its API
 	@ETL_TEST_AIRFLOW_HOSPITALS=all .venv/bin/pytest -q -n 0 tests/acceptance/test_airflow_service.py
