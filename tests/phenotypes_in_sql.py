@@ -5,15 +5,14 @@ It knows what the shipped ones say: entries, rules, and which events begin an ep
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from etl.settings import PROJECT
 from etl.yamls import load
 
+DATASETS = Path(__file__).resolve().parents[1] / "datasets"
 #: By table: its concept, its day, and whether its rows name a visit. An episode's concept is what it is about.
 TABLES = {
     "condition_occurrence": ("condition_concept_id", "condition_start_date", True),
@@ -28,18 +27,12 @@ TABLES = {
 
 def shipped() -> dict[str, Path]:
     """The data sets by name."""
-    return {file.parent.name: file for file in sorted((PROJECT / "datasets").glob("*/dataset.yaml"))}
+    return {file.parent.name: file for file in sorted(DATASETS.glob("*/dataset.yaml"))}
 
 
 def cohort_of(file: Path) -> Any:
     """What a data set says of its cohort."""
     return load(file.read_text(encoding="utf-8"))["cohort"]
-
-
-@cache
-def _conversions() -> list[dict[str, Any]]:
-    text = (PROJECT / "mappings" / "shared" / "conversions.yaml").read_text(encoding="utf-8")
-    return list(load(text)["conversions"].values())
 
 
 def starts(con: DuckDBPyConnection, file: Path) -> dict[int, Any]:
@@ -114,19 +107,13 @@ def events_of(said: Any, sets: dict[str, str]) -> str:
 
 
 def _value(said: Any) -> str:
-    """SQL condition: the value is one of some concepts, or a number between two in a unit."""
+    """SQL condition: the value is one of some concepts, or a number between two in one of some units."""
     if "concepts" in said:
         return f"t.value_as_concept_id in ({', '.join(f'{each:d}' for each in said['concepts'])})"
-    unit = said["unit"]
-    cases = [f"when t.unit_concept_id = {unit:d} then t.value_as_number"]
-    for each in _conversions():
-        known = f"t.measurement_concept_id in ({', '.join(map(str, each['concepts']))})"
-        for other, by in each["from"].items() if each["to"] == unit else ():
-            factor, offset = (by["factor"], by.get("offset", 0)) if isinstance(by, dict) else (by, 0)
-            cases.append(f"when {known} and t.unit_concept_id = {other} then t.value_as_number * {factor} + {offset}")
-    value = f"case {' '.join(cases)} end"
-    sides = [f"{value} >= {said['min']}" if "min" in said else "", f"{value} <= {said['max']}" if "max" in said else ""]
-    return " and ".join(filter(None, sides))
+    asked = [f"t.unit_concept_id in ({', '.join(f'{each:d}' for each in said['unit'])})"]
+    asked += [f"t.value_as_number >= {said['min']}"] if "min" in said else []
+    asked += [f"t.value_as_number <= {said['max']}"] if "max" in said else []
+    return " and ".join(asked)
 
 
 def _around(said: Any, sets: dict[str, str]) -> str:

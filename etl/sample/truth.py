@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class Truth:
             np.minimum.at(onset, (visits.patient[visit], disease), visits.start[visit])
         known = onset <= np.minimum(self.limit, ill.death)[:, None]
         patient, disease = np.nonzero(known)
-        numbers = taken(people.record_number, patient).to_pylist()
+        numbers: Any = taken(people.record_number, patient).to_pylist()
         days = np.datetime_as_string((onset[known] // DAY).astype("datetime64[D]")).tolist()
         self.rows += zip(numbers, np.array(named.names)[disease].tolist(), days, strict=True)
 

@@ -86,13 +86,13 @@ def test_entries_ask_for_age_observation_visit_and_the_first(con: duckdb.DuckDBP
     assert members(con, entry=[CONDITION | {"age": {"min": 42}}]) == []
 
 
-def test_values_are_compared_in_the_unit_asked_for(con: duckdb.DuckDBPyConnection) -> None:
+def test_values_are_compared_in_the_units_asked_for(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("""insert into measurement values (1, 3004410, '2021-01-01', 6.5, null, 8554),
-        (2, 3004410, '2021-01-01', 6.4, null, 8554), (3, 3004410, '2021-01-01', 60, null, 9579),
+        (2, 3004410, '2021-01-01', 6.4, null, 8554), (3, 3004410, '2021-01-01', 7, null, 8737),
         (4, 3004410, '2021-01-01', 60, null, 8840), (5, 3004410, '2021-01-01', null, 9191, null)""")
-    raised = {"table": "measurement", "of": "lab", "value": {"min": 6.5, "unit": 8554}}
+    raised = {"table": "measurement", "of": "lab", "value": {"min": 6.5, "unit": [8554, 8737]}}
     assert [p for p, _ in members(con, entry=[raised])] == [1, 3]
-    low = {"table": "measurement", "of": "lab", "value": {"max": 6.45, "unit": 8554}}
+    low = {"table": "measurement", "of": "lab", "value": {"max": 6.45, "unit": [8554]}}
     assert [p for p, _ in members(con, entry=[low])] == [2]
     positive = {"table": "measurement", "of": "lab", "value": {"concepts": [9191]}}
     assert [p for p, _ in members(con, entry=[positive])] == [5]

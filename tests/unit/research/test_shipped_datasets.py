@@ -102,14 +102,15 @@ def units_given() -> set[tuple[int, int]]:
     found = {(int(row["concept_id"]), int(row["unit_concept_id"])) for row in limits}
     shared = PROJECT / "mappings" / "shared"
     for each in load((shared / "conversions.yaml").read_text(encoding="utf-8"))["conversions"].values():
-        found |= {(concept, each["to"]) for concept in each["concepts"]}
+        same = [unit for unit, by in each["from"].items() if by == 1]
+        found |= {(concept, unit) for concept in each["concepts"] for unit in (each["to"], *same)}
     written = load((shared / "maps" / "units.yaml").read_text(encoding="utf-8"))["maps"]["units"]["codes"]
     edi = {r["concept_id"]: r["concept_code"] for r in vocabulary("CONCEPT") if r["vocabulary_id"] == "EDI"}
-    labs = {row["edi"]: row["units"].split(";")[0] for row in rows_of(PROJECT / "etl/sample/catalog/labs.csv")}
+    labs = {row["edi"]: row["units"] for row in rows_of(PROJECT / "etl" / "sample" / "catalog" / "labs.csv")}
     for row in vocabulary("CONCEPT_RELATIONSHIP"):
-        unit = written.get(labs.get(edi.get(row["concept_id_1"], ""), ""))
-        if unit and row["relationship_id"] == "Maps to" and not row["invalid_reason"]:
-            found.add((int(row["concept_id_2"]), unit))
+        if row["relationship_id"] == "Maps to" and not row["invalid_reason"]:
+            units = labs.get(edi.get(row["concept_id_1"], ""), "").replace(" ", "").split(";")
+            found |= {(int(row["concept_id_2"]), written[unit]) for unit in units if unit in written}
     return found
 
 
@@ -153,14 +154,14 @@ class TestShipped:
         given = units_given()
         for each in uses(file):
             value = each.get("value")
-            unit = value.get("unit") if isinstance(value, dict) else each.get("unit")
+            units = value.get("unit", []) if isinstance(value, dict) else [each["unit"]] if "unit" in each else []
             if isinstance(value, dict) and "concepts" in value:
                 assert {concepts()[i]["domain_id"] for i in value["concepts"]} == {"Meas Value"}
             elif value:
-                assert concepts()[unit]["domain_id"] == "Unit"
-                assert {(i, unit) for i in items(file, each["of"])} <= given
+                assert {concepts()[unit]["domain_id"] for unit in units} == {"Unit"}
+                assert {(i, unit) for i in items(file, each["of"]) for unit in units} <= given
             else:
-                assert unit is None
+                assert units == []
 
     def test_variables_are_eight_to_fifteen_and_take_what_there_is(self, file: Path) -> None:
         variables = said(file)["variables"]
