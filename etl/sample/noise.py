@@ -86,7 +86,7 @@ def _renamed(rng: np.random.Generator, noise: Noise, scene: Scene, found: Diagno
     since: date = _said()["renamed_since"]
     of_disease = diseases().belongs[found.condition].any(axis=1)
     lately = scene.visits.start[found.visit] >= seconds(since)
-    return of_disease & lately & struck(rng, noise.rates["renamed"], len(of_disease))
+    return of_disease & lately & struck(rng, noise.rates["renamed"], len(found.visit))
 
 
 def _not_theirs(rng: np.random.Generator, noise: Noise, scene: Scene, rate: float) -> tuple[Ints, Ints]:

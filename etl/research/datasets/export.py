@@ -92,7 +92,7 @@ def _stata(con: DuckDBPyConnection, rows: str, folder: Path, name: str, labels: 
     import pyreadstat  # noqa: PLC0415 - who writes another form does not wait for it
 
     query, names = _foreign(con, rows)
-    said = [labels.get(column, column) for column in names]
+    said: list[str | None] = [labels.get(column, column) for column in names]
     pyreadstat.write_dta(con.execute(query).df(), str(folder / f"{name}.dta"), column_labels=said, version=15)
 
 
@@ -100,7 +100,7 @@ def _xpt(con: DuckDBPyConnection, rows: str, folder: Path, name: str, labels: Ma
     import pyreadstat  # noqa: PLC0415
 
     query, names = _foreign(con, rows)
-    said = [labels.get(column, column) for column in names]
+    said: list[str | None] = [labels.get(column, column) for column in names]
     pyreadstat.write_xport(
         con.execute(query).df(), str(folder / f"{name}.xpt"), column_labels=said, table_name=name[:32],
         file_format_version=8,

@@ -68,7 +68,8 @@ def series_of_category(category: Category) -> Series:
 def asked(dataset: Dataset) -> Asked:
     """What a data set asks of the tables."""
     windows: dict[Series, tuple[int | None, int | None]] = {}
-    for said in (*dataset.said.variables, *dataset.said.long):
+    both: tuple[Variable | Long, ...] = (*dataset.said.variables, *dataset.said.long)
+    for said in both:
         for each in _series(said):
             windows[each] = _wider(windows[each], said.within) if each in windows else said.within
     return Asked(tuple(windows), windows)

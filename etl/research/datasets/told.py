@@ -12,7 +12,7 @@ from etl.research.datasets.columns import WIDE, type_of
 from etl.research.datasets.definition import Dataset
 from etl.research.datasets.find import COHORT
 from etl.research.datasets.series import MEMBERS, Asked, seen, series_of
-from etl.research.datasets.words import Variable
+from etl.research.datasets.words import Long, Variable
 from etl.sql import literal, quote
 
 Told = int | str
@@ -103,7 +103,8 @@ def completeness(con: DuckDBPyConnection, dataset: Dataset, hospitals: Mapping[s
 def units(con: DuckDBPyConnection, dataset: Dataset, wanted: Asked, cell: int) -> dict[str, dict[str, Told]]:
     """By variable and long table with a unit the values that are none: without a unit, or one that does not convert."""
     found = {}
-    for said in (each for each in (*dataset.said.variables, *dataset.said.long) if each.unit):
+    both: tuple[Variable | Long, ...] = (*dataset.said.variables, *dataset.said.long)
+    for said in (each for each in both if each.unit):
         row = con.execute(
             "select count(*) filter (coalesce(unit, 0) = 0), count(*) filter (coalesce(unit, 0) <> 0) "
             f"from {seen(said.table or '')} where series = {wanted.number(series_of(said)):d} "
