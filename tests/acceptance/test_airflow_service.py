@@ -237,7 +237,7 @@ def _airflow(env: dict[str, str], root: Path) -> Iterator[tuple[Api, Api]]:
         airflow.wait_until_ready(port)
         passwords = root / "airflow" / "simple_auth_manager_passwords.json.generated"
         admin, officer = (Api.login(f"http://127.0.0.1:{port}", user, passwords) for user in ("admin", "officer"))
-        until(60, "the DAGs are read", lambda: admin.call("dags?limit=50")["total_entries"] == len(ALL) + 8)
+        until(60, "the DAGs are read", lambda: admin.call("dags?limit=50")["total_entries"] == len(ALL) + 9)
         yield admin, officer
     finally:
         airflow.stop()
