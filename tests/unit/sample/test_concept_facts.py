@@ -27,7 +27,7 @@ NUMBER = re.compile(
 OTHER = {"8088", "1000", "2900", "3650", "8080", "8125", "9999", "10000", "10001", "40960", "60000", "198003", "800315",
          "1850", "2299", "1012", "1959", "11526", "18748", "10023", "1000000", "12000", "12345678",
          "900101", "1234567", "1234", "3164",
-         "20000"}  # fmt: skip
+         "20000", "16777217"}  # fmt: skip
 #: Ids written down though they are not standard: home, who is still in. Domains and relationships are metadata.
 NOT_STANDARD = {"8536", "32220"}
 
