@@ -267,6 +267,28 @@ def test_two_who_build_at_once_do_not_take_away_what_the_other_built(
     assert kept.spaces(embedded.settings) == [f"request_{number}"]
 
 
+def test_data_that_a_build_in_vain_replaced_are_destroyed_by_their_own_certificate(
+    embedded: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = embedded.approved()
+    first = do(embedded.worker("secretary"), number, "build")
+    file = kept.file_of(embedded.settings, f"request_{number}")
+    file.write_bytes(file.read_bytes() + b"\0")
+    do(embedded.worker("privacy_officer"), number, "test")
+    build = working.build_space
+
+    def slow(*arguments: Any) -> Any:
+        embedded.act(number, "suspend", "privacy_officer")
+        return build(*arguments)
+
+    monkeypatch.setattr(working, "build_space", slow)
+    with pytest.raises(Overtaken):
+        do(embedded.worker("secretary"), number, "build")
+    embedded.act(number, "give_up", "researcher")
+    step = do(embedded.worker("privacy_officer"), number, "destroy")
+    assert (step.after, step.said["said"]["digests"][kept.FILE]) == ("destroyed", first.said["digest"])
+
+
 def test_a_file_that_was_changed_since_it_was_built_does_not_pass(embedded: Office) -> None:
     number = embedded.approved()
     do(embedded.worker("secretary"), number, "build")

@@ -66,7 +66,8 @@ def finish(settings: Settings, project: str, admin: URL | None = None) -> tuple[
     for file in (kept.FILE, kept.SHUT, kept.TWIN):
         (leaving / file).unlink(missing_ok=True)
     done = replace(order, destroyed_at=_moment())
-    name = f"{project}-{order.ordered_at.replace(':', '')}"
+    # what was built twice may be destroyed twice within a second: each has its own certificate
+    name = f"{project}-{order.ordered_at.replace(':', '')}-{order.digests[kept.FILE][:8]}"
     write_atomically(settings.spaces / CERTIFICATES / f"{name}.json", _as_json(done))
     page = write_certificate(settings.spaces / CERTIFICATES, name, done)
     leaving.replace(gone)  # half a folder could not say any more what it was
@@ -74,10 +75,11 @@ def finish(settings: Settings, project: str, admin: URL | None = None) -> tuple[
     return done, page
 
 
-def certificate_of(settings: Settings, project: str) -> Certificate | None:
-    """The newest certificate of a project; None where nothing of it was destroyed."""
-    written = sorted((settings.spaces / CERTIFICATES).glob(f"{project}-*.json"))
-    return read_json(written[-1], Certificate) if written else None
+def certificate_of(settings: Settings, project: str, digest: str) -> Certificate | None:
+    """The certificate of the space of a project whose file had a digest; None where that was not destroyed."""
+    written = sorted((settings.spaces / CERTIFICATES).glob(f"{project}-*.json"), reverse=True)
+    found = (read_json(file, Certificate) for file in written)
+    return next((each for each in found if each.digests.get(kept.FILE) == digest), None)
 
 
 def pending(settings: Settings) -> list[str]:
